@@ -64,8 +64,8 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
   const running = new RunningServices()
   const services = () => running.addresses()
   const renderer = lent ?? new TemplateRenderer()
-  const { answers, answerChecks } = createAnswers({ services, machines, renderer, onWarnings })
-  const parts = { snapshot, services, machines, answers, answerChecks }
+  const { answers, guestChecks } = createAnswers({ services, machines, renderer, onWarnings })
+  const parts = { snapshot, services, machines, answers, guestChecks }
   const source = createNamespace(parts)
   const decideNetworkBoot = networkBoot({
     ...parts,
@@ -104,7 +104,7 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
       if (doubt) note(heldText(doubt))
       await running.open(config(), listeners)
       await mirrors.start()
-      answerChecks.follow(catalog)
+      guestChecks.follow(catalog)
     } catch (error) {
       await stop()
       throw error
@@ -113,7 +113,7 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
 
   async function stop(cut?: AbortSignal): Promise<void> {
     const onEnd = (error: unknown): void => onTrouble('shutting down', error)
-    const ends = [uploads.stop(), mirrors.stop(), catalog.stop(), answerChecks.stop()]
+    const ends = [uploads.stop(), mirrors.stop(), catalog.stop(), guestChecks.stop()]
     const grace = { graceMs: () => config().server.stopGraceMs, events, ...defined({ cut }) }
     await Promise.all([running.stop(grace, onEnd), ...ends.map((end) => end.catch(onEnd))])
     // Last, because the services use and report to them until they are closed.

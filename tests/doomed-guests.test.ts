@@ -17,6 +17,7 @@ const macs: Readonly<Record<string, string>> = {
   netboot: '52-54-00-aa-bb-05',
   mirrored: '52-54-00-aa-bb-06',
   disk: '52-54-00-aa-bb-07',
+  live: '52-54-00-aa-bb-08',
 }
 const config = `${httpOnly}
 guests:
@@ -26,7 +27,8 @@ guests:
   bare: { mac: ${macs.bare} }
   netboot: { mac: ${macs.netboot}, tree: debian-12, template: own.preseed }
   mirrored: { mac: ${macs.mirrored}, tree: debian-12, template: own.preseed, vars: { mirror: /debian } }
-  disk: { mac: ${macs.disk}, tree: fedora-40, template: bad.ks }
+  disk: { mac: ${macs.disk}, tree: fedora-40, template: bad.ks, virt: { network: br0 } }
+  live: { mac: ${macs.live}, tree: noble }
 `
 /** Its message has what each loader's language would read as its own. */
 const badTemplate = `ok\n{{ 'x' | regex_search('y') | mandatory("it's \${net0/mac} || exit && $root; \\"{x}") }}\n`
@@ -40,6 +42,7 @@ beforeAll(async () => {
   makeTree(join(home.path, 'trees/fedora-40'), { version: '40', checksums: false })
   for (const file of ['linux', 'initrd.gz'])
     writeBelow(home.path, `trees/debian-12/debian-installer/amd64/${file}`, file)
+  for (const file of ['casper/vmlinuz', 'casper/initrd']) writeBelow(home.path, `trees/noble/${file}`, file)
   writeBelow(home.path, 'config.yaml', config)
   writeBelow(home.path, 'kickstart-templates/web.ks', 'web {{ guest.name }}\n')
   writeBelow(home.path, 'kickstart-templates/bad.ks', badTemplate)
@@ -48,7 +51,7 @@ beforeAll(async () => {
   await app.start()
   base = `http://127.0.0.1:${portOf(app)}`
   await eventually(() =>
-    expect(app.snapshot().trees.all.map(({ state }) => state)).toEqual(['ready', 'ready']),
+    expect(app.snapshot().trees.all.map(({ state }) => state)).toEqual(['ready', 'ready', 'ready']),
   )
 }, 20_000)
 afterAll(async () => {
@@ -70,6 +73,7 @@ const reasons = {
   gone: 'gone.ks:1: this template does not exist',
   bare: 'it has no tree',
   netboot: 'tree debian-12 for packages, and the tree has none: set mirror_url',
+  live: 'tree noble: its live system is mounted by NFS, and the nfs service is closed: open it',
 } as const
 type Doomed = keyof typeof reasons
 const doomed = Object.keys(reasons) as Doomed[]
@@ -87,7 +91,7 @@ describe.each(doomed)('a guest that cannot be installed: %s', (name) => {
 
   test.each(['ipxe', 'grub', 'pxelinux'] as const)('is not sent into its installer by %s', async (loader) => {
     const text = await screenOf(name, loader)
-    expect(text).not.toMatch(/vmlinuz|debian-installer/)
+    expect(text).not.toMatch(/vmlinuz|debian-installer|casper\//)
     expect(text).toContain(inItsLanguage[loader](why))
   })
 
@@ -157,12 +161,14 @@ test('problems and the front page name the guests before a machine asks', async 
     ),
     expect.stringContaining('guest gone cannot be installed'),
     expect.stringContaining('guest netboot cannot be installed: its answer file sends the installer to tree'),
+    expect.stringContaining('guest live cannot be installed: tree noble: its live system is mounted by NFS'),
   ]
   await eventually(async () => expect(await messages()).toEqual(found))
   const { text } = await get('/').expect(200)
   expect(text).toMatch(/refused: its answer file cannot be made: bad\.ks:2/)
   const { out } = await treeboot('check')
-  for (const message of [...(await messages()), 'guest bare has no tree']) expect(out).toContain(message)
+  for (const message of [...(await messages()), 'guest bare has no tree', 'write bridge=br0 for'])
+    expect(out).toContain(message)
 })
 
 describe('a template that is mended', () => {

@@ -3,7 +3,7 @@ import { defined } from '../core/defined.ts'
 import { heldText } from '../core/guest/doubt.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { Machines } from '../machines/machines.ts'
-import type { AnswerChecks } from '../namespace/answer-checks.ts'
+import type { GuestChecks } from '../namespace/guest-checks.ts'
 import type { DataFolder } from '../store/data-folder.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 
@@ -25,7 +25,7 @@ export interface HealthParts {
   /** What the services noticed beside themselves. */
   readonly running: { readonly problems: readonly SnapshotProblem[] }
   readonly renderer: Pick<TemplateRenderer, 'stopped'>
-  readonly answerChecks: Pick<AnswerChecks, 'problems'>
+  readonly guestChecks: Pick<GuestChecks, 'problems'>
   /** Undefined before the start. */
   readonly data: () => Pick<DataFolder, 'whyTooFull'> | undefined
 }
@@ -35,7 +35,7 @@ export function serverHealth({
   machines,
   running,
   renderer,
-  answerChecks,
+  guestChecks,
   data,
 }: HealthParts): ServerHealth {
   const ofData = (): string[] =>
@@ -57,7 +57,7 @@ export function serverHealth({
           .forgottenOrders()
           .map((message): SnapshotProblem => ({ severity: 'warning', where: 'store', message })),
         ...running.problems,
-        ...answerChecks.problems(),
+        ...guestChecks.problems(),
         ...renderer.stopped.map(
           ({ template, line, message, remedy }): SnapshotProblem => ({
             severity: 'error',

@@ -11,8 +11,8 @@ import type { FileSource } from '../files/source.ts'
 import type { Uploads } from '../intake/uploads/uploads.ts'
 import { bootInputs } from '../machines/decide.ts'
 import type { Machines } from '../machines/machines.ts'
-import type { AnswerChecks } from '../namespace/answer-checks.ts'
 import type { Answers } from '../namespace/answers.ts'
+import type { GuestChecks } from '../namespace/guest-checks.ts'
 import type { GuestSummaries } from './guest-summaries.ts'
 import type { ServerHealth } from './health.ts'
 import { readInput } from './input.ts'
@@ -30,7 +30,7 @@ export interface ApiContext {
   /** The whole namespace. */
   readonly source: FileSource
   readonly answers: Answers
-  readonly answerChecks: AnswerChecks
+  readonly guestChecks: GuestChecks
   readonly health: ServerHealth
   readonly lookupCache: LookupResponses
   readonly guestSummaries: GuestSummaries

@@ -2,6 +2,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { cdInitrd } from '../core/distro/cd-initrd.ts'
 import type { Guest, TreeSelector } from '../core/guest/guest.ts'
 import { createGuestIndex } from '../core/guest/match.ts'
+import { networkMeant, parseVirtNetwork } from '../core/guest/virt-network.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { createTreeIndex, type TreeIndex } from '../core/select/select.ts'
@@ -118,6 +119,8 @@ function guestProblems(
     const { tree, template } = guest.settings
     if (tree)
       check(guest, tree.from, `tree ${JSON.stringify(tree.value)}`, () => judgeSelector(tree.value, trees))
+    const { network } = guest.settings.virt
+    check(guest, network.from, `virt.network ${network.value}`, () => judgeNetwork(network.value))
     if (template)
       check(guest, template.from, `template ${template.value}`, () =>
         judgeTemplate(template.value, templates),
@@ -176,6 +179,15 @@ function judgeTemplate(name: string, templates: ReadonlyMap<string, string>): Se
   return {
     message: `template ${name} is missing`,
     ...(nearest !== undefined && { remedy: `did you mean '${nearest}'?` }),
+  }
+}
+
+/** By `virt.network` of a machine that is no virtual one nothing is made; so this stops no start. */
+function judgeNetwork(written: string): SettingFault | undefined {
+  if (parseVirtNetwork(written)) return undefined
+  return {
+    message: `virt.network ${JSON.stringify(written)} is not a network`,
+    remedy: networkMeant(written),
   }
 }
 

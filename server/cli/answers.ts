@@ -1,6 +1,7 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { type BootInputs, planGuest } from '../core/boot/plan-boot.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import { noMachines } from '../machines/machines.ts'
 import type { Answers } from '../namespace/answers.ts'
 import { createAnswers, type NamespaceParts } from '../namespace/namespace.ts'
@@ -59,4 +60,22 @@ export async function nextInstallation(
 ): Promise<string> {
   const plan = planGuest(guest, {}, await inputsForGuest(guest, { snapshot }, io))
   return plan.kind === 'install' ? `installs ${plan.tree.id}` : `installs nothing: ${plan.why}`
+}
+
+/** Enough for each template to be seen with all its vars, and few enough for a command. */
+const mostOfOneTemplate = 200
+
+/**
+ * What is wrong with guests, each reason once. A tree that is not ready is reported as a problem of the tree, and may end
+ * without a change by the operator.
+ */
+export async function guestProblems(
+  snapshot: Snapshot,
+  renderer: TemplateRenderer,
+): Promise<readonly SnapshotProblem[]> {
+  const { services, machines } = cliNamespaceParts(snapshot, { renderer })
+  const { guestChecks } = createAnswers({ services, machines, renderer, mostOfOneTemplate })
+  guestChecks.look(snapshot)
+  await guestChecks.settled()
+  return guestChecks.problems()
 }

@@ -78,11 +78,7 @@ function missingFrom(origin: LoaderOrigin, treeId: string | undefined): { messag
   }
 }
 
-function candidatesOf(
-  guest: Guest,
-  firmware: Firmware,
-  snapshot: Snapshot,
-): readonly LoaderCandidate[] {
+function candidatesOf(guest: Guest, firmware: Firmware, snapshot: Snapshot): readonly LoaderCandidate[] {
   const preference = guest.settings.loader?.value ?? snapshot.config.dhcp.loader
   const treeId = treeOf(guest, snapshot)
   return loaderCandidates({

@@ -1,17 +1,20 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
+import type { BootInputs } from '../core/boot/plan-boot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
+import { defined } from '../core/defined.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { hostLoaderFolder, treeLoaderFolder } from '../core/loader/files.ts'
 import { type DiskOptions, diskSource } from '../files/disk.ts'
 import { withoutFolder } from '../files/hidden.ts'
 import { cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
+import { bootInputs } from '../machines/decide.ts'
 import type { BootMachines } from '../machines/machines.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
-import { AnswerChecks } from './answer-checks.ts'
 import { answerFilesSource } from './answer-files.ts'
-import { Answers, installFacts } from './answers.ts'
+import { type AnswerCall, Answers, installFacts } from './answers.ts'
 import { bootConfigMounts } from './boot-configs.ts'
+import { GuestChecks } from './guest-checks.ts'
 import { handWrittenSource } from './hand-written.ts'
 import { hostLoadersSource, treeLoadersSource } from './host-loaders.ts'
 import { type Mount, mountTable } from './mounts.ts'
@@ -29,15 +32,19 @@ export interface AnswersParts extends Pick<NamespaceParts, 'services' | 'machine
   readonly renderer: TemplateRenderer
   /** Called when something in an answer file looks wrong although it rendered. */
   readonly onWarnings?: (guest: Guest, warnings: readonly string[]) => void
+  /** See `GuestChecksOptions`. */
+  readonly mostOfOneTemplate?: number
 }
 
 /** The answer files of all guests, for the namespace and for all who plan; and what is known of each. */
-export function createAnswers({ services, machines, ...options }: AnswersParts): {
+export function createAnswers({ services, machines, mostOfOneTemplate, ...options }: AnswersParts): {
   readonly answers: Answers
-  readonly answerChecks: AnswerChecks
+  readonly guestChecks: GuestChecks
 } {
   const answers = new Answers({ ...options, facts: installFacts(services, machines) })
-  return { answers, answerChecks: new AnswerChecks(answers) }
+  const inputs = ({ who, snapshot }: AnswerCall): BootInputs =>
+    bootInputs({ snapshot, services: services(), who, machines })
+  return { answers, guestChecks: new GuestChecks({ answers, inputs, ...defined({ mostOfOneTemplate }) }) }
 }
 
 /** The whole namespace: every service serves exactly these files. */

@@ -2,7 +2,7 @@ import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
 import { canonicalArch } from '../core/tree/arch.ts'
-import { fileName, localImages, type Machine, machineOf } from './machine.ts'
+import { fileName, localImages, type Machine, machineOf, notesOf } from './machine.ts'
 import { shellWord, xmlComment, xmlText } from './quote.ts'
 import { hostArch } from './virt-install.ts'
 
@@ -18,6 +18,7 @@ export function renderLibvirt(plan: InstallPlan): string {
   const disk = `/var/lib/libvirt/images/${fileName(machine.name)}.qcow2`
   return [
     '<!--',
+    ...notesOf(plan).map((note) => `  ${comment(note)}`),
     '  libvirt reads local files. Before "virsh create", in this order:',
     `  ${comment(`curl -fo ${shellWord(files.kernel)} ${shellWord(files.kernelUrl)}`)}`,
     `  ${comment(`curl -fo ${shellWord(files.initrd)} ${shellWord(files.initrdUrl)}`)}`,

@@ -1,7 +1,11 @@
+import { memoryOf, whyTooSmall } from '../core/boot/memory.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
 import { fileBase, urlOfPath } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Hypervisor } from '../core/guest/guest.ts'
+import { defaultVirt } from '../core/guest/inherit.ts'
+import { networkMeant, parseVirtNetwork, type VirtNetwork } from '../core/guest/virt-network.ts'
+import { screenText } from './quote.ts'
 
 /**
  * The virtual machine that a plan installs, for the renderers that describe one. Without a guest it has the
@@ -17,18 +21,7 @@ export interface Machine {
   readonly vcpus: number
   /** GiB */
   readonly disk: number
-  readonly network: Network
-}
-
-/** The value of `virt.network`, taken apart. */
-export interface Network {
-  readonly kind: 'bridge' | 'network' | 'user'
-  /** Name of the bridge or of the libvirt network; '' for `user`. */
-  readonly name: string
-  /** NIC model that the operator asks for. */
-  readonly model?: string
-  /** The network as the operator wrote it, which is virt-install's spelling. */
-  readonly written: string
+  readonly network: VirtNetwork
 }
 
 export function machineOf(plan: InstallPlan): Machine {
@@ -41,28 +34,33 @@ export function machineOf(plan: InstallPlan): Machine {
     ...(guest?.uuid !== undefined && { uuid: guest.uuid }),
     macs: guest?.macs ?? [],
     hypervisor,
-    memory: virt?.memory.value ?? 2048,
-    vcpus: virt?.vcpus.value ?? 2,
-    disk: virt?.disk.value ?? 20,
-    network: parseNetwork(virt?.network.value ?? 'network=default'),
+    memory: memoryOf(plan),
+    vcpus: virt?.vcpus.value ?? defaultVirt.vcpus,
+    disk: virt?.disk.value ?? defaultVirt.disk,
+    network: parseNetwork(virt?.network.value ?? defaultVirt.network),
   }
 }
 
-/**
- * `bridge=br0`, `network=default`, `user`, each maybe with `,model=virtio`: the forms of virt-install that
- * every hypervisor has.
- */
-function parseNetwork(written: string): Network {
-  const [first = '', ...rest] = written.split(',')
-  const [kind = '', name = ''] = first.split('=', 2)
-  const model = rest.find((part) => part.startsWith('model='))?.slice('model='.length)
-  const more = { written, ...(model !== undefined && { model }) }
-  if (kind === 'user' || kind === 'default') return { kind: 'user', name: '', ...more }
-  if ((kind === 'bridge' || kind === 'network') && name !== '') return { kind, name, ...more }
+function parseNetwork(written: string): VirtNetwork {
+  const network = parseVirtNetwork(written)
+  if (network) return network
   throw new Failure(
     'unsupported',
-    `network ${JSON.stringify(written)}: expected bridge=NAME, network=NAME or user (virt.network of the guest or its profile)`,
+    `network ${JSON.stringify(written)}: ${networkMeant(written)} (virt.network of the guest or its profile)`,
   )
+}
+
+/** What whoever makes this machine must know, one line each, for comments. */
+export function notesOf(plan: InstallPlan): readonly string[] {
+  const tooSmall = whyTooSmall(plan)
+  return tooSmall === undefined ? [] : [`WARNING: ${screenText(tooSmall)}`]
+}
+
+/** The same as comments of a shell script. */
+export function shellNotes(plan: InstallPlan): string {
+  return notesOf(plan)
+    .map((note) => `# ${note}\n`)
+    .join('')
 }
 
 /** A name that is safe in every file system, URL and comment: letters, digits, `.`, `_`, single dashes. */

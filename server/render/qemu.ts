@@ -2,7 +2,7 @@ import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
 import { canonicalArch } from '../core/tree/arch.ts'
-import { fileName, localImages, type Machine, machineOf } from './machine.ts'
+import { fileName, localImages, type Machine, machineOf, shellNotes } from './machine.ts'
 import { qemuPart, shellWord } from './quote.ts'
 
 interface Board {
@@ -80,7 +80,7 @@ export function renderQemu(plan: InstallPlan): string {
     `${board.program} ${command}`,
   ]
   // Joined, so that a failed download is not followed by a boot of an older file.
-  return `${steps.join(' &&\n')}\n`
+  return `${shellNotes(plan)}${steps.join(' &&\n')}\n`
 }
 
 function networks(machine: Machine, board: Board): string[][] {

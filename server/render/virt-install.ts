@@ -1,7 +1,7 @@
 import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
 import { canonicalArch } from '../core/tree/arch.ts'
-import { machineOf } from './machine.ts'
+import { machineOf, shellNotes } from './machine.ts'
 import { shellWord, virtInstallPart } from './quote.ts'
 
 /**
@@ -29,7 +29,7 @@ export function renderVirtInstall(plan: InstallPlan): string {
     ...(cmdline === '' ? [] : [['--extra-args', cmdline] as const]),
   ]
   const lines = options.map(([name, value]) => (value === undefined ? name : `${name} ${shellWord(value)}`))
-  return `virt-install ${lines.join(' \\\n  ')}\n`
+  return `${shellNotes(plan)}virt-install ${lines.join(' \\\n  ')}\n`
 }
 
 function networks(written: string, macs: readonly string[]): (readonly [string, string])[] {

@@ -1,7 +1,7 @@
 import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
-import { fileName, localImages, machineOf } from './machine.ts'
+import { fileName, localImages, machineOf, notesOf } from './machine.ts'
 import { shellWord, xlString } from './quote.ts'
 
 /**
@@ -16,6 +16,7 @@ export function renderXl(plan: InstallPlan): string {
   const device = plan.virt === 'pv' ? 'xvda' : 'hda'
   const strings = (values: readonly string[]): string => `[${values.map(xlString).join(', ')}]`
   return [
+    ...notesOf(plan).map((note) => `# ${note}`),
     '# xl reads local files. Before the first "xl create", in this order:',
     `# mkdir -p /var/lib/xen/boot /var/lib/xen/images`,
     `# curl -fo ${shellWord(files.kernel)} ${shellWord(files.kernelUrl)}`,

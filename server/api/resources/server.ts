@@ -75,7 +75,7 @@ function allProblems({ snapshot, health }: ApiContext): readonly SnapshotProblem
 }
 
 function frontView(context: ApiContext, urls: ServerUrls, shorten: (text: string) => string): FrontView {
-  const { snapshot, version, machines, answerChecks, serviceLines } = context
+  const { snapshot, version, machines, guestChecks, serviceLines } = context
   const { trees, guests } = snapshot()
   return {
     version,
@@ -85,7 +85,7 @@ function frontView(context: ApiContext, urls: ServerUrls, shorten: (text: string
     guests: guests.all.map((guest) => ({
       name: guest.name,
       identity: identityText(guest),
-      plan: planText(guest, trees, machines.stateOf(guest.name), answerChecks.whyNone(guest.name)),
+      plan: planText(guest, trees, machines.stateOf(guest.name), guestChecks.whyNot(guest.name)),
     })),
     services: serviceLines().map(({ name, open, host, port, note }) => ({
       name,
@@ -100,11 +100,11 @@ function planText(
   guest: Guest,
   trees: TreeIndex,
   state: GuestState | undefined,
-  whyNoAnswerFile: string | undefined,
+  whyNot: string | undefined,
 ): string {
   const summary = guestSummary(guest, trees, state)
   const disk = state && whyLocalDisk(guest, state)
   if (disk !== undefined) return disk
   if (summary.tree === null) return `${summary.state}: no tree fits`
-  return `${summary.state}: ${whyNoAnswerFile === undefined ? summary.tree : `refused: ${whyNoAnswerFile}`}`
+  return `${summary.state}: ${whyNot === undefined ? summary.tree : `refused: ${whyNot}`}`
 }

@@ -40,7 +40,7 @@ export interface TreeReading {
    * For a tree in an image: the image's name, and how many bytes are missing from the size that its header
    * states.
    */
-  readonly image?: { readonly name: string; readonly missingBytes: number }
+  readonly image?: { readonly name: string; readonly size: number; readonly missingBytes: number }
 }
 
 /**
@@ -117,7 +117,7 @@ async function readImage(
   if (reading) {
     const problems = look.troubles.map((message) => ({ message }))
     const description = { ...reading.description, problems: [...reading.description.problems, ...problems] }
-    return { ...reading, description, image: { name, missingBytes } }
+    return { ...reading, description, image: { name, size: look.image.size, missingBytes } }
   }
   // The end of the image is missing: it is probably being copied. A later look shows what tree it holds.
   if (missingBytes > 0)
@@ -127,7 +127,7 @@ async function readImage(
       files: new Map(),
       foreign: [],
       seen: [look.image],
-      image: { name, missingBytes },
+      image: { name, size: look.image.size, missingBytes },
     }
   onTrouble?.(look.troubles[0] ?? `${name} does not hold an installation tree that we know`)
   return undefined

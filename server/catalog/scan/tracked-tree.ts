@@ -250,7 +250,7 @@ export function treeOf(
     id: location.id,
     distro: distroOf(description),
     origin: reading.image
-      ? { kind: 'iso', path: reading.diskPath, name: reading.image.name }
+      ? { kind: 'iso', path: reading.diskPath, name: reading.image.name, size: reading.image.size }
       : { kind: 'folder', path: reading.diskPath },
     ...(reading.release && { release: reading.release }),
     ...(reading.published?.upstream !== undefined && { upstream: reading.published.upstream }),

@@ -7,7 +7,7 @@ import type { SnapshotProblem } from '../../core/problem.ts'
 import { whyNoWitness } from '../../store/witness.ts'
 import { lintTemplates } from '../../templates/lint.ts'
 import type { TemplateRenderer } from '../../templates/renderer.ts'
-import { answerFileProblems } from '../check-answer-files.ts'
+import { guestProblems } from '../answers.ts'
 import { loaderProblems } from '../loader-choice.ts'
 import {
   type CommonOptions,
@@ -74,7 +74,7 @@ async function witnessProblems({ state, file }: Config): Promise<SnapshotProblem
   })
 }
 
-/** Problems of the templates, and of the answer files that they render for guests. */
+/** Problems of the templates, and of the guests that cannot be installed. */
 async function renderingProblems(
   snapshot: Snapshot,
   renderer: TemplateRenderer,
@@ -88,7 +88,7 @@ async function renderingProblems(
     message,
     ...(remedy !== undefined && { remedy }),
   }))
-  return [...problems, ...(await answerFileProblems(snapshot, renderer))]
+  return [...problems, ...(await guestProblems(snapshot, renderer))]
 }
 
 export function describeProblems(problems: readonly SnapshotProblem[]): string {

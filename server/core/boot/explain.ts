@@ -5,6 +5,7 @@ import { type GuestState, type Offer, pinnedOffer, whyLocalDisk } from '../guest
 import type { Tree } from '../tree/tree.ts'
 import { type Firmware, firmwareNamed, uefiCpu } from './firmware.ts'
 import { formatKernelArg } from './kernel-args.ts'
+import { memoryOf, whyTooSmall } from './memory.ts'
 import {
   archOf,
   type BootFacts,
@@ -147,6 +148,13 @@ function explainPlanning({ plan, args, platform }: TreePlanning): Explanation[] 
       value: plan.location,
       from: 'the URL of the tree as this client reaches it',
     })
+    if (plan.memoryNeeded > 0)
+      lines.push({
+        what: 'memory',
+        value: `${memoryOf(plan)} MiB`,
+        from:
+          whyTooSmall(plan) ?? `a virtual machine needs ${plan.memoryNeeded} for what is loaded into memory`,
+      })
     if (plan.answerFile !== undefined)
       lines.push({ what: 'answers', value: plan.answerFile, from: 'the guest has a template' })
   }

@@ -1,11 +1,12 @@
 import { defined } from '../defined.ts'
-import { answerFileUrl, installerArgs, whyNotInstaller } from '../distro/installers.ts'
+import { answerFileUrl, installerArgs, loadsStage2, whyNotInstaller } from '../distro/installers.ts'
 import { failureMessage } from '../failure.ts'
 import type { Guest, Sourced, VirtType } from '../guest/guest.ts'
 import type { InstallSource } from '../services.ts'
 import type { Tree } from '../tree/tree.ts'
 import { sourceBase, treeFileUrlPath, treeUrlPath } from './install-source.ts'
 import { cmdlineTooLong } from './limits.ts'
+import { memoryNeeded } from './memory.ts'
 import { effectiveArgs, mergeArgs, type PlannedArg } from './operator-args.ts'
 import type { BootFile, InstallPlan, RefusePlan, ServerUrls } from './plan.ts'
 import { choosePlatform, type PlatformChoice } from './platform.ts'
@@ -63,6 +64,7 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
     urls,
     ...(answerFile && { answerFile }),
     ...(guest && { guest }),
+    memoryNeeded: memoryNeeded(tree, effectiveArgs(args), { urls, loadsStage2: loadsStage2(context) }),
   }
   return { plan: checked(plan, options), args, platform }
 }

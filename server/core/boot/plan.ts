@@ -57,6 +57,8 @@ export interface InstallPlan {
   readonly answerFile?: string
   readonly guest?: Guest
   readonly urls: ServerUrls
+  /** MiB, for what is loaded into memory as a whole; 0 when nothing is, or its size is unknown. */
+  readonly memoryNeeded: number
 }
 
 /** A choice of trees, for a machine that is not a guest. */

@@ -36,6 +36,8 @@ export const arch = {
     },
   ],
   folders: ['arch', 'hyperbola', 'parabola', 'sysresccd', 'boot'],
+  // archiso copies it into memory when it comes by HTTP.
+  stage2: ['arch/x86_64/airootfs.sfs', 'arch/aarch64/airootfs.sfs', 'arch/i686/airootfs.sfs'],
 } as const satisfies Family
 
 /** The arguments of archiso, the live system of the installation medium. */

@@ -52,5 +52,6 @@ export const fedora = {
       family: 'Fedora CoreOS',
     },
   ],
+  stage2: ['images/pxeboot/rootfs.img'],
   kernelNames: /.*live-kernel[.-]\w+/,
 } as const satisfies Family

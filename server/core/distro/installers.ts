@@ -35,6 +35,8 @@ interface Installer {
   readonly answerFileBy: (tree: Tree) => readonly InstallSource[]
   /** Why it cannot start from this tree by the services that are open. */
   readonly whyNot?: (context: InstallerContext) => string | undefined
+  /** It loads the second stage of the tree into memory, though no argument of it names that file. */
+  readonly loadsStage2?: (context: InstallerContext) => boolean
   /** It appends file names to the URL of the answer file, so that URL ends with `/`. */
   readonly answerFileInFolder?: true
 }
@@ -46,6 +48,7 @@ const httpOrFtp = () => ['http', 'ftp'] as const
 const installers: Readonly<Record<InstallerName, Installer>> = {
   anaconda: {
     args: (context) => (isOldAnaconda(context.tree) ? oldAnaconda(context) : anaconda(context)),
+    loadsStage2: () => true,
     // Only dracut surely accepts NFS mount options before the host. Old anaconda starts a first stage of its
     // own instead, which gets its answer file by HTTP or FTP.
     answerFileBy: (tree) => (isOldAnaconda(tree) ? httpOrFtp() : ['http', 'ftp', 'nfs']),
@@ -59,9 +62,14 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
   coreos: { args: coreos, answerFileBy: httpOnly },
   casper: { args: casper, whyNot: whyNoCasper, answerFileBy: httpOnly },
   'live-boot': { args: liveBoot, answerFileBy: httpOnly },
-  'dmsquash-live': { args: dmsquashLive, answerFileBy: httpOnly },
+  'dmsquash-live': { args: dmsquashLive, loadsStage2: () => true, answerFileBy: httpOnly },
   // A system that treeboot knows no arguments of, or those that its record has.
-  unknown: { args: recordedArgs, answerFileBy: httpOnly },
+  unknown: {
+    args: recordedArgs,
+    // By other arguments, which the operator gives, it may as well be mounted.
+    loadsStage2: (context) => recordedArgs(context).length > 0,
+    answerFileBy: httpOnly,
+  },
 }
 
 function installerFor(tree: Tree, images: PlatformImages): Installer {
@@ -84,6 +92,10 @@ export function answerFileUrl({
   const service = answerFileBy(tree).includes(source) ? source : 'http'
   const mounted = service === 'nfs' ? nfsSource(urls, place) : undefined
   return mounted ?? urlOfPath(sourceBase(service, urls) ?? urls.http, place)
+}
+
+export function loadsStage2(context: InstallerContext): boolean {
+  return installerFor(context.tree, context.images).loadsStage2?.(context) ?? false
 }
 
 /**

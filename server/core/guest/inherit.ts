@@ -17,7 +17,13 @@ export interface Resolution {
 /**
  * The default virtual machine. virt-install and xl can create it unchanged; every value can be configured.
  */
-const defaultVirt = { type: 'hvm', memory: 2048, vcpus: 2, disk: 20, network: 'network=default' } as const
+export const defaultVirt = {
+  type: 'hvm',
+  memory: 2048,
+  vcpus: 2,
+  disk: 20,
+  network: 'network=default',
+} as const
 
 /**
  * Joins the layers of settings, from the root profile to the guest. For each value the layer nearest to the
@@ -99,8 +105,11 @@ function resolveVirt(layers: readonly OwnSettings[]): Settings['virt'] {
   }
 }
 
+/** What `Sourced.from` says of a value that nobody has set. */
+export const fromDefault = 'default'
+
 function byDefault<T>(value: T): Sourced<T> {
-  return { value, from: 'default' }
+  return { value, from: fromDefault }
 }
 
 /** Profile name -> the profiles it inherits, as written. */

@@ -35,9 +35,9 @@ export interface Tree extends Description {
     | { readonly kind: 'folder'; readonly path: string }
     /**
      * `path` is the image file on the disk; `name` is its name in the namespace, beside the folder with its
-     * files.
+     * files; `size` is in bytes.
      */
-    | { readonly kind: 'iso'; readonly path: string; readonly name: string }
+    | { readonly kind: 'iso'; readonly path: string; readonly name: string; readonly size?: number }
   /** The version that treeboot published; absent for a tree that the operator copied into `trees/`. */
   readonly release?: Release
   /** URL of the whole tree, when only its boot files are here: installers take their packages from there. */

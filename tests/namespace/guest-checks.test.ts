@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest'
 import type { Snapshot } from '../../server/catalog/snapshot.ts'
 import type { Guest } from '../../server/core/guest/guest.ts'
+import { createTreeIndex } from '../../server/core/select/select.ts'
 import type { Tree } from '../../server/core/tree/tree.ts'
-import { AnswerChecks } from '../../server/namespace/answer-checks.ts'
 import { Answers } from '../../server/namespace/answers.ts'
+import { GuestChecks } from '../../server/namespace/guest-checks.ts'
 import type { RenderJob, TemplateRenderer } from '../../server/templates/renderer.ts'
 import { guestWith, snapshotWith, treeWith, urls } from '../support/answers.ts'
+import { makeInputs } from '../support/boot-inputs.ts'
 import { parse } from '../support/config.ts'
 import { sharedRenderer } from '../support/renderer.ts'
 
@@ -21,7 +23,8 @@ function watched() {
     },
   } as TemplateRenderer
   const answers = new Answers({ renderer, facts: () => ({ tree, urls, token }) })
-  const checks = new AnswerChecks(answers)
+  const inputs = () => ({ ...makeInputs([tree], []), trees: createTreeIndex([tree]) })
+  const checks = new GuestChecks({ answers, inputs })
   const { config } = parse('')
   return {
     checks,
@@ -61,8 +64,8 @@ const moved = (guest: Guest): Guest => ({ ...guest, definedAt: 'config.yaml:99' 
 test('a change costs the renderings that it concerns, and no other', async () => {
   const { look, checks, setToken, setTree } = watched()
   expect(await look(guests, templates)).toEqual(['four', 'one', 'three', 'two'])
-  expect(checks.whyNone('two')).toMatch(/^its answer file cannot be made: a\.ks:1: .*needed/)
-  expect(['one', 'three', 'four'].map((name) => checks.whyNone(name))).toEqual([
+  expect(checks.whyNot('two')).toMatch(/^its answer file cannot be made: a\.ks:1: .*needed/)
+  expect(['one', 'three', 'four'].map((name) => checks.whyNot(name))).toEqual([
     undefined,
     undefined,
     undefined,
@@ -91,7 +94,7 @@ test('of many snapshots at once the last is looked at', async () => {
   const { look, checks } = watched()
   const [first, second] = [look(guests, templates), look([named('last', 'a.ks')], templates)]
   await Promise.all([first, second])
-  expect(checks.whyNone('two')).toBeUndefined()
-  expect(checks.whyNone('last')).toContain('needed')
+  expect(checks.whyNot('two')).toBeUndefined()
+  expect(checks.whyNot('last')).toContain('needed')
   await checks.stop()
 })
