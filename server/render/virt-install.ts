@@ -1,17 +1,22 @@
 import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
+import { osinfoName } from '../core/distro/distro.ts'
+import type { VirtNetwork } from '../core/guest/virt-network.ts'
 import { canonicalArch } from '../core/tree/arch.ts'
 import { machineOf, shellNotes } from './machine.ts'
 import { shellWord, virtInstallPart } from './quote.ts'
 
 /**
- * A `virt-install` command, one option a line. virt-install itself adds `inst.repo=`, `method=` or `install=`
- * for the families it knows. Our arguments always have it, because other families need it; the same value
- * twice does no harm.
+ * A `virt-install` command, one option a line. virt-install 4.1 adds `inst.repo=`, `method=` or `install=` for the
+ * families that it knows, behind `--extra-args`. Our arguments have it already, or another one for a guest that installs
+ * by NFS; so they are the whole command line (`kernel_args_overwrite`).
  */
 export function renderVirtInstall(plan: InstallPlan): string {
   const machine = machineOf(plan)
   const cmdline = formatCmdline(plan.args)
+  const system = osinfoName(plan.tree.distro, plan.tree.version)
+  // For a system without a name virt-install makes an IDE disk and an e1000 card, which hardly any kernel needs.
+  const isBare = system === undefined && machine.hypervisor !== 'xen'
   const options: (readonly [string, string?])[] = [
     ...(machine.hypervisor === 'xen' ? [['--connect', 'xen:///system'] as const] : []),
     ['--name', machine.name],
@@ -21,15 +26,23 @@ export function renderVirtInstall(plan: InstallPlan): string {
     ['--arch', hostArch(plan.tree.arch)],
     ['--memory', String(machine.memory)],
     ['--vcpus', String(machine.vcpus)],
-    ['--disk', `size=${machine.disk}`],
-    ...networks(machine.network.written, machine.macs),
+    ['--disk', `size=${machine.disk}${isBare ? ',bus=virtio' : ''}`],
+    ...networks(withModel(machine.network, isBare), machine.macs),
     // Trees that libosinfo does not know install as well.
-    ['--osinfo', 'detect=on,require=off'],
+    ['--osinfo', system === undefined ? 'detect=on,require=off' : `name=${system}`],
     ['--location', location(plan)],
-    ...(cmdline === '' ? [] : [['--extra-args', cmdline] as const]),
+    ...(cmdline === '' ? [] : [['--install', wholeCmdline(cmdline)] as const]),
   ]
   const lines = options.map(([name, value]) => (value === undefined ? name : `${name} ${shellWord(value)}`))
   return `${shellNotes(plan)}virt-install ${lines.join(' \\\n  ')}\n`
+}
+
+function wholeCmdline(cmdline: string): string {
+  return `kernel_args=${virtInstallPart(cmdline)},kernel_args_overwrite=yes`
+}
+
+function withModel({ written, model }: VirtNetwork, isBare: boolean): string {
+  return isBare && model === undefined ? `${written},model=virtio` : written
 }
 
 function networks(written: string, macs: readonly string[]): (readonly [string, string])[] {

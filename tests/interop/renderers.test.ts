@@ -213,12 +213,12 @@ describe('virt-install', () => {
     (name) => {
       requireClient('virt-install')
       const command = renderPlan(planFor(name), 'virt-install')
-      // Nothing is fetched here, and without --location virt-install refuses --extra-args. The host of the test
-      // driver is an i686.
+      // Nothing is fetched here, and what --install says belongs to --location. The host of the test driver is an
+      // i686.
       const dry = command
         .trimEnd()
         .replace(/--location \S+/, '--boot kernel=/boot/k,initrd=/boot/i')
-        .replace(/ \\\n {2}--extra-args .*/s, '')
+        .replace(/ \\\n {2}--install .*/s, '')
         .replace(/--virt-type \S+/, '--virt-type test')
         .replace(/--arch \S+/, '--arch i686')
       const run = spawnSync('sh', ['-c', `${dry} --connect test:///default --print-xml --dry-run`], {

@@ -1,15 +1,17 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startChild } from '../../server/cli/demo/child.ts'
 import { startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
 import { makeLan } from '../../server/cli/demo/lan.ts'
+import { distros, recordOf } from '../../server/core/distro/families.ts'
 import { missingClient, requireClient, requireRoot } from '../support/clients.ts'
 import { type Bench, guestImages, makeBench, startTreeboot, type Treeboot } from '../support/lab/lab.ts'
 import { startLibvirt } from '../support/lab/libvirt.ts'
 import { serialUntil } from '../support/lab/serial.ts'
 import { type LabTreeName, labTrees, makeTree } from '../support/lab/trees.ts'
-import { dryRun, guestShape, homeIn } from '../support/lab/virt-install.ts'
+import { domainOf, dryRun, guestShape, homeIn } from '../support/lab/virt-install.ts'
 
 const names: readonly LabTreeName[] = ['fedora', 'centos', 'debian', 'suse']
 
@@ -58,6 +60,33 @@ describe('virt-install --location, as a dry run', () => {
     const pv = dryRun(bench.folder, at('centos'), 'xen-pv')
     expect(pv.xml).toContain('<type arch="x86_64" machine="xenpv">xen</type>')
     expect(pv.fetched.slice(-2)).toEqual(['images/xen/vmlinuz', 'images/xen/initrd.img'])
+  })
+
+  test.each([
+    ['fedora', 'http://fedoraproject.org/fedora/35', 'inst.repo=', 'virtio'],
+    // Its virtio is older than the one of the chipset that virt-install takes.
+    ['centos', 'http://redhat.com/rhel/5.4', 'method=', 'sata'],
+    ['debian', 'http://debian.org/debian/11', undefined, 'virtio'],
+    ['suse', 'http://opensuse.org/opensuse/13.2', 'install=', 'virtio'],
+  ] as const)('the command that treeboot writes for %s', (name, os, argument, bus) => {
+    const command = treeboot.get(`/api/v1/lookup?tree=${labTrees[name].id}&as=virt-install`)
+    const xml = domainOf(bench.folder, command)
+    expect(xml).toContain(`<libosinfo:os id="${os}"/>`)
+    expect(xml).toMatch(new RegExp(`<target dev="[sv]da" bus="${bus}"/>`))
+    expect(xml).toMatch(bus === 'virtio' ? /<model type="virtio"\/>/ : /<model type="e1000e"\/>/)
+    // virt-install adds its own argument behind ours, unless it is told not to.
+    const { cmdline } = JSON.parse(treeboot.get(`/api/v1/lookup?tree=${labTrees[name].id}`))
+    expect(/<cmdline>(.*)<\/cmdline>/.exec(xml)?.[1] ?? '').toBe(cmdline)
+    if (argument) expect(cmdline.split(argument)).toHaveLength(2)
+  })
+
+  test('every name that a record has is in osinfo-db', () => {
+    requireClient('virt-install')
+    const list = spawnSync('virt-install', ['--osinfo', 'list'], { encoding: 'utf8' }).stdout
+    const known = new Set(list.split(/[\s,]+/))
+    const named = distros.flatMap((distro) => recordOf(distro).osinfo?.map(([, name]) => name) ?? [])
+    expect(named.length).toBeGreaterThan(100)
+    expect(named.filter((name) => !known.has(name))).toEqual([])
   })
 
   test('what lookup answers is what virt-install finds', () => {

@@ -110,7 +110,7 @@ async function explain(url: string, { tree, guest }: DemoFolder, io: CliIo): Pro
  * machine.
  */
 function seenFromGuest(command = '', url: string): string {
-  return command.replace(/^.*(?:-append|--extra-args).*$/gm, (line) =>
+  return command.replace(/^.*(?:-append|--install) .*$/gm, (line) =>
     line.replaceAll(url, urlSeenByGuest(url)),
   )
 }

@@ -1,3 +1,4 @@
+import { osinfoNames } from './osinfo.ts'
 import type { BootArg, BootTree, Family } from './record.ts'
 
 export const alpine = {
@@ -9,6 +10,18 @@ export const alpine = {
       installer: 'unknown',
       bootArgs,
       rolling: { edge: 5 },
+      osinfo: osinfoNames('alpinelinux', [
+        '3.5',
+        '3.6',
+        '3.7',
+        '3.8',
+        '3.9',
+        '3.10',
+        '3.11',
+        '3.12',
+        '3.13',
+        '3.14',
+      ]),
     },
   },
   layouts: [

@@ -7,6 +7,7 @@ export const arch = {
       aliases: ['archlinux'],
       family: /\barch ?linux\b/,
       commonWord: true,
+      osinfo: [['0', 'archlinux']],
       installer: 'unknown',
       bootArgs,
     },

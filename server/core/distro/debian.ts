@@ -1,3 +1,4 @@
+import { osinfoNames } from './osinfo.ts'
 import type { Family } from './record.ts'
 
 /** Live systems of Debian's live-boot, which starts an installer of its own kind, or none. */
@@ -51,6 +52,7 @@ export const debian = {
         duke: '15',
       },
       rolling: { stable: 1, testing: 3, sid: 5, unstable: 5 },
+      osinfo: osinfoNames('debian', [4, 5, 6, 7, 8, 9, 10, 11]),
       efi: { folder: 'debian', shim: 'shim$cpu.efi' },
       template: 'debian.preseed',
       netboot: {

@@ -44,6 +44,12 @@ export function installerOf(distro: Distro, version: string, kernel?: string): I
   return rule?.installer ?? 'unknown'
 }
 
+/** What osinfo-db calls a version of a distribution, or the newest name that is not newer; undefined without one. */
+export function osinfoName(distro: Distro, version: string): string | undefined {
+  if (version === '') return undefined
+  return recordOf(distro).osinfo?.findLast(([since]) => compareVersions(version, since) >= 0)?.[1]
+}
+
 export function distroName(distro: Distro): string {
   return recordOf(distro).name
 }

@@ -1,3 +1,4 @@
+import { osinfoNames } from './osinfo.ts'
 import type { DistroRecord, Family } from './record.ts'
 
 /** The kernel of a live system has a number, since such a disc could hold several. */
@@ -13,8 +14,11 @@ function clone<const More extends Partial<DistroRecord>>(
   aliases: readonly string[] = [],
   more?: More,
 ) {
-  return { name, family, aliases, installer, template: 'fedora.ks', ...more } as const
+  return { name, family, aliases, installer, template: 'fedora.ks', osinfo, ...more } as const
 }
+
+/** That of Red Hat is the best known to osinfo-db, and its machines suit them all. Virtio came with 5.4. */
+const osinfo = osinfoNames('rhel', ['3', '4.0', '5.0', '5.4', '6.0', '7.0', '8.0', '9.0'])
 
 /** Fedora's macros name the folder after ID of os-release, and Red Hat's is `redhat`. */
 const shimIn = <const Folder extends string>(folder: Folder) => ({ folder, shim: 'shim$cpu.efi' }) as const
@@ -25,6 +29,7 @@ const efi = <const Folder extends string>(folder: Folder) => ({ ...shimIn(folder
  * are newer than Enterprise Linux 6.
  */
 const instPrefixSince = 'always'
+const otherVersions = { instPrefixSince, osinfo: [['0', 'rhel8.0']] } as const
 
 /**
  * Red Hat's distributions except Fedora, and the many that are built from their sources. More specific
@@ -39,7 +44,10 @@ export const el = {
       ['redhat', 'redhatenterpriselinux', 'el'],
       { efi: efi('redhat') },
     ),
-    'redhat-linux': clone('Red Hat Linux', /red hat linux/, ['rhl'], { instPrefixSince: 'never' }),
+    'redhat-linux': clone('Red Hat Linux', /red hat linux/, ['rhl'], {
+      instPrefixSince: 'never',
+      osinfo: [],
+    }),
     'centos-stream': clone('CentOS Stream', /\bcentos[ -]?stream/, ['stream', 'centosstreamlinux']),
     centos: clone('CentOS', /\bcentos/, ['centoslinux'], {
       // CentOS Linux ended with 8. From 9 on there is only Stream, whatever the descriptor calls it.
@@ -77,21 +85,21 @@ export const el = {
       efi: shimIn('virtuozzo'),
     }),
     alinux: clone('Alibaba Cloud Linux', /alibaba|aliyun/, ['alibaba', 'alibabacloudlinux'], {
-      instPrefixSince,
+      ...otherVersions,
     }),
     cloudlinux: clone('CloudLinux', /cloud ?linux/, ['cloudlinuxos'], { efi: shimIn('cloudlinux') }),
-    clearos: clone('ClearOS', /clearos/, [], { instPrefixSince }),
+    clearos: clone('ClearOS', /clearos/, [], otherVersions),
     rels: clone('ROSA Enterprise Linux Server', /\brels\b|\brosa\b/, ['rosa']),
     amazon: clone('Amazon Linux', /amazon/, ['amazonlinux', 'amzn'], {
-      instPrefixSince,
+      ...otherVersions,
       efi: shimIn('amzn'),
     }),
     openeuler: clone('openEuler', /open ?euler/, ['euler'], { efi: shimIn('openEuler') }),
     anolis: clone('Anolis OS', /anolis/, ['anolisos'], { efi: shimIn('anolis') }),
     tencentos: clone('TencentOS', /tencent|opencloudos/, ['tencentosserver', 'opencloudos'], {
-      instPrefixSince,
+      ...otherVersions,
     }),
-    kylin: clone('Kylin', /kylin|neokylin/, ['kylinlinux'], { instPrefixSince }),
+    kylin: clone('Kylin', /kylin|neokylin/, ['kylinlinux'], otherVersions),
     redstar: clone('Red Star OS', /red ?star|붉은별/, ['redstaros']),
     // Built on CentOS, with an installer of its own that reads no kickstart.
     xenserver: {

@@ -1,3 +1,4 @@
+import { osinfoNames } from './osinfo.ts'
 import type { Family } from './record.ts'
 
 const longCmdlineSince = { ppc: '28', s390: '36' }
@@ -13,6 +14,7 @@ export const fedora = {
       aliases: ['fedoracoreos', 'fcos', 'rhcos'],
       family: /core ?os/,
       installer: 'coreos',
+      osinfo: [['0', 'fedora-coreos-stable']],
       longCmdlineSince,
     },
     eln: {
@@ -38,6 +40,7 @@ export const fedora = {
       instPrefixSince: '19',
       longCmdlineSince,
       rolling: { rawhide: 5, development: 5, devel: 5 },
+      osinfo: osinfoNames('fedora', [...Array(36).keys()].slice(1)),
       efi: { folder: 'fedora', shim: 'shim$cpu.efi', packaged: true },
       template: 'fedora.ks',
     },

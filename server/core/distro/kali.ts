@@ -10,6 +10,7 @@ export const kali = {
       installer: [{ installer: 'live-boot', kernel: /^live\// }, { installer: 'debian-installer' }],
       longCmdlineSince: { ppc: '10', s390: '12' },
       rolling: { rolling: 5 },
+      osinfo: [['0', 'debian10']],
       efi: { folder: 'kali' },
       template: 'debian.preseed',
       netboot: { archive: 'http://http.kali.org/kali', suite: 'kali-rolling' },

@@ -1,6 +1,7 @@
 import { treeLimits } from '../limits/trees.ts'
 import { archIn } from '../tree/arch.ts'
 import { type Description, nameOnly } from '../tree/description.ts'
+import { osinfoNames } from './osinfo.ts'
 import type { Family } from './record.ts'
 
 export const mageia = {
@@ -10,6 +11,7 @@ export const mageia = {
       family: /mageia/,
       installer: 'drakx',
       rolling: { cauldron: 5, cooker: 5 },
+      osinfo: osinfoNames('mageia', [1, 2, 3, 4, 5, 6, 7, 8]),
       efi: { folder: 'mageia' },
     },
   },

@@ -1,4 +1,5 @@
 import type { DescriptorFormat } from '../tree/description.ts'
+import type { OsinfoNames } from './osinfo.ts'
 
 /**
  * All that treeboot knows of one distribution. `families.ts` lists all records, and every list that names
@@ -39,6 +40,8 @@ export interface DistroRecord {
    * before sid 5. Every one is newer than any numbered release.
    */
   readonly rolling?: Readonly<Record<string, number>>
+  /** What osinfo-db calls its versions, oldest first. */
+  readonly osinfo?: OsinfoNames
   /** The folder below `EFI/` in which its installed systems keep their loader. */
   readonly efi?: EfiFolder
   /** The template of `kickstart-templates/` for its guests. */

@@ -1,3 +1,4 @@
+import { osinfoNames } from './osinfo.ts'
 import type { Family, InstallerRule } from './record.ts'
 
 /**
@@ -15,6 +16,15 @@ const common = {
   installer,
   longCmdlineSince: { ppc: '15', s390: '16' },
   template: 'suse.autoyast.xml',
+  osinfo: [
+    ['10', 'sles10'],
+    ['11', 'sles11'],
+    ['12', 'sles12'],
+    ['15', 'sle15'],
+    ['15.1', 'sle15sp1'],
+    ['15.2', 'sle15sp2'],
+    ['15.3', 'sle15sp3'],
+  ],
 } as const
 
 /** openSUSE and SUSE Linux Enterprise. The bare `sle` comes last, because its pattern fits the others too. */
@@ -27,6 +37,10 @@ export const suse = {
       family: /open ?suse/,
       // Oldest first.
       rolling: { slowroll: 3, tumbleweed: 4, factory: 5 },
+      osinfo: osinfoNames('opensuse', [
+        ...['11.4', '12.1', '12.2', '12.3', '13.1', '13.2', '15.0', '15.1', '15.2', '15.3'],
+        ...['42.1', '42.2', '42.3', 'tumbleweed'],
+      ]),
       efi: { folder: 'opensuse', shim: 'shim.efi' },
     },
     sled: {

@@ -1,3 +1,4 @@
+import { osinfoNames } from './osinfo.ts'
 import type { Family } from './record.ts'
 
 const casperInitrds = ['initrd', 'initrd.gz', 'initrd.lz', 'initrd.img']
@@ -31,6 +32,10 @@ export const ubuntu = {
         questing: '25.10',
         resolute: '26.04',
       },
+      osinfo: osinfoNames(
+        'ubuntu',
+        [10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21].flatMap((year) => [`${year}.04`, `${year}.10`]),
+      ),
       efi: { folder: 'ubuntu', shim: 'shim$cpu.efi' },
       template: 'ubuntu.user-data',
       // The archive has the other architectures elsewhere, at ports.ubuntu.com.

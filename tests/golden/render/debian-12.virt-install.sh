@@ -6,6 +6,6 @@ virt-install --name deb12 \
   --vcpus 2 \
   --disk size=20 \
   --network bridge=br0,mac=52:54:00:aa:bb:01 \
-  --osinfo detect=on,require=off \
+  --osinfo name=debian11 \
   --location http://192.0.2.1:8080/trees/debian-12,kernel=debian-installer/amd64/linux,initrd=debian-installer/amd64/initrd.gz \
-  --extra-args 'auto=true priority=critical interface=auto hostname=deb12 domain=example preseed/url=http://192.0.2.1:8080/ks/deb12'
+  --install 'kernel_args="auto=true priority=critical interface=auto hostname=deb12 domain=example preseed/url=http://192.0.2.1:8080/ks/deb12",kernel_args_overwrite=yes'

@@ -7,6 +7,6 @@ virt-install --connect xen:///system \
   --vcpus 2 \
   --disk size=20 \
   --network bridge=br0,mac=52:54:00:aa:bb:01 \
-  --osinfo detect=on,require=off \
+  --osinfo name=fedora35 \
   --location http://192.0.2.1:8080/trees/fedora/40/x86_64 \
-  --extra-args 'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ip=dhcp inst.ks=http://192.0.2.1:8080/ks/xen-hvm'
+  --install 'kernel_args="inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ip=dhcp inst.ks=http://192.0.2.1:8080/ks/xen-hvm",kernel_args_overwrite=yes'

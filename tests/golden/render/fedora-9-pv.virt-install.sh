@@ -7,6 +7,6 @@ virt-install --connect xen:///system \
   --vcpus 2 \
   --disk size=20 \
   --network bridge=br0,mac=52:54:00:aa:bb:01 \
-  --osinfo detect=on,require=off \
+  --osinfo name=fedora9 \
   --location http://192.0.2.1:8080/trees/f9-i386 \
-  --extra-args 'method=http://192.0.2.1:8080/trees/f9-i386 ip=dhcp ksdevice=52:54:00:aa:bb:01 ks=http://192.0.2.1:8080/ks/pv01'
+  --install 'kernel_args="method=http://192.0.2.1:8080/trees/f9-i386 ip=dhcp ksdevice=52:54:00:aa:bb:01 ks=http://192.0.2.1:8080/ks/pv01",kernel_args_overwrite=yes'

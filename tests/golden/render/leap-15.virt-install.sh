@@ -6,6 +6,6 @@ virt-install --name leap \
   --vcpus 2 \
   --disk size=20 \
   --network bridge=br0,mac=52:54:00:aa:bb:01 \
-  --osinfo detect=on,require=off \
+  --osinfo name=opensuse15.3 \
   --location http://192.0.2.1:8080/trees/leap-15.6,kernel=boot/x86_64/loader/linux,initrd=boot/x86_64/loader/initrd \
-  --extra-args 'install=http://192.0.2.1:8080/trees/leap-15.6 autoyast=http://192.0.2.1:8080/ks/leap'
+  --install 'kernel_args="install=http://192.0.2.1:8080/trees/leap-15.6 autoyast=http://192.0.2.1:8080/ks/leap",kernel_args_overwrite=yes'

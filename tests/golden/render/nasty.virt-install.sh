@@ -7,6 +7,6 @@ virt-install --name 'o'\''brien & <sons>' \
   --disk size=20 \
   --network user,mac=52:54:00:00:00:01 \
   --network user,mac=52:54:00:00:00:02 \
-  --osinfo detect=on,require=off \
+  --osinfo name=fedora35 \
   --location http://192.0.2.1:8080/trees/fedora/40/x86_64 \
-  --extra-args 'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ip=dhcp motd="semi; $HOME `id` && <b> & 100% #1 '\''{x}'\''" a=\b empty='
+  --install 'kernel_args="inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ip=dhcp motd=\"semi; $HOME `id` && <b> & 100% #1 '\''{x}'\''\" a=\\b empty=",kernel_args_overwrite=yes'

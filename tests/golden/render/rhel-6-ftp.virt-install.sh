@@ -6,6 +6,6 @@ virt-install --name el6 \
   --vcpus 2 \
   --disk size=20 \
   --network network=default,mac=52:54:00:aa:bb:01 \
-  --osinfo detect=on,require=off \
+  --osinfo name=rhel6.0 \
   --location ftp://192.0.2.1:10021/trees/rhel-6.10 \
-  --extra-args 'method=ftp://192.0.2.1:10021/trees/rhel-6.10 ip=dhcp ksdevice=52:54:00:aa:bb:01 ks=ftp://192.0.2.1:10021/ks/el6'
+  --install 'kernel_args="method=ftp://192.0.2.1:10021/trees/rhel-6.10 ip=dhcp ksdevice=52:54:00:aa:bb:01 ks=ftp://192.0.2.1:10021/ks/el6",kernel_args_overwrite=yes'

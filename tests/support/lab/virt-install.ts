@@ -72,3 +72,35 @@ export const guestShape: readonly string[] = [
 export function homeIn(folder: string): Record<string, string> {
   return { HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') }
 }
+
+/** Capabilities of a host with KVM. */
+const kvmCapabilities = `<capabilities>
+  <host><cpu><arch>x86_64</arch></cpu></host>
+  <guest>
+    <os_type>hvm</os_type>
+    <arch name='x86_64'>
+      <wordsize>64</wordsize>
+      <emulator>/usr/bin/qemu-system-x86_64</emulator>
+      <machine canonical='pc-q35-7.2'>q35</machine>
+      <domain type='qemu'/>
+      <domain type='kvm'/>
+    </arch>
+  </guest>
+</capabilities>
+`
+
+/** The domain that a whole `virt-install` command makes on a host with KVM, by libvirt's test driver. */
+export function domainOf(folder: string, command: string): string {
+  const capabilities = join(folder, 'kvm-capabilities.xml')
+  writeFileSync(capabilities, kvmCapabilities)
+  const host = `__virtinst_test__test:///default,predictable,fakeuri=qemu:///system,caps=${capabilities}`
+  // A small disk: the pool of the test driver has 8 GiB.
+  const small = command.trimEnd().replace(/--disk size=\d+/, '--disk size=1')
+  const result = spawnSync('sh', ['-c', `${small} --connect '${host}' --print-xml 1`], {
+    encoding: 'utf8',
+    env: { ...process.env, ...homeIn(folder) },
+    timeout: 60_000,
+  })
+  if (result.status !== 0) throw new Error(`virt-install ended with ${result.status}:\n${result.stderr}`)
+  return result.stdout
+}
