@@ -2,7 +2,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { cdInitrd } from '../core/distro/cd-initrd.ts'
 import type { Guest, TreeSelector } from '../core/guest/guest.ts'
 import { createGuestIndex } from '../core/guest/match.ts'
-import { networkMeant, parseVirtNetwork } from '../core/guest/virt-network.ts'
+import { networkMeant, virtNetworkOf } from '../core/guest/virt-network.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { createTreeIndex, type TreeIndex } from '../core/select/select.ts'
@@ -184,7 +184,7 @@ function judgeTemplate(name: string, templates: ReadonlyMap<string, string>): Se
 
 /** By `virt.network` of a machine that is no virtual one nothing is made; so this stops no start. */
 function judgeNetwork(written: string): SettingFault | undefined {
-  if (parseVirtNetwork(written)) return undefined
+  if (virtNetworkOf(written)) return undefined
   return {
     message: `virt.network ${JSON.stringify(written)} is not a network`,
     remedy: networkMeant(written),

@@ -4,7 +4,7 @@ import { fileBase, urlOfPath } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Hypervisor } from '../core/guest/guest.ts'
 import { defaultVirt } from '../core/guest/inherit.ts'
-import { networkMeant, parseVirtNetwork, type VirtNetwork } from '../core/guest/virt-network.ts'
+import { networkMeant, type VirtNetwork, virtNetworkOf } from '../core/guest/virt-network.ts'
 import { screenText } from './quote.ts'
 
 /**
@@ -42,7 +42,7 @@ export function machineOf(plan: InstallPlan): Machine {
 }
 
 function parseNetwork(written: string): VirtNetwork {
-  const network = parseVirtNetwork(written)
+  const network = virtNetworkOf(written)
   if (network) return network
   throw new Failure(
     'unsupported',

@@ -13,7 +13,7 @@ export interface VirtNetwork {
  * `bridge=br0`, `network=default`, `user`, each maybe with `,model=virtio`: the forms of virt-install that
  * every hypervisor has. Undefined for anything else.
  */
-export function parseVirtNetwork(written: string): VirtNetwork | undefined {
+export function virtNetworkOf(written: string): VirtNetwork | undefined {
   const [first = '', ...rest] = written.split(',')
   const [kind = '', name = ''] = first.split('=', 2)
   const model = rest.find((part) => part.startsWith('model='))?.slice('model='.length)

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { networkMeant, parseVirtNetwork } from '../../../server/core/guest/virt-network.ts'
+import { networkMeant, virtNetworkOf } from '../../../server/core/guest/virt-network.ts'
 
 test.each([
   ['bridge=br0', { kind: 'bridge', name: 'br0' }],
   ['network=default,model=e1000', { kind: 'network', name: 'default', model: 'e1000' }],
   ['user', { kind: 'user', name: '' }],
 ])('%s', (written, network) => {
-  expect(parseVirtNetwork(written)).toEqual({ ...network, written })
+  expect(virtNetworkOf(written)).toEqual({ ...network, written })
 })
 
 test.each([
@@ -19,6 +19,6 @@ test.each([
   ['', 'write bridge=NAME'],
   ['type=direct,source=eth0', 'write bridge=NAME'],
 ])('%j is no network: %s', (written, meant) => {
-  expect(parseVirtNetwork(written)).toBeUndefined()
+  expect(virtNetworkOf(written)).toBeUndefined()
   expect(networkMeant(written)).toContain(meant)
 })
