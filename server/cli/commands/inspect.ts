@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import { gatherEvidence, type TreeSource } from '../../catalog/scan/gather.ts'
-import { distroName, distroOf, installerOf } from '../../core/distro/distro.ts'
+import { distroName, distroOf, installerOf, installerWords } from '../../core/distro/distro.ts'
 import { Failure, failureKind, failureMessage } from '../../core/failure.ts'
 import { concludeTree, sourcesOf } from '../../core/tree/conclude.ts'
 import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
@@ -157,7 +157,7 @@ function report({ description, sources }: Inspected, path: string, color: boolea
     ],
   ]
   if (codename) facts.push(['code name', codename])
-  facts.push(['installer', installer], ['described by', description.era])
+  facts.push(['installer', installerWords(distro, installer)], ['described by', description.era])
   if (timestamp !== undefined) facts.push(['built', dateOf(timestamp)])
   if (stage2) facts.push(['stage 2', stage2])
   // A second image of stage 2, below the first.

@@ -50,6 +50,14 @@ export function osinfoName(distro: Distro, version: string): string | undefined 
   return recordOf(distro).osinfo?.findLast(([since]) => compareVersions(version, since) >= 0)?.[1]
 }
 
+/** The installer of a tree for people: of a system without one, whose arguments its kernel gets. */
+export function installerWords(distro: Distro, installer: InstallerName): string {
+  if (installer !== 'unknown') return installer
+  return recordOf(distro).bootArgs
+    ? 'none; a live system whose arguments are known'
+    : 'unknown; the arguments of its kernel are yours (args:)'
+}
+
 export function distroName(distro: Distro): string {
   return recordOf(distro).name
 }

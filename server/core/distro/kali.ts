@@ -8,7 +8,6 @@ export const kali = {
       aliases: ['kalilinux'],
       family: /kali/,
       installer: [{ installer: 'live-boot', kernel: /^live\// }, { installer: 'debian-installer' }],
-      longCmdlineSince: { ppc: '10', s390: '12' },
       rolling: { rolling: 5 },
       osinfo: [['0', 'debian10']],
       efi: { folder: 'kali' },

@@ -20,7 +20,8 @@ export const ubuntu = {
         { installer: 'subiquity', since: '20.04' },
         { installer: 'debian-installer' },
       ],
-      longCmdlineSince: { ppc: '10', s390: '12' },
+      // Its kernels 4.18 and 5.19: those of 18.04 (4.15) and 22.04 (5.15) are older than the change.
+      longCmdlineSince: { ppc: '18.10', s390: '22.10' },
       codenames: {
         precise: '12.04',
         trusty: '14.04',

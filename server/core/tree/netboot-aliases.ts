@@ -34,15 +34,17 @@ export function netbootAliases(tree: Tree): readonly Alias[] {
   const name = tree.family.startsWith('Ubuntu') ? 'ubuntu' : 'debian'
   const arch = debianArch(tree.arch)
   const folder = (of: string) => `install/netboot/${name}-installer/${of}`
-  if (arch === 's390x')
-    return pair(images, `install/generic/kernel.${name}`, `install/generic/initrd.${name}`, 'listed')
+  const i386 = pair(images, `${folder('i386')}/linux`, `${folder('i386')}/initrd.gz`, 'hidden')
+  if (arch === 's390x') {
+    const own = pair(images, `install/generic/kernel.${name}`, `install/generic/initrd.${name}`, 'listed')
+    // virtinst 4.1 does not know s390x in a URL, and takes it for i386, too.
+    return [...own, ...i386]
+  }
   const kernel = arch === 'ppc64el' ? 'vmlinux' : 'linux'
   const xen = tree.platforms.xen
   return [
     ...pair(images, `${folder(arch)}/${kernel}`, `${folder(arch)}/initrd.gz`, 'listed'),
-    ...(arch === 'i386'
-      ? []
-      : pair(images, `${folder('i386')}/linux`, `${folder('i386')}/initrd.gz`, 'hidden')),
+    ...(arch === 'i386' ? [] : i386),
     ...(xen ? pair(xen, 'install/netboot/xen/vmlinuz', 'install/netboot/xen/initrd.gz', 'listed') : []),
   ]
 }

@@ -85,12 +85,17 @@ describe('records of distributions', () => {
 
   test('the limit of the command line depends on distribution, version and arch', () => {
     // Bytes: 512, 896, 2048 and 4096, less the NUL at the end.
-    const limit = (distro: 'fedora' | 'rocky' | 'debian' | 'sles', version: string, arch: string) =>
-      cmdlineLimit(makeTree('t', { distro, version, arch }))
+    const limit = (
+      distro: 'fedora' | 'rocky' | 'debian' | 'sles' | 'ubuntu',
+      version: string,
+      arch: string,
+    ) => cmdlineLimit(makeTree('t', { distro, version, arch }))
     expect(['27', '28'].map((version) => limit('fedora', version, 'ppc64le'))).toEqual([511, 2047])
     expect(['9', '10'].map((version) => limit('rocky', version, 's390x'))).toEqual([895, 4095])
     expect(['9', '10'].map((version) => limit('debian', version, 'ppc64le'))).toEqual([511, 2047])
     expect(['15', '16'].map((version) => limit('sles', version, 's390x'))).toEqual([895, 4095])
+    expect(['18.04', '18.10'].map((version) => limit('ubuntu', version, 'ppc64el'))).toEqual([511, 2047])
+    expect(['22.04.5', '22.10'].map((version) => limit('ubuntu', version, 's390x'))).toEqual([895, 4095])
     expect(limit('fedora', '40', 'x86_64')).toBe(2047)
   })
 })

@@ -52,7 +52,7 @@ describe('the paths at which virt-install looks in a medium of Debian or Ubuntu'
   test('s390x has names of its own', () => {
     const generic = (name: string) => ({
       shown: [`install/generic/kernel.${name}`, `install/generic/initrd.${name}`],
-      hidden: [],
+      hidden: i386(name),
     })
     expect(pathsOf(medium('s390x'))).toEqual(generic('debian'))
     expect(pathsOf(medium('s390x', { family: 'Ubuntu-Server' }))).toEqual(generic('ubuntu'))

@@ -14,6 +14,7 @@ import { readRepositories } from './treeinfo-repositories.ts'
  * - 0.0, no `[header]`: `[general]`, `[images-*]`, `[stage2]`, from Fedora Core 6 and RHEL 5 on.
  * - 0.3: `[product]`, `[tree]`, `[variant-*]`, `[addon-*]` beside it; RHEL 6 and 7.
  * - 1.0 to 1.2: `[release]` in place of `[product]`, `[media]`; `[general]` kept for old readers.
+ * - XenServer and XCP-ng: `[platform]`, `[branding]` and `[build]`, of which `[branding]` names the product.
  *
  * The eras differ in which sections they have; the same section always means the same. So one reader takes
  * what it finds. productmd itself refuses a tenth of the trees in the wild for a missing variant or a header
@@ -28,6 +29,9 @@ export function readTreeinfo(file: string, text: string): Description | undefine
   const era = readHeader(ini, notes)
   const { family, version, variant } = readRelease(ini)
   const { arch, platforms } = readTree(ini, notes)
+  const isXenServer = ini.sections.has('branding')
+  if (isXenServer)
+    notes.add('the installer runs on Xen (boot/xen.gz): this tree names no kernel that boots without it')
   noteContradictions(ini, notes)
   if (family === '') notes.add('names no family: libosinfo and virt-install cannot tell what this tree is')
   if (arch === '') notes.add('names no arch')
@@ -61,6 +65,8 @@ function looksLikeTreeinfo(ini: Ini): boolean {
   if (has('tree', 'arch', 'platforms', 'variants')) return true
   if (has('stage2', 'mainimage', 'instimage')) return true
   if (textOf(ini.entry('header', 'type')).startsWith('productmd.treeinfo')) return true
+  // XenServer and XCP-ng have sections of their own, and `[general]` only in some releases.
+  if (has('branding', 'name') && has('branding', 'version')) return true
   const sections = [...ini.sections.values()]
   return sections.some(({ name, entries }) => /^images-./i.test(name) && entries.size > 0)
 }
@@ -98,8 +104,19 @@ function readRelease(ini: Ini): Pick<Description, 'family' | 'version' | 'varian
   const first = (...from: readonly (readonly [string, string])[]) =>
     from.map(([section, key]) => textOf(ini.entry(section, key))).find((text) => text !== '') ?? ''
   return {
-    family: first(['general', 'family'], ['release', 'name'], ['product', 'name'], ['general', 'name']),
-    version: first(['general', 'version'], ['release', 'version'], ['product', 'version']),
+    family: first(
+      ['general', 'family'],
+      ['release', 'name'],
+      ['product', 'name'],
+      ['general', 'name'],
+      ['branding', 'name'],
+    ),
+    version: first(
+      ['general', 'version'],
+      ['release', 'version'],
+      ['product', 'version'],
+      ['branding', 'version'],
+    ),
     variant: first(['general', 'variant']) || mainVariant(ini),
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { distroOf } from '../../../../server/core/distro/distro.ts'
 import { readTreeinfo } from '../../../../server/core/tree/descriptors/treeinfo.ts'
 import { stating } from '../../../support/stating.ts'
 
@@ -100,4 +101,32 @@ test('a value has single blanks', () => {
 test('a digest of the tree itself is left out', () => {
   const found = read('[general]', 'family = x', '[checksums]', `/ = md5:${'a'.repeat(32)}`)
   expect(found?.checksums).toEqual({})
+})
+
+describe('XenServer and XCP-ng', () => {
+  const branding = '[branding]\nname = XCP-ng\nversion = 8.2.0\n'
+  const own = `[platform]\nname = XCP\nversion = 3.2.0\n\n${branding}\n[build]\nnumber = release/stockholm/master/7\n`
+
+  test('are known by [branding], and said to need Xen', () => {
+    const tree = readTreeinfo('.treeinfo', own)
+    expect(tree).toMatchObject({ family: 'XCP-ng', version: '8.2.0', platforms: {} })
+    expect(tree?.problems).toContainEqual({
+      file: '.treeinfo',
+      message: expect.stringContaining('boot/xen.gz'),
+    })
+    expect(tree && distroOf(tree)).toBe('xenserver')
+  })
+
+  test('[general] counts where it is there', () => {
+    const general = '[general]\nfamily = XCP-ng\nversion = 8.3.0\narch = x86_64\n'
+    expect(readTreeinfo('.treeinfo', own + general)).toMatchObject({ version: '8.3.0', arch: 'x86_64' })
+  })
+
+  test.each([
+    '[branding]\nname = XCP-ng\n',
+    '[branding]\nversion = 8.2.0\n',
+    '[platform]\nname = a\nversion = 1\n',
+  ])('%j alone is not a treeinfo', (text) => {
+    expect(readTreeinfo('.treeinfo', text)).toBeUndefined()
+  })
 })
