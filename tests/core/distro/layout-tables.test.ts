@@ -4,50 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { type Distro, installerOf, parseDistro } from '../../../server/core/distro/distro.ts'
 import { recordOf } from '../../../server/core/distro/families.ts'
 import { bootImagesIn, isTellingFolder, layouts, mayBeKernel } from '../../../server/core/distro/layouts.ts'
+import { cellsOf, layoutRows as rows, tableLines } from '../../support/layout-rows.ts'
 
 const project = join(import.meta.dirname, '../../..')
-const page = readFileSync(join(project, 'docs/layouts.md'), 'utf8')
-
-/** A row of docs/layouts.md, for one of its architectures. */
-interface Row {
-  readonly system: string
-  readonly medium: string
-  /** The arch as the path spells it, or another platform: `xen`, `lpae`. */
-  readonly platform: string
-  readonly kernel: string
-  readonly initrd: string
-  readonly installer: string
-  readonly from: string
-  readonly tried: string
-}
-
-function cellsOf(line: string): string[] {
-  return line
-    .split('|')
-    .slice(1, -1)
-    .map((cell) => cell.trim().replaceAll('`', ''))
-}
-
-const lines = page.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| ---'))
-const rows: readonly Row[] = lines
-  .map(cellsOf)
-  .filter((cells) => cells.length === 8 && cells[0] !== 'system')
-  .flatMap(([system = '', medium = '', platforms = '', kernel = '', initrd = '', ...rest]) =>
-    platforms.split(', ').map((platform) => {
-      const [installer = '', from = '', tried = ''] = rest
-      const inPlace = (path: string) => path.replaceAll('<arch>', platform)
-      return {
-        system,
-        medium,
-        platform,
-        kernel: inPlace(kernel),
-        initrd: inPlace(initrd),
-        installer,
-        from,
-        tried,
-      }
-    }),
-  )
 
 /** The arch that a descriptor or a header would tell: of a platform such as `xen`, one that has it. */
 const archOf = (platform: string) => ({ xen: 'x86_64', lpae: 'armhfp' })[platform] ?? platform
@@ -79,7 +38,7 @@ describe('the tables of docs/layouts.md', () => {
   })
 
   test('each source is explained, and nothing else is', () => {
-    const explained = lines.map(cellsOf).filter((cells) => cells.length === 2)
+    const explained = tableLines.map(cellsOf).filter((cells) => cells.length === 2)
     const names = explained.map(([name = '']) => name)
     const used = new Set(rows.flatMap(({ from }) => from.split(', ')))
     expect([...used].filter((name) => !names.includes(name))).toEqual([])
