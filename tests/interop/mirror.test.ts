@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +21,7 @@ import { VersionStore } from '../../server/versions/version-store.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { faultyServer } from '../support/faulty-server.ts'
 import { freePort } from '../support/free-port.ts'
-import { makeTree } from '../support/tree-folder.ts'
+import { makeTree, writeBelow } from '../support/tree-folder.ts'
 import { verifyTreeAt } from '../support/verify.ts'
 
 const installer = '/usr/lib/debian-installer/images/12/amd64/text'
@@ -111,6 +112,39 @@ describe('the Debian installer, from a local upstream', () => {
       ftp.process.kill()
     }
   })
+})
+
+test('a medium with links to itself comes from vsftpd with its links, and each file once', async () => {
+  const vsftpd = requireClient('vsftpd')
+  requireRoot()
+  const folder = join(base, 'medium')
+  const info = 'Debian GNU/Linux 13.1.0 "Trixie" - Official amd64 NETINST with firmware 20250906-10:22'
+  const files = {
+    '.disk/info': info,
+    'install.amd/vmlinuz': 'k',
+    'install.amd/initrd.gz': 'i',
+    'dists/trixie/Release': 'r',
+  }
+  for (const [path, text] of Object.entries(files)) writeBelow(folder, path, text)
+  for (const [path, target] of [
+    ['debian', '.'],
+    ['dists/stable', 'trixie'],
+    ['kernel', 'install.amd/vmlinuz'],
+  ] as const)
+    symlinkSync(target, join(folder, path))
+  const { trees, store } = newStore('medium-copy')
+  const ftp = await startVsftpd(vsftpd, folder)
+  try {
+    const { notes } = await mirrorTree(store, [`ftp://127.0.0.1:${ftp.port}/`], { id: 'debian' })
+    expect(notes).toEqual([])
+  } finally {
+    ftp.process.kill()
+  }
+  const copy = join(trees, 'debian')
+  // Path, type and target of everything; no link is followed.
+  const shapeOf = (at: string) => execFileSync('find', [at, '-printf', '%P %y %l\n'], { encoding: 'utf8' })
+  const lines = (at: string) => shapeOf(at).trim().split('\n').sort()
+  expect(lines(`${copy}/`)).toEqual(lines(`${folder}/`))
 })
 
 test("createrepo_c's repositories, one beside the tree, are mirrored and verified; a flipped byte is found", async () => {
