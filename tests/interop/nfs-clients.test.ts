@@ -43,7 +43,7 @@ function makeTree(): void {
     put(`Packages/k/kernel-modules-${'extra-'.repeat(i % 7)}${i}.fc40.x86_64.rpm`, randomBytes(200 + i))
   put('Ünïcode name/with  spaces', Buffer.from('x'))
   symlinkSync('pxeboot/vmlinuz', join(folder, 'trees/f40/images/kernel'))
-  files.set('images/kernel', files.get('images/pxeboot/vmlinuz') ?? Buffer.alloc(0))
+  symlinkSync('.', join(folder, 'trees/f40/fedora'))
 }
 
 beforeAll(async () => {
@@ -56,7 +56,11 @@ beforeAll(async () => {
   if (!xorriso) return
   await run(xorriso, ['-as', 'mkisofs', '-quiet', '-R', '-o', image, join(folder, 'trees/f40')])
   const source = mountTable([
-    { at: cleanPath('/trees'), source: diskSource(join(folder, 'trees')), why: 'a tree on disk' },
+    {
+      at: cleanPath('/trees'),
+      source: diskSource(join(folder, 'trees'), { showLinks: true }),
+      why: 'a tree on disk',
+    },
     { at: cleanPath('/image'), source: await isoSource(image), why: 'the same tree as it comes on a disc' },
     { at: cleanPath('/ks'), source: memorySource({ '/web01': 'text\nreboot\n' }), why: 'texts in memory' },
   ])
@@ -152,7 +156,6 @@ describe('a Linux kernel in QEMU', () => {
     expect(mounted).toMatch(/nfs rw,.*vers=3,rsize=524288,.*proto=tcp/)
     await output.waitFor(/guest: done/, 120_000)
     expect(await machine.ended).toBe(0)
-    // `find -type f` does not show symlinks; the namespace has followed this one, so it is a file.
     const sums = [...files]
       .map(([name, bytes]) => ({ name: Buffer.from(`./${name}`), sum: sha(bytes) }))
       .sort((a, b) => Buffer.compare(a.name, b.name))
@@ -161,6 +164,10 @@ describe('a Linux kernel in QEMU', () => {
     expect(output.text).toContain(`guest: files ${files.size} folders 7`)
     expect(output.text).toContain('guest: errors 0')
     expect(output.text).toContain(`guest: digest ${sha(Buffer.from(sums.join('')))}`)
+    expect(output.text).toContain('guest: link ./fedora -> .')
+    expect(output.text).toContain('guest: link ./images/kernel -> pxeboot/vmlinuz')
+    const kernel = files.get('images/pxeboot/vmlinuz') ?? Buffer.alloc(0)
+    expect(output.text).toContain(`guest: through ${sha(kernel)}  ./images/kernel`)
     expect(output.text).toMatch(/guest: changing it: .*(Read-only file system|Permission denied)/)
     expect(output.text).toContain('guest: unmounted')
     // The event of the mount.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The only program of a guest that mounts an NFS export: it says on the serial line what it mounted, reads the whole
-# tree, says the digest of every file, tries to write, and powers off.
+# tree, says the digest of every file and the target of every link, tries to write, and powers off.
 
 say() { echo "guest: $*"; }
 
@@ -48,6 +48,8 @@ say "files $(find . -type f | wc -l) folders $(find . -type d | wc -l)"
 find . -type f -print0 | xargs -0 sha256sum >/tmp/sums 2>/tmp/errors
 say "errors $(wc -l </tmp/errors)"
 say "digest $(sort -k 2 /tmp/sums | sha256sum | cut -d' ' -f1)"
+find . -type l | while read -r link; do say "link $link -> $(readlink "$link")"; done
+find . -type l | while read -r link; do [ -d "$link" ] || say "through $(sha256sum "$link")"; done
 say "changing it: $( (echo x >/mnt/new) 2>&1; rm -f /mnt/.treeinfo 2>&1)"
 ls -l /mnt | while read -r line; do say "ls $line"; done
 cd /

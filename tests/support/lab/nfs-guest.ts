@@ -37,9 +37,8 @@ export interface GuestShape {
  * `nfs.options`) and the guest's own address (`nfs.address`).
  */
 export function nfsGuest(busybox: string): DirectBoot {
-  const applets = 'cat cut find grep insmod ip ls mount poweroff rm sh sha256sum sort umount wc xargs'.split(
-    ' ',
-  )
+  const applets =
+    'cat cut find grep insmod ip ls mount poweroff readlink rm sh sha256sum sort umount wc xargs'.split(' ')
   return cloudKernelGuest(busybox, { name: 'nfs-guest', script: ownScript, applets })
 }
 
