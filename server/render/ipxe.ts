@@ -111,7 +111,10 @@ function askAgain(http: string, server: LoaderServer | undefined): string {
   ].join('\n')
 }
 
-/** Says on the screen that booting failed, and boots the local disk. */
+/**
+ * Says on the screen that booting failed, and boots the local disk. Under UEFI that is the job of a GRUB, which asks for
+ * the machine's configuration: where treeboot answers by then, GRUB tries what the plan says, and the disk after that.
+ */
 function failed(server: LoaderServer | undefined): string {
   return [
     ':failed',
