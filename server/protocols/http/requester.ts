@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { plainAddress } from '../../core/net/address.ts'
 import type { Connection, Requester } from '../../core/net/requester.ts'
+import { serviceTable } from '../../core/services.ts'
 
 /** The part of a requester that is the same for all requests of one connection. */
 export type Peer = Pick<Requester, 'protocol' | 'address' | 'localAddress' | 'connection'>
@@ -8,6 +9,27 @@ export type Peer = Pick<Requester, 'protocol' | 'address' | 'localAddress' | 'co
 type ClientSocket = Connection & {
   readonly remoteAddress?: string | undefined
   readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
+}
+
+const grubAgent = /^GRUB /
+
+/** Whether a `User-Agent` is GRUB's, whose `Host` lacks the port: see `hostOf`. */
+export const isGrub = (userAgent: string | undefined): boolean =>
+  userAgent !== undefined && grubAgent.test(userAgent)
+
+/**
+ * The `Host` header. GRUB 2.06 leaves out the port, which belongs there (RFC 9110, 7.2): `Host: 192.0.2.1` for
+ * `http://192.0.2.1:8080/`. Where it names the very address that it connected to, nobody stands between, and the port is
+ * that of the connection.
+ */
+export function hostOf(socket: ClientSocket, headers: IncomingHttpHeaders): string | undefined {
+  const { host } = headers
+  const { localAddress, localPort } = socket
+  if (host === undefined || !isGrub(headers['user-agent'])) return host
+  const isOurs = host.replace(/^\[(.*)\]$/, '$1') === plainAddress(localAddress ?? '')
+  if (!isOurs || localPort === undefined || localPort === serviceTable.http.standardPort) return host
+  return `${host}:${localPort}`
 }
 
 export function peerOf(socket: ClientSocket): Peer {

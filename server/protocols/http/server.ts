@@ -19,7 +19,7 @@ import { FolderPages } from './files/folder-pages.ts'
 import { emptyResponse, failureResponse } from './files/response.ts'
 import { type ServeContext, serve, write } from './files/serve.ts'
 import { SmallFiles } from './files/small-files.ts'
-import { peerOf, requesterOf } from './requester.ts'
+import { hostOf, peerOf, requesterOf } from './requester.ts'
 import { parseTarget, repairRequestLine, type Target } from './target.ts'
 
 /**
@@ -236,7 +236,7 @@ export class HttpListener implements Listener {
       return
     }
     const { path, query, host } = target
-    const requester = requesterOf(peerOf(socket), req.headers, query, host)
+    const requester = requesterOf(peerOf(socket), req.headers, query, host ?? hostOf(socket, req.headers))
     const { fallback, isAppPath } = this.#options
     if (fallback && isAppPath?.(path)) fallback(req, res, requester)
     else void serve(this.#context, { req, res, path, requester, onSending })

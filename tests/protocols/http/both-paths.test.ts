@@ -312,3 +312,19 @@ test('the same requests get the same responses on the fast path and by node:http
     { numRuns: searches(300) },
   )
 })
+
+/** The host that the service takes from a request, on either path. */
+test.each([
+  ['GRUB 2.06', '127.0.0.1', '127.0.0.1:PORT'],
+  ['GRUB 2.06', '127.0.0.1:80', '127.0.0.1:80'],
+  // Somebody stands between.
+  ['GRUB 2.06', '192.0.2.1', '192.0.2.1'],
+  ['GRUB 2.06', 'boot.example', 'boot.example'],
+  ['curl/7.88.1', '127.0.0.1', '127.0.0.1'],
+])('%s that says Host: %s reached us at %s', async (agent, host, expected) => {
+  const text = `GET /ks/web01 HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: ${agent}\r\n\r\n`
+  for (const { port } of [fast, node]) {
+    const [response = ''] = await converse(port, [{ text, count: 1 }])
+    expect(response).toContain(JSON.stringify(['host', expected.replace('PORT', String(port))]))
+  }
+})

@@ -1,4 +1,5 @@
 import type { CleanPath } from '../../../files/path.ts'
+import { isGrub } from '../requester.ts'
 import { parseTarget } from '../target.ts'
 
 /** A request that the fast path serves: a GET whose headers change nothing about the response. */
@@ -14,7 +15,6 @@ const harmless = new Set([
   'accept-language',
   'cache-control',
   'pragma',
-  'user-agent',
   'x-anaconda-architecture',
   'x-anaconda-system-release',
 ])
@@ -53,5 +53,6 @@ function hostOf(lines: readonly string[]): string | undefined {
 }
 
 function isHarmless(name: string, value: string): boolean {
+  if (name === 'user-agent') return !isGrub(value)
   return name === 'connection' ? value.trim().toLowerCase() === 'keep-alive' : harmless.has(name)
 }
