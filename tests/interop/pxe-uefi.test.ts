@@ -1,8 +1,10 @@
 import { join } from 'node:path'
-import { beforeEach, describe, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { bootGuest, expectInstall } from '../support/lab/boot.ts'
+import { grubImageNeeds, makeGrub } from '../support/lab/grub-image.ts'
 import { type Bench, labInstaller, makeBench } from '../support/lab/lab.ts'
+import { requestsOf } from '../support/lab/requests.ts'
 
 const shim = '/usr/lib/shim/shimx64.efi.signed'
 const grub = '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed'
@@ -60,6 +62,26 @@ describe('UEFI, an address from somebody else’s DHCP server, everything else f
       advice: ({ url }) => ({ httpUrl: `${url}/ipxe.efi`, ipxeFile: `${url}/boot.ipxe` }),
     })
     await expectInstall(booted)
+  })
+
+  /** Debian's signed GRUB has no HTTP inside. */
+  test('x64: HTTP Boot of GRUB, which waits for none of the files that are not there', async () => {
+    requireClient(...grubImageNeeds)
+    const booted = await bootGuest(bench, {
+      firmware: 'uefi-http',
+      loaders: { 'grubx64.efi': makeGrub(bench.folder, ['http']) },
+      config: { tftp: { enabled: false } },
+      advice: ({ url }) => ({ httpUrl: `${url}/grubx64.efi` }),
+    })
+    await expectInstall(booted)
+    const requests = requestsOf(booted.treeboot)
+    const loading = requests.slice(0, requests.findIndex(({ path }) => path.endsWith('/initrd.img')) + 1)
+    expect(loading.filter(({ outcome }) => outcome !== 'complete').length).toBeGreaterThan(3)
+    // It waits 34 s for the end of a response that it does not understand.
+    const pauses = loading
+      .slice(1)
+      .map(({ path, beganMs }, i) => ({ path, ms: beganMs - (loading[i]?.endedMs ?? 0) }))
+    expect(pauses.filter(({ ms }) => ms > 20_000)).toEqual([])
   })
 })
 
