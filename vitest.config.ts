@@ -20,6 +20,7 @@ const machines = [
   'renderers',
   'restart',
   'udf',
+  'uefi-disk',
   'virt-install',
   'xen',
 ].map((name) => `tests/interop/${name}.test.ts`)

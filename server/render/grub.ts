@@ -1,5 +1,5 @@
 import type { BootPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
-import { diskLoaders, efiCpus } from '../core/distro/efi.ts'
+import { diskLoaders, efiCpus, otherLoaders } from '../core/distro/efi.ts'
 import { grubKernelArg, grubWord, screenText } from './quote.ts'
 
 /**
@@ -87,36 +87,82 @@ const askAgain = [
   '',
 ].join('\n')
 
+/** Starts a loader of `$root`, and goes on to the next one where Secure Boot refuses it, or when it comes back. */
+const start = (file: string): string[] => [`if chainloader ${file}; then boot; fi`]
+
+const isOnePath = (path: string): boolean => !path.includes('*')
+
+/** A loader below `$disk` that is there is started. GRUB 2.06 says nothing about one that is not. */
+const startIfThere = (file: string): string[] => [
+  `if [ -f ${file} ]; then`,
+  ...nested(['set root=$disk', ...start(file)]),
+  'fi',
+]
+
 /**
- * Commands that boot the local disk. Under UEFI they find and start the disk's own loader, since firmware that booted
- * from its network entry often does not try the disk by itself. Nearly every installed system's is shim, which looks
- * for GRUB on the device that it was told to come from. GRUB 2.06 tells it `$root`, and not the device in the name of
- * the file, so that must be the disk. Without a loader, `exit` returns to the firmware. Under BIOS they start the first
- * disk's boot sector.
+ * Finds and starts the disk's own loader, since firmware that booted from its network entry often does not try the
+ * disk by itself. Nearly every installed system's is shim, which looks for GRUB on the device that it was told to come
+ * from. GRUB 2.06 tells it `$root`, and not the device in the name of the file, so that must be the disk.
+ *
+ * `(hd*)` stands for all disks and their partitions, in the order of the firmware, and never for a CD. Only GRUBs with
+ * the module `regexp` expand it: Debian's, Ubuntu's, and by its package's sources Fedora's. Others, such as SUSE's,
+ * leave it as it is. They `search` each loader, and print an error for each one that the disk does not have.
+ */
+const uefiDisk = [
+  'set cpu=$grub_cpu',
+  ...Object.entries(efiCpus).map(
+    ([grubs, efis]) => `if [ "$grub_cpu" = "${grubs}" ]; then set cpu=${efis}; fi`,
+  ),
+  `set loaders="${diskLoaders.join(' ')}"`,
+  'set disks=""',
+  'for disk in (hd*); do',
+  '  if [ -d $disk/EFI ]; then set disks="$disks $disk"; fi',
+  'done',
+  'for loader in $loaders; do',
+  '  for disk in $disks; do',
+  ...nested(nested(startIfThere('$disk$loader'))),
+  '  done',
+  'done',
+  ...otherLoaders.flatMap((paths) => [
+    'for disk in $disks; do',
+    `  for loader in ${paths.map((path) => `$disk${path}`).join(' ')}; do`,
+    ...nested(nested(startIfThere('$loader'))),
+    '  done',
+    'done',
+  ]),
+  'if [ "$disk" = "(hd*)" ]; then',
+  `  for loader in $loaders ${otherLoaders.flat().filter(isOnePath).join(' ')}; do`,
+  '    if search --no-floppy --set=root --file $loader; then',
+  ...nested(nested(nested(start('($root)$loader')))),
+  '    fi',
+  '  done',
+  'fi',
+]
+
+/**
+ * Commands that boot the local disk: under UEFI its loader, under BIOS the first disk's boot sector. When that fails,
+ * `exit 1` tells the firmware to try its next boot entry. Fedora's GRUB hands the number on. GRUB 2.06 ignores it and
+ * reports success, after which firmware shows its menu (UEFI 2.10, 3.1.1); an iPXE that started this GRUB reports the
+ * failure in its place (ipxe.ts).
  */
 const localBoot = [
   'if [ "$grub_platform" = "efi" ]; then',
-  '  set cpu=$grub_cpu',
-  ...Object.entries(efiCpus).map(
-    ([grubs, efis]) => `  if [ "$grub_cpu" = "${grubs}" ]; then set cpu=${efis}; fi`,
-  ),
-  `  for loader in ${diskLoaders.join(' ')}; do`,
-  '    if search --no-floppy --set=root --file $loader; then',
-  '      chainloader ($root)$loader',
-  '      boot',
-  '    fi',
-  '  done',
+  ...nested(uefiDisk),
   'else',
   '  set root=(hd0)',
   '  chainloader +1',
   '  boot',
   'fi',
-  'exit',
+  'exit 1',
   '',
 ].join('\n')
 
 /** What every entry ends with. */
 const functions = `function treeboot_again {\n${indent(askAgain)}\n}\nfunction treeboot_disk {\n${indent(localBoot)}\n}\n\n`
+
+function nested(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`)
+}
 
 function indent(text: string): string {
   return text.trimEnd().replace(/^/gm, '  ')

@@ -8,7 +8,14 @@ import { type DhcpAdvice, startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
 import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
 import { startMachine } from '../../server/cli/demo/machine.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
-import { biosDisk, type Disk, startWithDisk, uefiDisk, uefiDiskFiles } from '../support/lab/disk.ts'
+import {
+  biosDisk,
+  type Disk,
+  installedShims,
+  startedByGrub,
+  uefiDisk,
+  uefiDiskNeeds,
+} from '../support/lab/disk.ts'
 import {
   type Bench,
   guestImages,
@@ -41,14 +48,6 @@ printf 'POST %s HTTP/1.0\\r\\nContent-Length: 0\\r\\n\\r\\n' {{ report_url | quo
 echo installed as {{ hostname }}
 %end
 `
-
-/** The files that GRUB started, by the line `file path: .../File(\EFI\debian)/File(shimx64.efi)`, which is wrapped. */
-function startedByGrub(screen: string): string[] {
-  const files = screen
-    .replace(/[\r\n]/g, '')
-    .matchAll(/file path: .*?\/File\(\\EFI\\([^)]*)\)\/File\(([^)]*)\)/g)
-  return [...files].map(([, folder, file]) => `${folder}/${file}`)
-}
 
 interface World {
   readonly lan: Lan
@@ -108,19 +107,28 @@ describe('the life of a guest, as its machine sees it', () => {
       const tap = lan.addTap()
       // UEFI keeps its loaders in memory beside the initrd; with less, GRUB runs out of memory.
       const memory = firmware === 'bios' ? 512 : 768
-      const options = { firmware, mac: macs.web01, memory, network: { tap }, folder: bench.folder } as const
-      const first = startWithDisk(bench, options, disk.drive, lan)
+      const { folder } = bench
+      const options = {
+        firmware,
+        mac: macs.web01,
+        memory,
+        network: { tap },
+        folder,
+        disk: disk.drive,
+      } as const
+      const first = startMachine(bench.undo, options, lan)
       await first.output.waitFor(/guest post: installed as web01\.example/, 300_000)
       expect(await first.ended).toBe(0)
       expect(first.output.text).not.toContain(disk.line)
       expect(stateOf(treeboot, 'web01')).toBe('installed')
 
       for (let boot = 0; boot < laterBoots; boot++) {
-        const later = startWithDisk(bench, options, disk.drive, lan)
+        const later = startMachine(bench.undo, options, lan)
         await later.output.waitFor(installedSince, 180_000)
         await later.output.waitFor(new RegExp(disk.line), 180_000)
         expect(await later.ended).toBe(0)
         expect(later.output.text).not.toContain('guest:')
+        expect(later.output.text).not.toContain('error: no such')
         expect(startedByGrub(later.output.text)).toEqual(disk.loader === undefined ? [] : [disk.loader])
       }
       expect(stateOf(treeboot, 'web01')).toBe('installed')
@@ -152,20 +160,20 @@ describe('the life of a guest, as its machine sees it', () => {
     ] as const)(
       'UEFI by ProxyDHCP, %s, to the disk of %s',
       async (file, installed) => {
-        requireClient(ovmf, file, grub, ...Object.values(uefiDiskFiles))
+        requireClient(ovmf, file, grub, ...uefiDiskNeeds)
         const world = await makeWorld({ 'snponly.efi': file }, () => ({}), { dhcp: { mode: 'proxy' } })
-        await expectInstallThenDisk(world, 'uefi', uefiDisk(bench.folder, installed))
+        await expectInstallThenDisk(world, 'uefi', uefiDisk(bench.folder, [installedShims[installed]]))
       },
       600_000,
     )
 
     test('UEFI, shim and GRUB as Debian signs them, twice to the disk of SUSE', async () => {
-      requireClient(ovmf, shim, grub, ...Object.values(uefiDiskFiles))
+      requireClient(ovmf, shim, grub, ...uefiDiskNeeds)
       const world = await makeWorld({ 'shimx64.efi': shim, 'grubx64.efi': grub }, () => ({
         bootFile: 'shimx64.efi',
         nextServer: '192.0.2.1',
       }))
-      await expectInstallThenDisk(world, 'uefi', uefiDisk(bench.folder, 'suse'), 2)
+      await expectInstallThenDisk(world, 'uefi', uefiDisk(bench.folder, [installedShims.suse]), 2)
     }, 600_000)
   })
 
@@ -174,10 +182,13 @@ describe('the life of a guest, as its machine sees it', () => {
     const { lan, treeboot } = await makeWorld({}, ({ url }) => ({ bootFile: `${url}/boot.ipxe` }))
     treeboot.command('hold', 'web01')
     const network = { tap: lan.addTap() }
-    const options = { firmware: 'bios', mac: macs.web01, memory: 512, network, folder: bench.folder } as const
     const empty = join(bench.folder, 'empty.img')
     writeFileSync(empty, Buffer.alloc(1 << 20))
-    const machine = startWithDisk(bench, options, `file=${empty}`, lan)
+    const machine = startMachine(
+      bench.undo,
+      { firmware: 'bios', mac: macs.web01, memory: 512, network, disk: `file=${empty}` },
+      lan,
+    )
     await machine.output.waitFor(
       /treeboot: web01 is held: by the operator; to install: treeboot install web01/,
       180_000,

@@ -5,8 +5,9 @@ import { stringify } from 'yaml'
 import { type Child, startChild } from '../../server/cli/demo/child.ts'
 import { startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
 import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
+import { startMachine } from '../../server/cli/demo/machine.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
-import { biosDisk, startWithDisk } from '../support/lab/disk.ts'
+import { biosDisk } from '../support/lab/disk.ts'
 import {
   type Bench,
   benchPaths,
@@ -136,8 +137,11 @@ test.each(rows)('%s: the machine boots its disk', async (_, loss) => {
   await serve()
   const disk = biosDisk(bench.folder)
   const network = { tap: lan.addTap() }
-  const options = { firmware: 'bios', mac, memory: 256, network, folder: bench.folder } as const
-  const machine = startWithDisk(bench, options, disk.drive, lan)
+  const machine = startMachine(
+    bench.undo,
+    { firmware: 'bios', mac, memory: 256, network, disk: disk.drive },
+    lan,
+  )
   await machine.output.waitFor(/treeboot: (?:web01|www) is held: /, 180_000)
   await machine.output.waitFor(new RegExp(disk.line), 60_000)
   expect(await machine.ended).toBe(0)

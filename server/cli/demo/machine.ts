@@ -22,6 +22,8 @@ export interface MachineOptions {
   readonly direct?: { readonly kernel: string; readonly initrd: string; readonly cmdline: string }
   /** A folder for the variables of the firmware; needed for every firmware except `bios`. */
   readonly folder?: string
+  /** A disk that comes after the network in the boot order: what QEMU's `-drive` is told of it. */
+  readonly disk?: string
 }
 
 const ovmf = '/usr/share/OVMF'
@@ -48,6 +50,7 @@ export function machineCommand(options: MachineOptions, variables: string): stri
     ...firmware(options.firmware, variables),
     ...networkCard(options),
     ...(options.direct ? direct(options.direct) : []),
+    ...(options.disk === undefined ? [] : diskAfterNetwork(options.disk)),
     // Installers wait for random numbers; without this device they wait long.
     ...['-device', 'virtio-rng-pci'],
   ]
@@ -101,4 +104,11 @@ function networkCard({ firmware: kind, mac, network, direct: directBoot }: Machi
 
 function direct({ kernel, initrd, cmdline }: NonNullable<MachineOptions['direct']>): string[] {
   return ['-kernel', kernel, '-initrd', initrd, '-append', cmdline]
+}
+
+function diskAfterNetwork(drive: string): string[] {
+  return [
+    ...['-drive', `if=none,id=disk,format=raw,${drive}`],
+    ...['-device', 'virtio-blk-pci,drive=disk,bootindex=2'],
+  ]
 }

@@ -13,9 +13,8 @@ export const packagedEfiFolders: readonly string[] = folders
 const grub = 'grub$cpu.efi'
 
 /**
- * Where installed systems keep their first loader, in the order in which GRUB looks for them: shims before GRUBs, because
- * Secure Boot refuses a GRUB without its shim. systemd-boot and the paths for removable media come last (UEFI 2.10,
- * 3.5.1.1).
+ * Where installed systems keep their first loader, in the order in which GRUB looks for them, each on all disks before
+ * the next. Shims come before GRUBs, because Secure Boot refuses a GRUB without its shim. systemd-boot comes last.
  * `$cpu` stands for UEFI's name of the processor, see `efiCpus`.
  */
 export const diskLoaders: readonly string[] = [
@@ -23,8 +22,18 @@ export const diskLoaders: readonly string[] = [
   '/EFI/systemd/shim.efi',
   ...folders.map(({ folder }) => `/EFI/${folder}/${grub}`),
   '/EFI/systemd/systemd-boot$cpu.efi',
+]
+
+/**
+ * Where GRUB looks when there is none of `diskLoaders`, each line on all disks before the next. `*` stands for folders
+ * that no record names. Their shims come before the path for removable media (UEFI 2.10, 3.5.1.1): there shim's fallback
+ * puts the disk in front of the network in the firmware's boot order.
+ */
+export const otherLoaders: readonly (readonly string[])[] = [
+  ['/EFI/*/shim$cpu.efi', '/EFI/*/shim.efi'],
   // A FAT file system finds names in any case.
-  '/EFI/BOOT/BOOT$cpu.EFI',
+  ['/EFI/BOOT/BOOT$cpu.EFI'],
+  [`/EFI/*/${grub}`],
 ]
 
 /** UEFI's names of processors (UEFI 2.10, 3.5.1.1) where GRUB's `$grub_cpu` has another one. */

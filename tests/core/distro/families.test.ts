@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { cmdlineLimit } from '../../../server/core/boot/limits.ts'
 import { coveredBy, distros } from '../../../server/core/distro/distro.ts'
-import { diskLoaders, packagedEfiFolders } from '../../../server/core/distro/efi.ts'
+import { diskLoaders, otherLoaders, packagedEfiFolders } from '../../../server/core/distro/efi.ts'
 import { isDistro, recordOf } from '../../../server/core/distro/families.ts'
 import { bootImagesIn, isTellingFolder, mayBeKernel } from '../../../server/core/distro/layouts.ts'
 import { codenameOf, parseVersion, versionOfCodename } from '../../../server/core/tree/version.ts'
@@ -71,15 +71,25 @@ describe('records of distributions', () => {
     })
   })
 
-  test('disk loaders: shims come first, the path of removable media last', () => {
+  test('disk loaders: shims come before GRUBs, and shims of any name before removable media', () => {
     expect(diskLoaders[0]).toBe('/EFI/fedora/shim$cpu.efi')
     const lastShim = diskLoaders.findLastIndex((path) => /\/shim[^/]*\.efi$/.test(path))
     const firstGrub = diskLoaders.findIndex((path) => path.endsWith('/grub$cpu.efi'))
     expect(firstGrub).toBeGreaterThan(lastShim)
-    expect(diskLoaders.at(-1)).toBe('/EFI/BOOT/BOOT$cpu.EFI')
+    expect(diskLoaders.at(-1)).toBe('/EFI/systemd/systemd-boot$cpu.efi')
+    expect(otherLoaders.map(([first]) => first)).toEqual([
+      '/EFI/*/shim$cpu.efi',
+      '/EFI/BOOT/BOOT$cpu.EFI',
+      '/EFI/*/grub$cpu.efi',
+    ])
     // What SUSE installs, what Kali and Devuan install without a shim, and Debian without Secure Boot.
     const installed = ['sles/shim', 'opensuse/shim', 'kali/grub$cpu', 'devuan/grub$cpu', 'debian/grub$cpu']
     expect(diskLoaders).toEqual(expect.arrayContaining(installed.map((file) => `/EFI/${file}.efi`)))
+    // The manual lists the folders in the same order.
+    const manual = readFileSync(join(import.meta.dirname, '../../../docs/network-boot.md'), 'utf8')
+    const [, listed = ''] = /\n1\. Shim, in the folders.*?:([^.]*)\.\n/s.exec(manual) ?? []
+    const shims = diskLoaders.slice(0, lastShim + 1).map((path) => path.split('/')[2])
+    expect([...listed.matchAll(/`(\w+)`/g)].map(([, folder]) => folder)).toEqual(shims)
     expect(packagedEfiFolders).toEqual(['fedora', 'redhat', 'centos', 'rocky', 'almalinux', 'oracle'])
   })
 

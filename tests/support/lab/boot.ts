@@ -6,6 +6,7 @@ import type { Child } from '../../../server/cli/demo/child.ts'
 import { type DhcpAdvice, startDnsmasq } from '../../../server/cli/demo/dnsmasq.ts'
 import { makeLan } from '../../../server/cli/demo/lan.ts'
 import { type MachineFirmware, startMachine } from '../../../server/cli/demo/machine.ts'
+import { defined } from '../../../server/core/defined.ts'
 import { type Bench, guestImages, startTreeboot, type Treeboot } from './lab.ts'
 import { labTrees, makeTree } from './trees.ts'
 
@@ -16,6 +17,8 @@ export interface BootCase {
   readonly loaders: Readonly<Record<string, string>>
   /** The boot options of the DHCP server. */
   readonly advice: (treeboot: Treeboot) => DhcpAdvice
+  /** A disk that comes after the network in the boot order, as QEMU's `-drive` is told of it. */
+  readonly disk?: string
   /** More configuration. */
   readonly config?: Readonly<Record<string, unknown>>
 }
@@ -61,7 +64,11 @@ export async function bootGuest(bench: Bench, boot: BootCase): Promise<Booted> {
   // UEFI keeps its loaders in memory beside the initrd; with less, GRUB runs out of memory.
   const memory = boot.firmware === 'bios' ? 512 : 768
   const network = { tap: lan.addTap() }
-  const machine = startMachine(undo, { firmware: boot.firmware, mac, memory, network, folder }, lan)
+  const machine = startMachine(
+    undo,
+    { firmware: boot.firmware, mac, memory, network, folder, ...defined({ disk: boot.disk }) },
+    lan,
+  )
   return { treeboot, machine }
 }
 

@@ -1,9 +1,5 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type Child, startChild } from '../../../server/cli/demo/child.ts'
-import type { Lan } from '../../../server/cli/demo/lan.ts'
-import { type MachineOptions, machineCommand } from '../../../server/cli/demo/machine.ts'
-import type { Bench } from './lab.ts'
 
 /** Disks that say one sentence when a machine boots them. */
 
@@ -14,16 +10,6 @@ export interface Disk {
   readonly line: string
   /** The file below `EFI/` that GRUB must start, and no other: GRUB beside it would say the same line. */
   readonly loader?: string
-}
-
-/** Starts a machine as `startMachine` does, with a disk that comes second in its boot order. */
-export function startWithDisk(bench: Bench, options: MachineOptions, drive: string, lan: Lan): Child {
-  const variables = join(bench.folder, 'variables.fd')
-  if (options.firmware === 'uefi') copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', variables)
-  const [file = '', ...args] = machineCommand(options, variables)
-  const disk = ['-drive', `if=none,id=disk,format=raw,${drive}`]
-  const controller = ['-device', 'virtio-blk-pci,drive=disk,bootindex=2']
-  return startChild(bench.undo, lan.inside([file, ...args, ...disk, ...controller]))
 }
 
 /** A boot sector of our own that writes to the first serial port. */
@@ -55,33 +41,80 @@ export const installedShims = {
   suse: 'opensuse/shim.efi',
 } as const
 
-/** What `uefiDisk` needs: shim and GRUB as Debian signs them for installed systems. */
+/** Shim and GRUB for installed systems, and shim's fallback, as paths on this machine. */
+export interface UefiFiles {
+  readonly shim: string
+  readonly grub: string
+  readonly fallback?: string
+  /** UEFI's name of the processor (UEFI 2.10, 3.5.1.1). */
+  readonly cpu: string
+}
+
+/** As Debian signs them. */
 export const uefiDiskFiles = {
   shim: '/usr/lib/shim/shimx64.efi.signed',
   fallback: '/usr/lib/shim/fbx64.efi.signed',
   grub: '/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed',
+  cpu: 'x64',
 } as const
 
+/** What a test passes to `requireClient` for `uefiDisk`. */
+export const uefiDiskNeeds = [uefiDiskFiles.shim, uefiDiskFiles.fallback, uefiDiskFiles.grub] as const
+
+/** Folders in which GRUBs of Debian look for their configuration, on the disk that they came from. */
+const configFolders = ['EFI/debian', 'debian-installer/arm64/grub', 'grub']
+
 /**
- * An EFI system partition, which QEMU makes of a folder, with the files that an installed system has there: shim, which
+ * An EFI system partition, which QEMU makes of a folder, with the files that installed systems have there: shim, which
  * looks for GRUB beside itself, and the loader of removable media with shim's fallback. A lone GRUB would boot also
  * when its loader names the wrong device. GRUB says one sentence.
+ *
+ * @param loaders Below `EFI/`. GRUB must start the first one. Files without `shim` or `BOOT` in their name are GRUB.
  */
-export function uefiDisk(folder: string, installed: keyof typeof installedShims = 'debian'): Disk {
+export function uefiDisk(
+  folder: string,
+  loaders: readonly [string, ...string[]],
+  files: UefiFiles = uefiDiskFiles,
+): Disk {
   const line = 'LOCAL DISK UEFI'
-  const efi = join(folder, 'esp/EFI')
+  const esp = join(folder, 'esp')
   const put = (from: string, to: string): void => {
-    mkdirSync(dirname(join(efi, to)), { recursive: true })
-    copyFileSync(from, join(efi, to))
+    mkdirSync(dirname(join(esp, to)), { recursive: true })
+    copyFileSync(from, join(esp, to))
   }
-  const { shim, fallback, grub } = uefiDiskFiles
-  const first = installedShims[installed]
-  put(shim, first)
-  put(grub, `${dirname(first)}/grubx64.efi`)
-  put(shim, 'BOOT/BOOTX64.EFI')
-  put(fallback, 'BOOT/fbx64.efi')
-  // The folder in which Debian's GRUB looks, whatever its own is.
-  mkdirSync(join(efi, 'debian'), { recursive: true })
-  writeFileSync(join(efi, 'debian/grub.cfg'), `echo ${line}\nhalt\n`)
-  return { drive: `file=fat:rw:${join(folder, 'esp')}`, line, loader: first }
+  const putShim = (to: string): void => {
+    put(files.shim, `EFI/${to}`)
+    put(files.grub, `EFI/${dirname(to)}/grub${files.cpu}.efi`)
+  }
+  // In the case in which GRUB asks for it, which does not matter to a FAT file system.
+  const removable = `BOOT/BOOT${files.cpu}.EFI`
+  for (const loader of loaders) {
+    if (/shim|BOOT/.test(loader)) putShim(loader)
+    else put(files.grub, `EFI/${loader}`)
+  }
+  if (!loaders.includes(removable)) {
+    put(files.shim, `EFI/${removable}`)
+    if (files.fallback) put(files.fallback, `EFI/BOOT/fb${files.cpu}.efi`)
+  }
+  for (const name of configFolders) {
+    mkdirSync(join(esp, name), { recursive: true })
+    writeFileSync(join(esp, name, 'grub.cfg'), `echo ${line}\nhalt\n`)
+  }
+  return { drive: `file=fat:rw:${esp}`, line, loader: loaders[0] }
+}
+
+/** An EFI system partition with one loader, below `EFI/`, in a place where nobody looks. */
+export function strangeUefiDisk(folder: string): string {
+  const strange = join(folder, 'strange/EFI/vendorx')
+  mkdirSync(strange, { recursive: true })
+  copyFileSync(uefiDiskFiles.grub, join(strange, 'start.efi'))
+  return `file=fat:rw:${join(folder, 'strange')}`
+}
+
+/** The files that GRUB started, by the line `file path: .../File(\EFI\debian)/File(shimx64.efi)`, which is wrapped. */
+export function startedByGrub(screen: string): string[] {
+  const files = screen
+    .replace(/[\r\n]/g, '')
+    .matchAll(/file path: .*?\/File\(\\EFI\\([^)]*)\)\/File\(([^)]*)\)/g)
+  return [...files].map(([, folder, file]) => `${folder}/${file}`)
 }
