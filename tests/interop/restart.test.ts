@@ -7,7 +7,7 @@ import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
 import { type MachineFirmware, startMachine } from '../../server/cli/demo/machine.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { eventually } from '../support/eventually.ts'
-import { biosDisk, startWithDisk, uefiDisk, uefiDiskFiles } from '../support/lab/disk.ts'
+import { biosDisk, installedShims, uefiDisk, uefiDiskNeeds } from '../support/lab/disk.ts'
 import { type Bench, guestImages, makeBench, startTreeboot, type Treeboot } from '../support/lab/lab.ts'
 import { labTrees, makeTree } from '../support/lab/trees.ts'
 
@@ -188,7 +188,7 @@ describe('a machine whose download fails', () => {
     '%s: in the end it boots its own disk, and no kernel without its initrd',
     async (name, { config, file, hasten }) => {
       const loader: Loader = loaders[name]
-      const files = [...Object.values(loader.files), ...Object.values(uefiDiskFiles)]
+      const files = [...Object.values(loader.files), ...uefiDiskNeeds]
       for (const needed of files) requireClient(needed)
       const { lan, treeboot, kernel } = await makeWorld(loader)
       // Our own configuration for the machine, as if its initrd had gone.
@@ -198,11 +198,17 @@ describe('a machine whose download fails', () => {
       mkdirSync(dirname(path), { recursive: true })
       writeFileSync(path, hasten(ours.replaceAll('initrd.img', 'gone.img')))
       const bios = loader.firmware === 'bios'
-      const disk = bios ? biosDisk(bench.folder) : uefiDisk(bench.folder)
-      const machine = startWithDisk(
-        bench,
-        { firmware: loader.firmware, mac, memory: 768, network: { tap: lan.addTap() }, folder: bench.folder },
-        disk.drive,
+      const disk = bios ? biosDisk(bench.folder) : uefiDisk(bench.folder, [installedShims.debian])
+      const machine = startMachine(
+        bench.undo,
+        {
+          firmware: loader.firmware,
+          mac,
+          memory: 768,
+          network: { tap: lan.addTap() },
+          folder: bench.folder,
+          disk: disk.drive,
+        },
         lan,
       )
       await machine.output.waitFor(new RegExp(disk.line), 300_000)
