@@ -13,6 +13,8 @@ export interface FrontView {
     readonly where: string
     readonly note: string
     readonly open: boolean
+    /** A URL that a browser or a desktop opens. */
+    readonly link?: string
   }[]
   readonly trees: readonly Tree[]
   readonly guests: readonly { readonly name: string; readonly identity: string; readonly plan: string }[]
@@ -93,9 +95,13 @@ function serviceSection({ services }: FrontView): string {
   const rows = services.map(
     (service) =>
       `<tr class="${service.open ? '' : 'off'}"><th scope="row">${htmlText(service.name)}</th>` +
-      `<td>${htmlText(service.where)}</td><td>${htmlText(service.note)}</td></tr>`,
+      `<td>${htmlText(service.where)}</td><td>${linkTo(service.link)} ${htmlText(service.note)}</td></tr>`,
   )
   return `<section><h2>Services</h2><table><tbody>${rows.join('\n')}</tbody></table></section>`
+}
+
+function linkTo(url: string | undefined): string {
+  return url === undefined ? '' : `<a href="${htmlText(url)}">${htmlText(url)}</a>`
 }
 
 function href(path: string): string {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { ServerUrls } from '../../core/boot/plan.ts'
+import { defined } from '../../core/defined.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, whyLocalDisk } from '../../core/guest/state.ts'
 import { retryAfterSeconds } from '../../core/http-status.ts'
@@ -92,8 +93,15 @@ function frontView(context: ApiContext, urls: ServerUrls, shorten: (text: string
       open,
       where: open ? `${host}:${port}` : 'closed',
       note,
+      ...defined({ link: open ? linkOf(name, urls) : undefined }),
     })),
   }
+}
+
+/** Browsers open HTTP; desktops open FTP. The others have no address that a page could open. */
+function linkOf(name: string, { http, ftp }: ServerUrls): string | undefined {
+  if (name === 'http') return `${http}/`
+  return name === 'ftp' && ftp !== undefined ? `${ftp}/` : undefined
 }
 
 function planText(
