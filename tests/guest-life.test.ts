@@ -344,6 +344,7 @@ test('a boot configuration written by hand wins, and the log and explain say so'
       protocol: 'http',
       client: machine,
       guest: 'web02',
+      machine: '52:54:00:aa:bb:02',
       decision: `tftpboot/${own}, written by hand`,
     })
     expect((await treeboot('explain', 'web02')).out).toMatch(

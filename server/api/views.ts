@@ -89,10 +89,13 @@ const stepTexts: Readonly<Record<HistoryKind, string>> = {
   held: 'is held, and boots its own disk:',
 }
 
+/** `its installer says: partitioning`, beside `its installer says: failed, no disk`. */
+const separators: Partial<Record<HistoryKind, string>> = { progress: ': ' }
+
 /** One line of a guest's history, for people. */
 export function stepText({ kind, detail, client }: HistoryEntry): string {
   const text = stepTexts[kind]
-  const separator = text.includes('says') ? ', ' : ' '
+  const separator = separators[kind] ?? (text.includes('says') ? ', ' : ' ')
   const words = detail === '' ? text : `${text}${separator}${detail}`
   return client === '' ? words : `${words} (${client})`
 }

@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../config/load.ts'
 import { cdInitrd } from '../core/distro/cd-initrd.ts'
-import type { Guest, TreeSelector } from '../core/guest/guest.ts'
+import { type Guest, lineIn, type TreeSelector } from '../core/guest/guest.ts'
 import { createGuestIndex } from '../core/guest/match.ts'
 import { networkMeant, virtNetworkOf } from '../core/guest/virt-network.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
@@ -189,11 +189,6 @@ function judgeNetwork(written: string): SettingFault | undefined {
     message: `virt.network ${JSON.stringify(written)} is not a network`,
     remedy: networkMeant(written),
   }
-}
-
-/** The place in a description of a source: `profile web (config.yaml:9)` -> `config.yaml:9`. */
-function lineIn(from: string): string {
-  return /\(([^()]+)\)$/.exec(from)?.[1] ?? from
 }
 
 /** How many guests a message names. */

@@ -123,9 +123,17 @@ export function guestNamed({ guests }: Snapshot, name: string): Guest {
   if (guest) return guest
   const names = guests.all.map((each) => each.name)
   const near = nearestName(name, names)
-  const hint =
-    near === undefined ? `guests: ${names.slice(0, 20).join(', ') || 'none yet'}` : `did you mean ${near}?`
+  const hint = near === undefined ? `guests: ${namesText(names)}` : `did you mean ${near}?`
   throw new Failure('not-found', `no guest ${name}; ${hint}`)
+}
+
+/** How many names a message lists. */
+const mostNames = 20
+
+function namesText(names: readonly string[]): string {
+  if (names.length === 0) return 'none yet'
+  const more = names.length > mostNames ? ` and ${names.length - mostNames} more` : ''
+  return `${names.slice(0, mostNames).join(', ')}${more}`
 }
 
 /** `2026-11-23 16:20:31`, in the time zone of this process. */

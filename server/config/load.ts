@@ -11,6 +11,7 @@ import { checkNamedFolders } from './named-folders.ts'
 import { checkPaths, checkRealPaths } from './private-paths.ts'
 import { ConfigError, ProblemList, reportIssues } from './problems.ts'
 import type { Config, DhcpConfig, FtpConfig, HttpConfig, ImportConfig, ServiceConfig } from './schema.ts'
+import { checkServices } from './service-checks.ts'
 import { type ConfigPlace, type ConfigTexts, readConfigTexts } from './texts.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
@@ -59,6 +60,7 @@ async function finishChecks(draft: Draft): Promise<LoadedConfig> {
     await checkKeyFiles(loaded.config, yaml, problems)
     await checkRealPaths(loaded.config, yaml, problems)
     await checkNamedFolders(loaded.config, yaml, problems)
+    await checkServices(loaded.config, yaml, problems)
   }
   return finish(draft)
 }

@@ -43,6 +43,8 @@ export type Event =
       readonly protocol: Protocol
       readonly client: string
       readonly guest?: string
+      /** The MAC or UUID that the machine named. */
+      readonly machine?: string
       readonly decision: string
     }
   /** A guest's installer reported: installed, failed, a line of progress. */

@@ -10,11 +10,11 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
   switch (event.type) {
     case 'served':
       return describeServed(event)
-    case 'boot':
-      return {
-        level: 'info',
-        text: `${event.protocol} ${event.client}${event.guest ? ` (${event.guest})` : ''} boots: ${event.decision}`,
-      }
+    case 'boot': {
+      const named = event.guest ?? event.machine
+      const who = named === undefined || named === event.client ? '' : ` (${named})`
+      return { level: 'info', text: `${event.protocol} ${event.client}${who} boots: ${event.decision}` }
+    }
     case 'fetching':
       return { level: 'debug', text: `${event.who.protocol} ${event.who.address} is being sent a file` }
     case 'report': {

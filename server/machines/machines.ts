@@ -243,8 +243,15 @@ export class Machines implements BootMachines {
 
   #booted({ protocol, client }: Served, decision: BootDecision): void {
     const { guest, facts, summary, loader } = decision
-    this.#options.events({ type: 'boot', protocol, client, decision: summary, ...defined({ guest }) })
     const mac = this.#macOf(decision)
+    const machine = mac ?? facts.uuid
+    this.#options.events({
+      type: 'boot',
+      protocol,
+      client,
+      decision: summary,
+      ...defined({ guest, machine }),
+    })
     if (mac !== undefined) this.loaders.ran(mac, loader)
     if (guest === undefined) this.#seen(facts, client)
     else void this.#history.booted(decision, client)

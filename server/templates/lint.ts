@@ -118,7 +118,7 @@ function lintIncludes(segment: Segment, templates: ReadonlyMap<string, string>, 
 }
 
 /** The name in `{% include 'x' %}` and the other tags that load a template, if it is a literal. */
-function includeOf(segment: Segment): { name: string; optional: boolean } | undefined {
+export function includeOf(segment: Segment): { name: string; optional: boolean } | undefined {
   const [tag, nameToken] = segment.tokens
   if (segment.kind !== 'tag' || !tag || nameToken?.kind !== 'string') return undefined
   if (!['include', 'extends', 'import', 'from'].includes(tag.text)) return undefined

@@ -8,6 +8,7 @@ import { whyNoWitness } from '../../store/witness.ts'
 import { lintTemplates } from '../../templates/lint.ts'
 import type { TemplateRenderer } from '../../templates/renderer.ts'
 import { guestProblems } from '../answers.ts'
+import { unreadVars } from '../check-vars.ts'
 import { loaderProblems } from '../loader-choice.ts'
 import {
   type CommonOptions,
@@ -48,6 +49,7 @@ async function allProblems(
       ...snapshot.problems,
       ...witness,
       ...(await loaderProblems(snapshot)),
+      ...unreadVars(snapshot),
       ...(await withRenderer(io, (renderer) => renderingProblems(snapshot, renderer, io.cwd))),
     ]
   } catch (error) {

@@ -192,12 +192,19 @@ interface Done {
   readonly after: GuestState
 }
 
+/** The other states are words that fit behind "was". */
+function stateWords({ state }: GuestState): string {
+  if (state === 'install') return 'to be installed'
+  return state === 'installing' ? 'being installed' : state
+}
+
 async function outcome(
   { type }: Order,
   { guest, before, after }: Done,
   context: Pick<OrderContext, 'snapshot' | 'io'>,
 ): Promise<string> {
-  const was = before.sinceMs === 0 ? 'was new' : `was ${before.state} since ${localTime(before.sinceMs)}`
+  const was =
+    before.sinceMs === 0 ? 'was new' : `was ${stateWords(before)} since ${localTime(before.sinceMs)}`
   if (type === 'take-back')
     return before.state === after.state
       ? `${guest.name} is ${after.state}: there is no order to take back`

@@ -8,6 +8,11 @@ export interface Sourced<T> {
   readonly from: string
 }
 
+/** The place in a description of a source: `profile web (config.yaml:9)` -> `config.yaml:9`. */
+export function lineIn(from: string): string {
+  return /\(([^()]+)\)$/.exec(from)?.[1] ?? from
+}
+
 /** One tree by its id, or the newest ready tree that has these traits. */
 export type TreeSelector =
   | { readonly id: string }
