@@ -5,72 +5,27 @@ import { canonicalIp } from '../core/net/address.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import { canonicalNetwork } from '../core/net/network.ts'
 import { canonicalSerial, canonicalUuid } from '../core/net/uuid.ts'
-import { nearestName } from '../core/select/nearest.ts'
 import { installSources, type OwnKey, type ServiceName, type serviceKeys } from '../core/services.ts'
+import { network } from './network-schema.ts'
 import { parseSchedule } from './schedule.ts'
+import {
+  canonical,
+  count,
+  flag,
+  line,
+  oneOf,
+  oneOrMore,
+  type SectionOf,
+  section,
+  text,
+  time,
+} from './schema-parts.ts'
 
 /**
  * The shape of config.yaml as an operator writes it. Every `error` is the part of a message after "expected".
  * problems.ts adds the rest: the position and what was found. Values are numbers only if they were written
  * plainly (see yaml.ts), so text fields accept numbers too.
  */
-
-/**
- * A mapping with only these keys. For unknown keys the error has one remedy per line, in the order of the
- * keys.
- */
-function section<Shape extends z.ZodRawShape>(shape: Shape) {
-  const known = Object.keys(shape)
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? (issue.keys as string[]).map((key) => unknownKeyRemedy(key, known)).join('\n')
-        : `a mapping with ${known.join(', ')}`,
-  })
-}
-
-/** A schema for exactly these keys: the compiler compares it with the table of services. */
-type SectionOf<Key extends string> = Readonly<Record<Key, z.ZodType>>
-
-function unknownKeyRemedy(key: string, known: readonly string[]): string {
-  if (key === '<<') return 'merge keys belong to YAML 1.1; use `inherits` of a profile instead'
-  const nearest = nearestName(key, known)
-  return nearest === undefined ? `known here: ${known.join(', ')}` : `did you mean '${nearest}'?`
-}
-
-/** Text of any kind. A plain number is taken as its text. */
-const text = (expected: string) => z.union([z.string(), z.number()], { error: expected }).transform(String)
-
-/** Text that is not blank and has no line break or other control character. */
-const line = (expected: string) =>
-  text(expected).refine((value) => value.trim() !== '' && !hasControl(value), expected)
-
-/** Text that `read` turns into its canonical form, or refuses by returning undefined. */
-const canonical = (read: (value: string) => string | undefined, expected: string) =>
-  text(expected).transform((value, context) => {
-    const found = read(value)
-    if (found !== undefined) return found
-    context.issues.push({ code: 'custom', message: expected, input: value })
-    return z.NEVER
-  })
-
-/** A length of time, as milliseconds. */
-const time = (expected: string) =>
-  text(expected).transform((value, context) => {
-    const [, count = '', unit = ''] = /^(\d{1,4})\s*(s|m|h)$/.exec(value.trim()) ?? []
-    const ms = Number(count) * (timeUnits[unit] ?? Number.NaN)
-    if (ms <= 3_600_000) return ms
-    context.issues.push({ code: 'custom', message: expected, input: value })
-    return z.NEVER
-  })
-const timeUnits: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 }
-
-const flag = z.boolean('true or false')
-const count = (least: number, expected: string) => z.int(expected).min(least, expected)
-const oneOf = <const Values extends readonly string[]>(values: Values) =>
-  z.enum(values, `one of ${values.join(', ')}`)
-const oneOrMore = <T extends z.ZodType>(item: T, expected: string) =>
-  z.union([item.transform((value) => [value]), z.array(item)], { error: expected })
 
 const bindText = 'an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1'
 const bind = line(bindText).refine(
@@ -157,6 +112,7 @@ const settings = {
   args: oneOrMore(arg, `a list, ${argText}`).optional(),
   vars: z.record(z.string(), z.json(), { error: 'a mapping of names to values' }).optional(),
   virt: virt.optional(),
+  network: network.optional(),
   source: oneOf(installSources).optional(),
   retry: flag.optional(),
   loader: loader.optional(),
@@ -321,8 +277,4 @@ function baseUrl(value: string): string | undefined {
   const extra = url.search || url.hash || url.username || url.password
   if (extra || !['http:', 'https:'].includes(url.protocol)) return undefined
   return url.href.replace(/\/+$/, '')
-}
-
-function hasControl(value: string): boolean {
-  return /[\u0000-\u001f\u007f]/.test(value)
 }

@@ -1,5 +1,6 @@
 import { defined } from '../core/defined.ts'
-import type { Guest, Profile, Sourced, VarValue } from '../core/guest/guest.ts'
+import { mayBeOurs } from '../core/distro/argument-keys.ts'
+import type { Guest, Profile, Sourced, SourcedNetwork, VarValue } from '../core/guest/guest.ts'
 import {
   inheritanceCycles,
   inheritanceOrder,
@@ -10,6 +11,7 @@ import {
 import { canonicalSerial, isPlaceholderSerial, isPlaceholderUuid, swapUuid } from '../core/net/uuid.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import type { ConfigFile, GuestInFile, ProfileInFile } from './file-schema.ts'
+import { checkNetworks } from './networks.ts'
 import { type ProblemList, showPath } from './problems.ts'
 import type { YamlPath, YamlText } from './yaml.ts'
 
@@ -73,6 +75,7 @@ export function resolveGuests(
     })
   }
   checkIdentities(guests, view)
+  checkNetworks(guests, view)
   return { guests, profiles }
 }
 
@@ -90,7 +93,11 @@ function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view:
   })
   const optional = <T>(value: T | undefined, key: string) =>
     value === undefined ? undefined : sourced(value, key)
-  const { tree, template, args = [], vars = {}, virt = {}, source, retry, loader } = written
+  const sourcedKeys = <T extends object>(values: T, below: string) =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, sourced(value, below, key)])) as {
+      [K in keyof T]: Sourced<T[K] & {}>
+    }
+  const { tree, template, args = [], vars = {}, virt = {}, network, source, retry, loader } = written
   const { 'loader-from': loaderFrom } = written
   for (const key of Object.keys(vars)) warnVarName(key, path, view)
   return {
@@ -102,12 +109,14 @@ function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view:
       retry: optional(retry, 'retry'),
       loader: optional(loader, 'loader'),
       loaderFrom: optional(loaderFrom, 'loader-from'),
+      // zod's type of an optional key has undefined, which no value of it is.
+      network: network && (sourcedKeys(network, 'network') as SourcedNetwork),
     }),
     args: args.map((arg, i) => sourced(arg, 'args', i)),
     vars: Object.fromEntries(
       Object.entries(vars).map(([key, value]) => [key, sourced(value as VarValue, 'vars', key)]),
     ),
-    virt: Object.fromEntries(Object.entries(virt).map(([key, value]) => [key, sourced(value, 'virt', key)])),
+    virt: sourcedKeys(virt, 'virt'),
   }
 }
 
@@ -196,11 +205,13 @@ function warnIdleRemovals(
   for (const { value } of idle) {
     const index = own?.indexOf(value) ?? -1
     if (index < 0) continue // The removal is written in another profile, and is reported there.
+    // Which arguments treeboot has for the guest shows when its boot is planned.
+    if (mayBeOurs(value)) continue
     view.problems.add(
       'warning',
       view.text.position([...path, 'args', index], 'value'),
       `${showPath([...path, 'args', index])}: '${value}' removes nothing`,
-      `no inherited profile has '${value.slice(1)}'`,
+      `no inherited profile has '${value.slice(1)}', and treeboot itself adds no such argument`,
     )
   }
 }

@@ -2,8 +2,9 @@ import { memoryOf, whyTooSmall } from '../core/boot/memory.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
 import { fileBase, urlOfPath } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
-import type { Hypervisor } from '../core/guest/guest.ts'
+import type { Guest, Hypervisor } from '../core/guest/guest.ts'
 import { defaultVirt } from '../core/guest/inherit.ts'
+import { networkOf } from '../core/guest/resolve-network.ts'
 import { networkMeant, type VirtNetwork, virtNetworkOf } from '../core/guest/virt-network.ts'
 import { screenText } from './quote.ts'
 
@@ -32,13 +33,19 @@ export function machineOf(plan: InstallPlan): Machine {
   return {
     name: guest?.name ?? fileName(plan.tree.id),
     ...(guest?.uuid !== undefined && { uuid: guest.uuid }),
-    macs: guest?.macs ?? [],
+    macs: guest ? cardsOf(guest) : [],
     hypervisor,
     memory: memoryOf(plan),
     vcpus: virt?.vcpus.value ?? defaultVirt.vcpus,
     disk: virt?.disk.value ?? defaultVirt.disk,
     network: parseNetwork(virt?.network.value ?? defaultVirt.network),
   }
+}
+
+/** The MACs of a guest's cards: those that identify it, and those that its network names. */
+function cardsOf(guest: Guest): readonly string[] {
+  const named = networkOf(guest)?.interfaces.flatMap(({ mac }) => mac ?? []) ?? []
+  return [...new Set([...guest.macs, ...named])]
 }
 
 function parseNetwork(written: string): VirtNetwork {

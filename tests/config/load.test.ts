@@ -226,7 +226,7 @@ guests:
         severity: 'warning',
         where: 'config.yaml:7:46',
         message: "guests.g.args[2]: '-r=1' removes nothing",
-        remedy: "no inherited profile has 'r=1'",
+        remedy: "no inherited profile has 'r=1', and treeboot itself adds no such argument",
       },
     ])
   })

@@ -2,6 +2,7 @@ import type { ServerUrls } from '../../server/core/boot/plan.ts'
 import type { BootInputs } from '../../server/core/boot/plan-boot.ts'
 import type { Guest, Settings, Sourced, VarValue, VirtSettings } from '../../server/core/guest/guest.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
+import type { NetworkSettings } from '../../server/core/guest/network.ts'
 import type { TreeIndex } from '../../server/core/select/select.ts'
 import type { Tree } from '../../server/core/tree/tree.ts'
 
@@ -98,11 +99,14 @@ type GuestWishes = Partial<Omit<Guest, 'settings'>> & {
   readonly args?: readonly (string | Sourced<string>)[]
   readonly vars?: Readonly<Record<string, VarValue>>
   readonly virt?: Partial<VirtSettings>
+  readonly network?: NetworkSettings
+  readonly removals?: readonly Sourced<string>[]
   readonly source?: 'http' | 'ftp' | 'nfs'
 }
 
 export function makeGuest(name: string, wishes: GuestWishes = {}): Guest {
-  const { tree, template, args = [], vars = {}, virt = {}, source = 'http', ...rest } = wishes
+  const { tree, template, args = [], vars = {}, virt = {}, source = 'http', ...more } = wishes
+  const { network, removals, ...rest } = more
   const from = `guest ${name} (config.yaml:21)`
   const say = <T>(value: T): Sourced<T> => ({ value, from })
   const shape: VirtSettings = {
@@ -129,6 +133,10 @@ export function makeGuest(name: string, wishes: GuestWishes = {}): Guest {
     },
     source: say(source),
     retry: say(false),
+    ...(network && {
+      network: Object.fromEntries(Object.entries(network).map(([key, value]) => [key, say(value)])),
+    }),
+    ...(removals && { removals }),
   }
   return {
     name,

@@ -1,5 +1,7 @@
 import { defined } from '../defined.ts'
 import type { Guest, Sourced, TreeSelector } from '../guest/guest.ts'
+import { addressText, interfaceLabel, type NetworkInterface } from '../guest/network.ts'
+import { networkOf } from '../guest/resolve-network.ts'
 import type { UnknownMachine } from '../guest/seen-machine.ts'
 import { type GuestState, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
 import type { Tree } from '../tree/tree.ts'
@@ -113,8 +115,8 @@ function stateFrom(guest: Guest, state: GuestState | undefined): string {
 }
 
 /** Of a variable only the name is shown: it may be a password, and the API tells this to anyone. */
-function settings({ settings }: Guest): Explanation[] {
-  const { template, source, virt, retry, loader, loaderFrom, vars } = settings
+function settings(guest: Guest): Explanation[] {
+  const { template, source, virt, retry, loader, loaderFrom, vars } = guest.settings
   const line = (what: string, { value, from }: Sourced<string | number | boolean>): Explanation => ({
     what,
     value: String(value),
@@ -131,8 +133,37 @@ function settings({ settings }: Guest): Explanation[] {
     template
       ? line('template', template)
       : { what: 'template', value: 'none', from: 'no guest or profile setting: the installer will ask' },
+    ...networkLines(guest),
     ...Object.entries(vars).map(([name, { from }]) => ({ what: 'var', value: name, from })),
   ]
+}
+
+/** The interfaces, name servers and search domains that the configuration says, each with its origin. */
+function networkLines(guest: Guest): Explanation[] {
+  const network = networkOf(guest)
+  if (!network) return []
+  const { nameservers, search } = guest.settings.network ?? {}
+  const list = (name: string, values: readonly string[], from = network.from): Explanation[] =>
+    values.length === 0 ? [] : [{ what: 'network', value: `${name} ${values.join(', ')}`, from }]
+  return [
+    ...network.interfaces.map((each) => ({
+      what: 'network',
+      value: interfaceText(each),
+      from: network.from,
+    })),
+    ...list('name servers', network.nameservers, nameservers?.from),
+    ...list('search', network.search, search?.from),
+  ]
+}
+
+function interfaceText(each: NetworkInterface): string {
+  const { name, mac, vlan, bond } = each
+  const made = [
+    ...(vlan ? [`VLAN ${vlan.id} on ${vlan.parent}`] : []),
+    ...(bond ? [`bond of ${bond.members.join(', ')} (${bond.mode})`] : []),
+    ...(name !== undefined && mac !== undefined ? [mac] : []),
+  ]
+  return `${interfaceLabel(each)}: ${[...made, addressText(each)].join(', ')}`
 }
 
 function explainPlanning({ plan, args, platform }: TreePlanning): Explanation[] {

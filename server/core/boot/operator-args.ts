@@ -1,28 +1,29 @@
 import type { Sourced } from '../guest/guest.ts'
 import { parseKernelArgs } from './kernel-args.ts'
 import type { KernelArg } from './plan.ts'
+import { isRepeatable } from './repeatable-args.ts'
 
 /** An argument with its origin (`from`), and the origin of the later argument that replaced it, if any. */
 export interface PlannedArg extends Sourced<KernelArg> {
   readonly overruledBy?: string
 }
 
-/**
- * Keys that may occur several times on a command line. For any other key, an argument from an origin nearer
- * to the guest replaces the earlier ones. `--` and `---` are separators of debian-installer.
- */
-const repeatable =
-  /^(console|earlycon|ip|nameserver|ifname|bond|bridge|vlan|team|route|rd\..*|inst\.addrepo|inst\.dd|inst\.updates|inst\.ks\.all|inst\.stage2\.all|inst\.script|dd|modprobe\.blacklist|module_blacklist|initcall_blacklist|systemd\.(wants|mask|set_credential|setenv)|driverupdate|addon|ptoptions|BOOT_DEBUG|fips|memmap|hugepages(z|sz)?|pci|-{2,3})$/
+/** What the operator says about arguments, in the order of the profiles, from the root to the guest. */
+export interface OperatorArgs {
+  readonly args: readonly Sourced<string>[]
+  /** Removals such as `-ip` or `-ip=dhcp`, for our own arguments; `args` has nothing any more that they remove. */
+  readonly removals?: readonly Sourced<string>[]
+}
 
 /**
  * Joins the installer's arguments (`ours`) with the operator's, which begin with those of the root profile. A
  * later origin wins: the operator's `inst.repo=` replaces ours, and a guest's replaces that of its profile.
  * Ours are replaced even if the key may be repeated. Of what may be repeated, a nearer origin replaces only what it
- * says again (`saysAgain`). Arguments of one origin never replace each other.
+ * says again (`saysAgain`). Arguments of one origin never replace each other, but the same twice stands there once.
  */
 export function mergeArgs(
   ours: readonly Sourced<KernelArg>[],
-  operators: readonly Sourced<string>[],
+  { args: operators, removals = [] }: OperatorArgs,
 ): PlannedArg[] {
   const all: Sourced<KernelArg>[] = [
     ...ours,
@@ -31,14 +32,24 @@ export function mergeArgs(
   const generated = new Set(ours)
   return all.map((arg, at) => {
     const { key } = arg.value
-    const mayStay = !generated.has(arg) && repeatable.test(key)
+    const isOurs = generated.has(arg)
+    const removal = isOurs ? removals.find(({ value }) => removes(value, arg.value)) : undefined
+    if (removal) return { ...arg, overruledBy: removal.from }
+    const mayStay = !isOurs && isRepeatable(key)
     const later = all.slice(at + 1).find((other, i) => {
-      if (other.value.key !== key || other.from === arg.from) return false
+      if (other.value.key !== key) return false
       const between = all.slice(at + 1, at + 1 + i)
+      if (other.from === arg.from) return isSame(arg.value, other.value) && !between.some(isSeparator)
       return !mayStay || (saysAgain(arg.value, other.value) && !between.some(isSeparator))
     })
     return later ? { ...arg, overruledBy: later.from } : arg
   })
+}
+
+/** `-quiet` removes every argument with that key, `-console=tty0` that one. */
+function removes(removal: string, { key, value }: KernelArg): boolean {
+  const [pattern] = parseKernelArgs(removal.slice(1))
+  return pattern?.key === key && (pattern.value === undefined || pattern.value === value)
 }
 
 /** The kernel reads nothing behind `--`, and debian-installer gives to the new system what stands behind `---`. */
@@ -48,11 +59,16 @@ function isSeparator({ value: { key } }: Sourced<KernelArg>): boolean {
 
 /**
  * Whether a later argument with the same key leaves nothing for an earlier one to say: one console twice, one device
- * that is configured twice. `hugepages` count for the `hugepagesz` before them, so both stay.
+ * that is configured twice.
  */
 function saysAgain(earlier: KernelArg, later: KernelArg): boolean {
   if (earlier.key === 'ip') return replacesIp(earlier.value ?? '', later.value ?? '')
-  return earlier.value === later.value && !/^(?:hugepages|-)/.test(earlier.key)
+  return isSame(earlier, later)
+}
+
+/** `hugepages` count for the `hugepagesz` before them, and separators for what stands behind them: each of them stays. */
+function isSame(a: KernelArg, b: KernelArg): boolean {
+  return a.key === b.key && a.value === b.value && !/^(?:hugepages|-)/.test(a.key)
 }
 
 /**

@@ -1,5 +1,11 @@
 import { defined } from '../defined.ts'
-import { answerFileUrl, installerArgs, loadsStage2, whyNotInstaller } from '../distro/installers.ts'
+import {
+  answerFileUrl,
+  installerArgs,
+  loadsStage2,
+  networkFor,
+  whyNotInstaller,
+} from '../distro/installers.ts'
 import { failureMessage } from '../failure.ts'
 import type { Guest, Sourced, VirtType } from '../guest/guest.ts'
 import type { InstallSource } from '../services.ts'
@@ -44,11 +50,22 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
   if (closed !== undefined) return { plan: refuse(closed), args: [], platform }
   const { images } = platform
   const answerFile = guest?.settings.template && answerFileUrl({ guest, tree, images, source, urls })
-  const context = { tree, images, source, urls, ...(answerFile && { answerFile }), ...(guest && { guest }) }
+  const network = guest && networkFor({ guest, tree, images, urls })
+  if (network && 'why' in network) return { plan: refuse(network.why), args: [], platform }
+  const context = { tree, images, source, urls, ...defined({ answerFile, guest, network }) }
   const from = `the installer of ${tree.id}`
-  const ours = installerArgs(context).map((value): Sourced<typeof value> => ({ value, from }))
-  const args = mergeArgs(ours, guest?.settings.args ?? [])
-  const kept = effectiveArgs(args.filter((arg) => arg.from === from))
+  const ours = installerArgs(context).map(
+    (value): Sourced<typeof value> => ({
+      value,
+      from: network?.args.includes(value) ? network.network.from : from,
+    }),
+  )
+  const args = mergeArgs(ours, {
+    args: guest?.settings.args ?? [],
+    removals: guest?.settings.removals ?? [],
+  })
+  const generated = new Set(ours.map(({ value }) => value))
+  const kept = effectiveArgs(args.filter(({ value }) => generated.has(value)))
   const whyNot = whyNotInstaller(context, kept)
   if (whyNot !== undefined) return { plan: refuse(`tree ${tree.id}: ${whyNot}`), args, platform }
   const plan: InstallPlan = {

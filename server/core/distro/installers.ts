@@ -10,11 +10,21 @@ import { parseKernelArgs } from '../boot/kernel-args.ts'
 import type { KernelArg, ServerUrls } from '../boot/plan.ts'
 import { urlOfPath } from '../boot/urls.ts'
 import type { Guest } from '../guest/guest.ts'
+import { hostnameOf } from '../guest/hostname.ts'
+import { networkOf } from '../guest/resolve-network.ts'
 import type { InstallSource } from '../services.ts'
 import type { PlatformImages, Tree } from '../tree/tree.ts'
 import { compareVersions } from '../tree/version.ts'
 import { installerOf } from './distro.ts'
 import { recordOf } from './families.ts'
+import {
+  drakxNetwork,
+  installable,
+  type NetworkContext,
+  type NetworkStyle,
+  networkArgs,
+  whyNoNetwork,
+} from './network-args.ts'
 import type { InstallerName } from './record.ts'
 
 /** What the arguments of an installer are made from. */
@@ -26,11 +36,19 @@ export interface InstallerContext {
   /** URL of the answer file, when there is one; see `answerFileUrl`. */
   readonly answerFile?: string
   readonly guest?: Guest
+  /** See `networkFor`. */
+  readonly network?: InstallerNetwork
+}
+
+/** The network that a guest's configuration says, as its installer is told of it. */
+export interface InstallerNetwork extends NetworkContext {
+  readonly args: readonly KernelArg[]
 }
 
 interface Installer {
   /** Its kernel arguments: they say where its packages and its answer file are. */
   readonly args: (context: InstallerContext) => KernelArg[]
+  readonly network: NetworkStyle | ((tree: Tree) => NetworkStyle)
   /** The services by which it can read its answer file. Every installer can use HTTP. */
   readonly answerFileBy: (tree: Tree) => readonly InstallSource[]
   /** Why it cannot start from this tree by the services that are open. */
@@ -52,20 +70,37 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
     // Only dracut surely accepts NFS mount options before the host. Old anaconda starts a first stage of its
     // own instead, which gets its answer file by HTTP or FTP.
     answerFileBy: (tree) => (isOldAnaconda(tree) ? httpOrFtp() : ['http', 'ftp', 'nfs']),
+    network: (tree) => (isOldAnaconda(tree) ? 'loader' : 'dracut'),
   },
-  'debian-installer': { args: debianInstaller, answerFileBy: httpOrFtp },
+  'debian-installer': { args: debianInstaller, network: 'netcfg', answerFileBy: httpOrFtp },
   // cloud-init appends `user-data` and `meta-data`.
-  subiquity: { args: subiquity, whyNot: whyNoCasper, answerFileBy: httpOnly, answerFileInFolder: true },
-  autoyast: { args: autoyast, answerFileBy: httpOrFtp },
-  agama: { args: agama, answerFileBy: httpOnly },
-  drakx: { args: drakx, answerFileBy: httpOnly },
-  coreos: { args: coreos, answerFileBy: httpOnly },
-  casper: { args: casper, whyNot: whyNoCasper, answerFileBy: httpOnly },
-  'live-boot': { args: liveBoot, answerFileBy: httpOnly },
-  'dmsquash-live': { args: dmsquashLive, loadsStage2: () => true, answerFileBy: httpOnly },
+  subiquity: {
+    args: subiquity,
+    network: 'klibc',
+    whyNot: whyNoCasper,
+    answerFileBy: httpOnly,
+    answerFileInFolder: true,
+  },
+  autoyast: {
+    args: autoyast,
+    network: (tree) => (isOldLinuxrc(tree) ? 'hostip' : 'linuxrc'),
+    answerFileBy: httpOrFtp,
+  },
+  agama: { args: agama, network: 'dracut', answerFileBy: httpOnly },
+  drakx: { args: drakx, network: 'drakx', answerFileBy: httpOnly },
+  coreos: { args: coreos, network: 'dracut-all', answerFileBy: httpOnly },
+  casper: { args: casper, network: 'klibc', whyNot: whyNoCasper, answerFileBy: httpOnly },
+  'live-boot': { args: liveBoot, network: 'klibc', whyNot: whyNoLiveBoot, answerFileBy: httpOnly },
+  'dmsquash-live': {
+    args: dmsquashLive,
+    network: 'dracut-all',
+    loadsStage2: () => true,
+    answerFileBy: httpOnly,
+  },
   // A system that treeboot knows no arguments of, or those that its record has.
   unknown: {
     args: recordedArgs,
+    network: 'klibc',
     // By other arguments, which the operator gives, it may as well be mounted.
     loadsStage2: (context) => recordedArgs(context).length > 0,
     answerFileBy: httpOnly,
@@ -119,6 +154,38 @@ export function whyNotInstaller(context: InstallerContext, args: readonly Kernel
   return installerFor(context.tree, context.images).whyNot?.(context)
 }
 
+/**
+ * The network of a guest, as the installer of a tree is told of it, or why it cannot be. Undefined when the guest has
+ * none, or when nothing is known of the installer's command line.
+ */
+export function networkFor({
+  guest,
+  tree,
+  images,
+  urls,
+}: Pick<InstallerContext, 'tree' | 'images' | 'urls'> & { readonly guest: Guest }):
+  | InstallerNetwork
+  | { readonly why: string }
+  | undefined {
+  const network = networkOf(guest)
+  const name = installerOf(tree.distro, tree.version, images.kernel)
+  if (!network || (name === 'unknown' && !recordOf(tree.distro).bootArgs)) return undefined
+  const { network: said } = installers[name]
+  const style = typeof said === 'string' ? said : said(tree)
+  const [label = ''] = hostnameOf(guest).split('.')
+  const byIpv6 = new URL(urls.http).hostname.startsWith('[')
+  const context = installable(style, { network, host: isLabel(label) ? label : '', byIpv6 })
+  const why = whyNoNetwork(style, context)
+  return why === undefined ? { ...context, args: networkArgs(style, context) } : { why }
+}
+
+const byDhcp: readonly KernelArg[] = [{ key: 'ip', value: 'dhcp' }]
+
+/** linuxrc before the `ifcfg=` of SUSE Linux Enterprise 12. openSUSE counts 12.3, 13.1, 42.1, 15.0. */
+function isOldLinuxrc({ version }: Tree): boolean {
+  return /^\d/.test(version) && compareVersions(version, '12') < 0
+}
+
 function isOldAnaconda(tree: Tree): boolean {
   const { instPrefixSince = '7' } = recordOf(tree.distro)
   if (instPrefixSince === 'never') return true
@@ -126,7 +193,7 @@ function isOldAnaconda(tree: Tree): boolean {
   return compareVersions(tree.version, instPrefixSince) < 0
 }
 
-function anaconda({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
+function anaconda({ tree, source, urls, answerFile, network }: InstallerContext): KernelArg[] {
   const location = treeLocation({ tree, source, urls })
   // Only a tree whose packages are not here has an upstream.
   if (tree.upstream !== undefined && tree.stage2 !== undefined) {
@@ -134,22 +201,21 @@ function anaconda({ tree, source, urls, answerFile }: InstallerContext): KernelA
       { key: 'inst.stage2', value: location },
       { key: 'inst.repo', value: tree.upstream },
     ]
-    return [...stage2AndPackages, { key: 'ip', value: 'dhcp' }, ...optionalArg('inst.ks', answerFile)]
+    return [...stage2AndPackages, ...(network?.args ?? byDhcp), ...optionalArg('inst.ks', answerFile)]
   }
   // A tree without a repository (a boot.iso, a netinst image) has the second stage and no packages, so
   // inst.repo would be wrong.
   const key = tree.repositories.length > 0 || tree.stage2 === undefined ? 'inst.repo' : 'inst.stage2'
-  return [{ key, value: location }, { key: 'ip', value: 'dhcp' }, ...optionalArg('inst.ks', answerFile)]
+  return [{ key, value: location }, ...(network?.args ?? byDhcp), ...optionalArg('inst.ks', answerFile)]
 }
 
-function oldAnaconda({ tree, source, urls, answerFile, guest }: InstallerContext): KernelArg[] {
+function oldAnaconda({ tree, source, urls, answerFile, guest, network }: InstallerContext): KernelArg[] {
   // With several cards the old first stage asks which one to use; a MAC or `link` answers that (anaconda 11
   // to 13, command-line.txt).
   const card = guest?.macs.length === 1 ? guest.macs[0] : 'link'
   return [
     { key: 'method', value: treeLocation({ tree, source, urls }) },
-    { key: 'ip', value: 'dhcp' },
-    ...optionalArg('ksdevice', card),
+    ...(network?.args ?? [...byDhcp, ...optionalArg('ksdevice', card)]),
     ...optionalArg('ks', answerFile),
   ]
 }
@@ -170,22 +236,18 @@ function treeLocation({ tree, source, urls }: Pick<InstallerContext, 'tree' | 's
  * `hostname` the installer takes DHCP's name or "debian". Without `domain` it would ask for one; with
  * priority=critical it takes none.
  */
-function debianInstaller({ answerFile, guest }: InstallerContext): KernelArg[] {
-  if (answerFile === undefined) return []
-  const [host = '', ...domain] = hostnameOf(guest).split('.')
+function debianInstaller({ answerFile, guest, network }: InstallerContext): KernelArg[] {
+  if (answerFile === undefined) return [...(network?.args ?? [])]
+  const [host = '', ...named] = hostnameOf(guest).split('.')
+  const domain = named.length > 0 ? named : (network?.network.search[0]?.split('.') ?? [])
   return [
     { key: 'auto', value: 'true' },
     { key: 'priority', value: 'critical' },
-    { key: 'interface', value: 'auto' },
+    ...(network?.args ?? [{ key: 'interface', value: 'auto' }]),
     ...(isLabel(host) ? [{ key: 'hostname', value: host }] : []),
     ...(domain.length > 0 && domain.every(isLabel) ? [{ key: 'domain', value: domain.join('.') }] : []),
     { key: 'preseed/url', value: answerFile },
   ]
-}
-
-function hostnameOf(guest: Guest | undefined): string {
-  const named = guest?.settings.vars.hostname?.value
-  return typeof named === 'string' ? named : (guest?.name ?? '')
 }
 
 /** RFC 1123, 2.1. */
@@ -197,20 +259,20 @@ function isLabel(text: string): boolean {
  * casper takes its medium as a whole ISO over HTTP (the URL must end in `.iso`) or mounts the tree over NFS.
  * The `s=` of NoCloud ends with `/`: cloud-init before 23.1 does not add one.
  */
-function subiquity({ tree, images, urls, answerFile }: InstallerContext): KernelArg[] {
+function subiquity({ tree, images, urls, answerFile, network }: InstallerContext): KernelArg[] {
   const seed: KernelArg[] =
     answerFile === undefined
       ? []
       : [{ key: 'autoinstall' }, { key: 'ds', value: `nocloud-net;s=${answerFile}` }]
   const medium = isTarball(images) ? [] : casperMedium(tree, urls)
-  return [...medium, { key: 'ip', value: 'dhcp' }, ...seed]
+  return [...medium, ...(network?.args ?? byDhcp), ...seed]
 }
 
 /**
  * A live system of casper that reads no answer file: Linux Mint, Pop!_OS, elementary OS. casper(7): `live-media-path`
  * names the folder of the live system where it is not `casper`.
  */
-function casper({ tree, images, urls }: InstallerContext): KernelArg[] {
+function casper({ tree, images, urls, network }: InstallerContext): KernelArg[] {
   const medium = casperMedium(tree, urls)
   if (medium.length === 0) return []
   const folder = (images.kernel ?? '').replace(/\/[^/]*$/, '')
@@ -218,7 +280,7 @@ function casper({ tree, images, urls }: InstallerContext): KernelArg[] {
     { key: 'boot', value: 'casper' },
     ...medium.filter(({ key }) => key !== 'boot'),
     ...(folder === 'casper' ? [] : [{ key: 'live-media-path', value: `/${folder}` }]),
-    { key: 'ip', value: 'dhcp' },
+    ...(network?.args ?? byDhcp),
   ]
 }
 
@@ -235,13 +297,20 @@ function liveBoot({ tree, urls }: InstallerContext): KernelArg[] {
   ]
 }
 
+/** The `ip=` of live-boot(7) has another order than the kernel's, and names the interface, which differs by machine. */
+function whyNoLiveBoot({ network, guest }: InstallerContext): string | undefined {
+  const own = guest?.settings.args.flatMap(({ value }) => parseKernelArgs(value)) ?? []
+  if (network?.network.main.ipv4 === undefined || own.some(({ key }) => key === 'ip')) return undefined
+  return 'its live system cannot be told a static address by treeboot: put ip= of live-boot(7) into args'
+}
+
 /** dracut.cmdline(7), "Booting live images": livenet fetches the image into RAM. */
-function dmsquashLive({ tree, urls }: InstallerContext): KernelArg[] {
+function dmsquashLive({ tree, urls, network }: InstallerContext): KernelArg[] {
   const image = tree.stage2 ?? 'LiveOS/squashfs.img'
   return [
     { key: 'root', value: `live:${urlOfPath(urls.http, treeFileUrlPath(tree, image))}` },
     { key: 'rd.live.image' },
-    { key: 'ip', value: 'dhcp' },
+    ...(network?.args ?? byDhcp),
   ]
 }
 
@@ -296,17 +365,21 @@ function whyNoCasper({ tree, images, urls, guest }: InstallerContext): string | 
 }
 
 /** For NFS, linuxrc reads a URL, where anaconda has a form of its own (`treeLocation`). */
-function autoyast({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
+function autoyast({ tree, source, urls, answerFile, network }: InstallerContext): KernelArg[] {
   const place = treeUrlPath(tree)
   const nfs = source === 'nfs' ? nfsUrl(urls, place) : undefined
   const location = nfs ?? urlOfPath(sourceBase(source, urls) ?? urls.http, place)
-  return [{ key: 'install', value: location }, ...optionalArg('autoyast', answerFile)]
+  return [
+    { key: 'install', value: location },
+    ...(network?.args ?? []),
+    ...optionalArg('autoyast', answerFile),
+  ]
 }
 
 /**
  * Agama's live system comes by dracut's livenet. Packages come from the tree only when it has a repository.
  */
-function agama({ tree, urls, answerFile }: InstallerContext): KernelArg[] {
+function agama({ tree, urls, answerFile, network }: InstallerContext): KernelArg[] {
   const live = urlOfPath(urls.http, treeFileUrlPath(tree, tree.stage2 ?? 'LiveOS/squashfs.img'))
   const repositories = tree.repositories
     // A repository beside the tree is left out, because `treeFileUrlPath` does not resolve `..`.
@@ -314,7 +387,7 @@ function agama({ tree, urls, answerFile }: InstallerContext): KernelArg[] {
     .map(({ path }) => urlOfPath(urls.http, path === '.' ? treeUrlPath(tree) : treeFileUrlPath(tree, path)))
   return [
     { key: 'root', value: `live:${live}` },
-    { key: 'ip', value: 'dhcp' },
+    ...(network?.args ?? byDhcp),
     ...optionalArg('inst.install_url', repositories.length > 0 ? repositories.join(',') : undefined),
     ...optionalArg('inst.auto', answerFile),
   ]
@@ -324,16 +397,17 @@ function agama({ tree, urls, answerFile }: InstallerContext): KernelArg[] {
  * Mageia's first stage reads one argument, `automatic=key:value,key:value`; a port is part of the value of
  * `server`.
  */
-function drakx({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
+function drakx({ tree, source, urls, answerFile, network }: InstallerContext): KernelArg[] {
   const base = sourceBase(source, urls) ?? urls.http
   const method = source === 'ftp' && urls.ftp !== undefined ? 'ftp' : 'http'
   const server = base.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '')
-  const list = `method:${method},network:dhcp,server:${server},directory:${treeUrlPath(tree)}`
+  const how = network ? drakxNetwork(network) : 'network:dhcp'
+  const list = `method:${method},${how},server:${server},directory:${treeUrlPath(tree)}`
   return [{ key: 'automatic', value: list }, ...optionalArg('auto_install', answerFile)]
 }
 
 /** The live system of CoreOS fetches its root file system by URL, and Ignition its answer file. */
-function coreos({ tree, images, urls, answerFile }: InstallerContext): KernelArg[] {
+function coreos({ tree, images, urls, answerFile, network }: InstallerContext): KernelArg[] {
   const namedRootfs = [...Object.values(images.others), tree.stage2].find((path) => path?.includes('rootfs'))
   const rootfs = urlOfPath(urls.http, treeFileUrlPath(tree, namedRootfs ?? 'images/pxeboot/rootfs.img'))
   const ignition: KernelArg[] =
@@ -345,18 +419,18 @@ function coreos({ tree, images, urls, answerFile }: InstallerContext): KernelArg
           // Ignition 2.19 sends no header that identifies the machine: the guest's name in this URL does.
           { key: 'ignition.config.url', value: answerFile },
         ]
-  return [{ key: 'coreos.live.rootfs_url', value: rootfs }, { key: 'ip', value: 'dhcp' }, ...ignition]
+  return [{ key: 'coreos.live.rootfs_url', value: rootfs }, ...(network?.args ?? byDhcp), ...ignition]
 }
 
 /** The arguments that the record of the distribution names. */
-function recordedArgs({ tree, images, urls, answerFile }: InstallerContext): KernelArg[] {
+function recordedArgs({ tree, images, urls, answerFile, network }: InstallerContext): KernelArg[] {
   const args = recordOf(tree.distro).bootArgs?.({
     kernel: images.kernel ?? '',
     url: urlOfPath(urls.http, treeUrlPath(tree)),
     fileUrl: (path) => urlOfPath(urls.http, treeFileUrlPath(tree, path)),
     answerFile,
   })
-  return [...(args ?? [])]
+  return (args ?? []).flatMap((arg) => (arg.key === 'ip' ? (network?.args ?? [arg]) : [arg]))
 }
 
 function optionalArg(key: string, value: string | undefined): KernelArg[] {

@@ -1,5 +1,6 @@
 import type { LoaderOrigin, LoaderPreference } from '../loader/loaders.ts'
 import type { InstallSource } from '../services.ts'
+import type { NetworkSettings } from './network.ts'
 
 /** A value and the place that set it, to answer "why did this guest get that?". */
 export interface Sourced<T> {
@@ -42,6 +43,8 @@ export type VarValue =
   | readonly VarValue[]
   | { readonly [key: string]: VarValue }
 
+export type SourcedNetwork = { readonly [K in keyof NetworkSettings]?: Sourced<NetworkSettings[K] & {}> }
+
 /**
  * The settings of a guest or profile, with all that it inherits. The setting nearest to the guest wins;
  * `args` add up, from the root profile to the guest.
@@ -52,8 +55,12 @@ export interface Settings {
   readonly template?: Sourced<string>
   /** Kernel arguments as the operator wrote them: mostly one each, several where blanks separate them. */
   readonly args: readonly Sourced<string>[]
+  /** Removals such as `-ip`: what they remove of `args` is gone, and treeboot's own arguments follow when planned. */
+  readonly removals?: readonly Sourced<string>[]
   readonly vars: Readonly<Record<string, Sourced<VarValue>>>
   readonly virt: { readonly [K in keyof VirtSettings]: Sourced<VirtSettings[K]> }
+  /** As written, key by key; `networkOf` (resolve-network.ts) makes interfaces of it. */
+  readonly network?: SourcedNetwork
   readonly source: Sourced<InstallSource>
   /** Whether a reboot during an installation starts the installation again. */
   readonly retry: Sourced<boolean>

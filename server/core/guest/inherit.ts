@@ -1,8 +1,9 @@
 import { defined } from '../defined.ts'
-import type { Settings, Sourced, VirtSettings } from './guest.ts'
+import type { Settings, Sourced, SourcedNetwork, VirtSettings } from './guest.ts'
+import { oneInterfaceKeys } from './network.ts'
 
 /** The settings that one profile or guest has itself, without inherited ones. */
-export type OwnSettings = Partial<Omit<Settings, 'args' | 'vars' | 'virt'>> & {
+export type OwnSettings = Partial<Omit<Settings, 'args' | 'removals' | 'vars' | 'virt'>> & {
   readonly args: readonly Sourced<string>[]
   readonly vars: Settings['vars']
   readonly virt: Partial<Settings['virt']>
@@ -10,7 +11,7 @@ export type OwnSettings = Partial<Omit<Settings, 'args' | 'vars' | 'virt'>> & {
 
 export interface Resolution {
   readonly settings: Settings
-  /** Removals (`-quiet`) that removed nothing. */
+  /** Removals (`-quiet`) that removed nothing of the operator's. */
   readonly idleRemovals: readonly Sourced<string>[]
 }
 
@@ -27,22 +28,24 @@ export const defaultVirt = {
 
 /**
  * Joins the layers of settings, from the root profile to the guest. For each value the layer nearest to the
- * guest wins: `vars` and `virt` key by key (a var that is a mapping is replaced as a whole), a tree selector
+ * guest wins: `vars`, `virt` and `network` key by key (a var that is a mapping is replaced as a whole), a tree selector
  * as a whole. `args` add up in the order of the layers; `-key` removes all earlier arguments with that key,
- * `-key=value` only that one argument. `---`, after which debian-installer keeps arguments for the installed
- * system, is an argument like any other.
+ * `-key=value` only that one argument, and both remove treeboot's own (core/boot/operator-args.ts). `---`, after which
+ * debian-installer keeps arguments for the installed system, is an argument like any other.
  */
 export function resolveSettings(layers: readonly OwnSettings[]): Resolution {
-  const { args, idleRemovals } = resolveArgs(layers)
+  const { args, removals, idleRemovals } = resolveArgs(layers)
   const vars = Object.fromEntries(layers.flatMap((layer) => Object.entries(layer.vars)))
   const tree = nearest(layers, (layer) => layer.tree)
   const template = nearest(layers, (layer) => layer.template)
   const loader = nearest(layers, (layer) => layer.loader)
   const loaderFrom = nearest(layers, (layer) => layer.loaderFrom)
+  const network = resolveNetwork(layers)
   return {
     idleRemovals,
     settings: {
-      ...defined({ tree, template, loader, loaderFrom }),
+      ...defined({ tree, template, loader, loaderFrom, network }),
+      ...(removals.length > 0 && { removals }),
       args,
       vars,
       virt: resolveVirt(layers),
@@ -55,19 +58,21 @@ export function resolveSettings(layers: readonly OwnSettings[]): Resolution {
 /** All arguments in the order of the layers, without those that a later line removes. */
 function resolveArgs(
   layers: readonly OwnSettings[],
-): Pick<Resolution, 'idleRemovals'> & Pick<Settings, 'args'> {
+): Pick<Resolution, 'idleRemovals'> & Required<Pick<Settings, 'args' | 'removals'>> {
   const idleRemovals: Sourced<string>[] = []
+  const removals: Sourced<string>[] = []
   let args: Sourced<string>[] = []
   for (const arg of layers.flatMap((layer) => layer.args)) {
     if (!isRemoval(arg.value)) {
       args.push(arg)
       continue
     }
+    removals.push(arg)
     const kept = args.filter((earlier) => !removes(arg.value.slice(1), earlier.value))
     if (kept.length === args.length) idleRemovals.push(arg)
     args = kept
   }
-  return { args, idleRemovals }
+  return { args, removals, idleRemovals }
 }
 
 function isRemoval(arg: string): boolean {
@@ -107,6 +112,24 @@ function resolveVirt(layers: readonly OwnSettings[]): Settings['virt'] {
 
 /** What `Sourced.from` says of a value that nobody has set. */
 export const fromDefault = 'default'
+
+/**
+ * Key by key. `interfaces` and the keys that stand for one interface exclude each other: the nearer of them removes the
+ * inherited ones.
+ */
+function resolveNetwork(layers: readonly OwnSettings[]): SourcedNetwork | undefined {
+  let network: SourcedNetwork | undefined
+  for (const { network: own } of layers) {
+    if (!own) continue
+    const { interfaces, ...others } = network ?? {}
+    const saysOne = oneInterfaceKeys.some((key) => own[key] !== undefined)
+    const inherited = { ...others, ...defined({ interfaces: saysOne ? undefined : interfaces }) }
+    if (own.interfaces)
+      for (const key of oneInterfaceKeys) delete (inherited as Partial<typeof inherited>)[key]
+    network = { ...inherited, ...own }
+  }
+  return network
+}
 
 function byDefault<T>(value: T): Sourced<T> {
   return { value, from: fromDefault }

@@ -147,6 +147,84 @@ describe('the operator has the last word', () => {
       `inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ${expected}`,
     )
   })
+  test.each([
+    ['by its key', '-ip', 'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64', ['ip=dhcp']],
+    ['exactly', '-ip=dhcp', 'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64', ['ip=dhcp']],
+    [
+      'not with another value',
+      '-ip=off',
+      'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ip=dhcp',
+      [],
+    ],
+    ['not by half a key', '-inst', 'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ip=dhcp', []],
+  ])(
+    'a removal takes away our own argument %s, and explain says who removed it',
+    (_, value, cmdline, gone) => {
+      const guest = makeGuest('a', { tree: fedora40, removals: [{ value, from: 'guest a (config.yaml:9)' }] })
+      expect(formatCmdline(installPlan(plannedFor(guest)).args)).toBe(cmdline)
+      const dropped = explainBoot({ name: 'a' }, makeInputs(trees, [guest])).filter(
+        ({ what }) => what === 'dropped argument',
+      )
+      expect(dropped.map((line) => line.value)).toEqual(gone)
+      for (const line of dropped) expect(line.from).toMatch(/overruled by guest a \(config\.yaml:9\)$/)
+    },
+  )
+  test.each([
+    ['twice in one list', 'quiet quiet', 'ip=dhcp quiet'],
+    [
+      'twice with another between',
+      'console=tty0 console=ttyS0 console=tty0',
+      'ip=dhcp console=ttyS0 console=tty0',
+    ],
+    ['on both sides of a separator', 'quiet --- quiet', 'ip=dhcp quiet --- quiet'],
+  ])('the same argument %s', (_, value, expected) => {
+    const guest = makeGuest('a', { tree: fedora40, args: [{ value, from: 'guest a' }] })
+    expect(formatCmdline(installPlan(plannedFor(guest)).args)).toMatch(new RegExp(` ${expected}$`))
+  })
+  // Every reader that takes each occurrence, with one key of its own list.
+  test.each([
+    ['Linux', 'earlycon=uart,0x3f8', 'earlycon=efifb'],
+    ['Linux', 'video=eDP-1:d', 'video=HDMI-1:e'],
+    ['Linux', 'crashkernel=256M,high', 'crashkernel=72M,low'],
+    ['dracut', 'nameserver=10.0.0.1', 'nameserver=10.0.0.2'],
+    ['dracut', 'vlan=a.1:a', 'vlan=a.2:a'],
+    ['dracut', 'bond=bond0:a,b', 'bond=bond1:c,d'],
+    ['dracut', 'ifname=lan:52:54:00:00:00:01', 'ifname=wan:52:54:00:00:00:02'],
+    ['dracut', 'rd.luks.uuid=a', 'rd.luks.uuid=b'],
+    ['dracut', 'netroot=iscsi:a', 'netroot=iscsi:b'],
+    ['anaconda', 'inst.dd=http://a/', 'inst.dd=http://b/'],
+    ['anaconda', 'inst.addrepo=a,http://a/', 'inst.addrepo=b,http://b/'],
+    ['anaconda', 'inst.updates=http://a/', 'inst.updates=http://b/'],
+    ['linuxrc', 'ifcfg=eth0=dhcp', 'ifcfg=eth1=dhcp'],
+    ['linuxrc', 'dud=http://a/', 'dud=http://b/'],
+    ['linuxrc', 'DriverUpdate=http://a/', 'DriverUpdate=http://b/'],
+    ['linuxrc', 'udev.rule=mac=a,name=x', 'udev.rule=mac=b,name=y'],
+    ['systemd', 'systemd.mask=a.service', 'systemd.mask=b.service'],
+  ])('%s takes each %s', (_, first, second) => {
+    const guest = makeGuest('a', {
+      tree: fedora40,
+      args: [
+        { value: first, from: 'profile base' },
+        { value: second, from: 'guest a' },
+      ],
+    })
+    expect(formatCmdline(installPlan(plannedFor(guest)).args)).toContain(` ${first} ${second}`)
+  })
+  test.each([
+    ['inst.lang=de_DE', 'inst.lang=fr_FR'],
+    ['netcfg/get_hostname=a', 'netcfg/get_hostname=b'],
+    ['hostname=a', 'hostname=b'],
+    ['root=/dev/a', 'root=/dev/b'],
+  ])('of what is read once, the nearer one stays: %s', (first, second) => {
+    const guest = makeGuest('a', {
+      tree: fedora40,
+      args: [
+        { value: first, from: 'profile base' },
+        { value: second, from: 'guest a' },
+      ],
+    })
+    expect(formatCmdline(installPlan(plannedFor(guest)).args)).toMatch(new RegExp(` ip=dhcp ${second}$`))
+  })
   test('an argument that cannot be written on a command line is refused when planned', () => {
     // Linux reads an unpaired quote to the end of the text, so this is `x=unpaired`.
     expect(plannedFor(makeGuest('a', { tree: fedora40, args: ['x="unpaired'] }))).toMatchObject({

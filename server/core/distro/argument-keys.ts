@@ -1,0 +1,32 @@
+import { parseKernelArgs } from '../boot/kernel-args.ts'
+
+/**
+ * The keys of all arguments that installers get from treeboot: of `installers.ts`, `network-args.ts` and the `bootArgs`
+ * of the records. tests/core/distro/argument-keys.test.ts compares this list with what they make.
+ */
+const ownKeys: ReadonlySet<string> = new Set([
+  // anaconda, and its loader before Enterprise Linux 7
+  ...['inst.repo', 'inst.stage2', 'inst.ks', 'method', 'ks', 'ksdevice'],
+  ...['netmask', 'gateway', 'dns', 'ipv6', 'vlanid'],
+  // dracut and klibc
+  ...['ip', 'nameserver', 'ifname', 'vlan', 'bond', 'bootdev', 'BOOTIF'],
+  // debian-installer
+  ...['auto', 'priority', 'interface', 'hostname', 'domain', 'preseed/url'],
+  ...['netcfg/disable_autoconfig', 'netcfg/get_ipaddress', 'netcfg/get_netmask', 'netcfg/get_gateway'],
+  ...['netcfg/get_nameservers', 'netcfg/confirm_static'],
+  // casper and Subiquity
+  ...['url', 'cloud-config-url', 'boot', 'netboot', 'nfsroot', 'autoinstall', 'ds'],
+  // linuxrc and Agama
+  ...['install', 'autoyast', 'ifcfg', 'hostip', 'netdevice', 'root', 'inst.install_url', 'inst.auto'],
+  // drakx, CoreOS
+  ...['automatic', 'auto_install', 'coreos.live.rootfs_url'],
+  ...['ignition.firstboot', 'ignition.platform.id', 'ignition.config.url'],
+  // Alpine, Arch Linux
+  ...['modloop', 'alpine_repo', 'apkovl', 'archisobasedir', 'archiso_http_srv', 'script'],
+])
+
+/** Whether a removal such as `-ip` or `-ip=dhcp` may be meant for an argument of treeboot's own. */
+export function mayBeOurs(removal: string): boolean {
+  const [pattern] = parseKernelArgs(removal.replace(/^-/, ''))
+  return pattern !== undefined && ownKeys.has(pattern.key)
+}
