@@ -1,6 +1,7 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import { hostnameOf } from '../core/guest/hostname.ts'
 import type { Requester } from '../core/net/requester.ts'
 import { generatedSource } from '../files/generated.ts'
 import type { CleanPath } from '../files/path.ts'
@@ -86,9 +87,7 @@ function whoAsks(who: Requester, snapshot: Snapshot): Guest | undefined {
  * The file `meta-data`, which is YAML. A JSON string in double quotes is a YAML string with the same meaning.
  */
 function metaData(guest: Guest): string {
-  const hostname = guest.settings.vars.hostname?.value
-  const shown = typeof hostname === 'string' ? hostname : guest.name
-  return `instance-id: ${JSON.stringify(guest.name)}\nlocal-hostname: ${JSON.stringify(shown)}\n`
+  return `instance-id: ${JSON.stringify(guest.name)}\nlocal-hostname: ${JSON.stringify(hostnameOf(guest))}\n`
 }
 
 /**

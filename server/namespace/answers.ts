@@ -13,6 +13,7 @@ import { lru } from '../host/lru.ts'
 import { bootInputs } from '../machines/decide.ts'
 import type { BootMachines } from '../machines/machines.ts'
 import { renderInstallSource, renderRepoLines } from '../render/kickstart.ts'
+import { networkData } from '../render/network/network.ts'
 import type { TemplateProblem } from '../templates/problem.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 
@@ -119,7 +120,7 @@ export class Answers {
     // With the token, a verdict would be made anew after each installation.
     const { token: _, ...lasting } = facts
     const { repositories, upstream, hasPackages } = lasting.tree ?? {}
-    return [answerContext({ guest, ...lasting }).context, lasting.urls, repositories, upstream, hasPackages]
+    return [contextOf(guest, lasting).context, lasting.urls, repositories, upstream, hasPackages]
   }
 
   /** The inputs of a decision about this guest, with the reason why it would get no answer file. */
@@ -132,7 +133,7 @@ export class Answers {
     const name = guest.settings.template?.value
     if (name === undefined)
       throw new Failure('not-found', `guest ${guest.name} has no template, so no answer file`)
-    const { context, problems } = answerContext({ guest, ...facts })
+    const { context, problems } = contextOf(guest, facts)
     const source = guest.settings.source.value
     const { tree, urls } = facts
     if (tree) {
@@ -144,6 +145,15 @@ export class Answers {
     const doomed = tree && whyNoPackages(tree, text)
     return { text, template: name, warnings, problems, ...defined({ doomed }) }
   }
+}
+
+/** What a template may use, but for the places of packages. */
+function contextOf(guest: Guest, facts: InstallFacts): ReturnType<typeof answerContext> {
+  const { context, problems } = answerContext({ guest, ...facts })
+  const network = networkData(guest, facts.tree)
+  // A guest without `network:` may have a var of that name.
+  if (network && (guest.settings.network || context.network === undefined)) context.network = network
+  return { context, problems }
 }
 
 async function whyUseless(rendering: Promise<RenderedAnswerFile>): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import { centos7, debian12, guestWith, leap15, rocky9, treeWith, ubuntu2404 } from './answers.ts'
+import { centos7, debian12, guestWith, leap15, rocky9, treeWith, ubuntu2404, withNetwork } from './answers.ts'
 
 const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4x admin "at" home'
 const everything = {
@@ -13,6 +13,34 @@ const everything = {
   ],
   packages: ['vim-enhanced', 'tmux'],
   post: 'echo "a $HOME" > /etc/motd\necho "it\'s ]]> done"',
+}
+
+/** Every kind of interface, two families, name servers and search domains. */
+const everyInterface = {
+  nameservers: ['10.91.7.1', '2001:db8::53'],
+  search: ['lab.example', 'example'],
+  interfaces: [
+    {
+      vlan: 20,
+      parent: 'bond0',
+      address: ['10.91.20.7/25', '2001:db8:20::7/64'],
+      gateway: ['10.91.20.1', 'fe80::1'],
+    },
+    { name: 'bond0', bond: { interfaces: ['eno1', '52:54:00:aa:bb:02'], mode: '802.3ad' as const } },
+    { name: 'stor', mac: '52:54:00:aa:bb:03', address: ['192.168.5.7/24'] },
+    { name: 'eno9', address: ['dhcp', 'auto6'] },
+  ],
+}
+const oneAddress = {
+  address: ['10.91.7.50/24'],
+  gateway: ['10.91.7.254'],
+  nameservers: ['10.91.7.1', '10.91.7.2'],
+}
+const oneIpv6 = {
+  interface: 'eno1',
+  address: ['2001:db8::7/64'],
+  gateway: ['2001:db8::1'],
+  search: ['lab.example'],
 }
 
 /**
@@ -99,4 +127,46 @@ export const answerCases = [
   },
   { golden: 'leap-15.6-plain.autoyast.xml', guest: guestWith('suse.autoyast.xml'), tree: leap15 },
   { golden: 'leap-15.6-full.autoyast.xml', guest: guestWith('suse.autoyast.xml', everything), tree: leap15 },
+  {
+    golden: 'fedora-40-network.ks',
+    guest: withNetwork(guestWith('fedora.ks'), everyInterface),
+    tree: treeWith({}),
+    pykickstart: 'F40',
+  },
+  {
+    golden: 'rocky-9-network.ks',
+    guest: withNetwork(guestWith('fedora.ks'), oneAddress),
+    tree: rocky9,
+    pykickstart: 'RHEL9',
+  },
+  {
+    golden: 'debian-12-network.preseed',
+    guest: withNetwork(guestWith('debian.preseed'), { ...oneAddress, search: ['lab.example'] }),
+    tree: debian12,
+  },
+  {
+    golden: 'debian-12-ipv6.preseed',
+    guest: withNetwork(guestWith('debian.preseed'), oneIpv6),
+    tree: debian12,
+  },
+  {
+    golden: 'ubuntu-24.04-network.user-data',
+    guest: withNetwork(guestWith('ubuntu.user-data'), everyInterface),
+    tree: ubuntu2404,
+  },
+  {
+    golden: 'ubuntu-24.04-ipv6.user-data',
+    guest: withNetwork(guestWith('ubuntu.user-data'), oneIpv6),
+    tree: ubuntu2404,
+  },
+  {
+    golden: 'leap-15.6-network.autoyast.xml',
+    guest: withNetwork(guestWith('suse.autoyast.xml'), everyInterface),
+    tree: leap15,
+  },
+  {
+    golden: 'leap-15.6-static.autoyast.xml',
+    guest: withNetwork(guestWith('suse.autoyast.xml'), oneAddress),
+    tree: leap15,
+  },
 ]

@@ -5,6 +5,7 @@ import type { Config } from '../../server/config/schema.ts'
 import type { ServerUrls } from '../../server/core/boot/plan.ts'
 import type { Guest, Sourced, VarValue } from '../../server/core/guest/guest.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
+import type { NetworkSettings } from '../../server/core/guest/network.ts'
 import { createTreeIndex } from '../../server/core/select/select.ts'
 import type { Tree } from '../../server/core/tree/tree.ts'
 
@@ -45,6 +46,12 @@ export function guestWith(
     },
     ...more,
   }
+}
+
+/** The same guest with a network, as `network:` of config.yaml says it. */
+export function withNetwork(guest: Guest, network: NetworkSettings): Guest {
+  const sourced = Object.fromEntries(Object.entries(network).map(([key, value]) => [key, said(value)]))
+  return { ...guest, settings: { ...guest.settings, network: sourced } }
 }
 
 export function treeWith(more: Partial<Tree>): Tree {

@@ -52,7 +52,12 @@ export function answerContext(facts: AnswerFacts): AnswerContext {
     vars,
   }
   const problems = Object.keys(vars)
-    .filter((name) => Object.hasOwn(builtIn, name) || reservedNames.has(name))
+    .filter(
+      (name) =>
+        Object.hasOwn(builtIn, name) ||
+        reservedNames.has(name) ||
+        (name === 'network' && guest.settings.network !== undefined),
+    )
     .map((name) => hiddenVar(name, guest))
   return { context: { ...vars, ...builtIn }, problems }
 }
