@@ -1,5 +1,6 @@
 import { defined } from '../defined.ts'
 import { canonicalIp } from '../net/address.ts'
+import { isInNetworks } from '../net/network.ts'
 import type { Guest, SourcedNetwork } from './guest.ts'
 import {
   type InterfaceSettings,
@@ -58,7 +59,12 @@ export function varsNetwork({ ip, settings }: NetworkOwner): NetworkSettings | u
   const named = value('nameservers')
   const nameservers = addresses(Array.isArray(named) ? named : [named])
   if (parsePrefixed(address) === undefined) return undefined
-  return { address: [address], gateway: addresses([value('gateway')]), nameservers }
+  const gateway = addresses([value('gateway')])
+  // The prefix is a guess where nothing says it, and `gateway` may be a var for something else.
+  const fits =
+    gateway.length === (value('gateway') === undefined ? 0 : 1) &&
+    gateway.every((via) => isInNetworks(via, [address]) || via.startsWith('fe80:'))
+  return fits ? { address: [address], gateway, nameservers } : undefined
 }
 
 function addresses(values: readonly unknown[]): string[] {

@@ -217,10 +217,21 @@ test('the vars of before make the same arguments', () => {
   )
 })
 
+test('the prefix of the vars counts', () => {
+  const guest = makeGuest('web01', { ip: '10.91.7.50', vars: { gateway: '10.91.4.1', prefix: 22 } })
+  const plan = planTree(fedora40, { urls, virt: 'hvm', guest })
+  expect(plan.kind === 'install' && formatCmdline(plan.args)).toContain(
+    'ip=10.91.7.50::10.91.4.1:255.255.252.0:',
+  )
+})
+
 test.each([
   [{ gateway: '10.91.7.254', bootproto: 'dhcp' }, '10.91.7.50'],
   [{ gateway: '10.91.7.254' }, undefined],
   [{ nameservers: ['10.91.7.1'], prefix: 24 }, '10.91.7.50'],
+  [{ gateway: '10.91.4.1' }, '10.91.7.50'],
+  [{ gateway: 'router.example' }, '10.91.7.50'],
+  [{ gateway: '10.91.7.254', prefix: '255.255.255.0' }, '10.91.7.50'],
 ])('vars that mean no static address change nothing: %o', (vars, ip) => {
   const guest = makeGuest('web01', { vars, ...(ip !== undefined && { ip }) })
   const plan = planTree(fedora40, { urls, virt: 'hvm', guest })
