@@ -19,6 +19,7 @@ const machines = [
   'pxe-uefi',
   'renderers',
   'restart',
+  'static-network',
   'udf',
   'uefi-disk',
   'virt-install',
