@@ -73,7 +73,7 @@ describe('UEFI, an address from somebody else’s DHCP server, everything else f
       config: { tftp: { enabled: false } },
       advice: ({ url }) => ({ httpUrl: `${url}/grubx64.efi` }),
     })
-    await expectInstall(booted)
+    await booted.machine.output.waitFor(/guest: booted with/, 230_000)
     const requests = requestsOf(booted.treeboot)
     const loading = requests.slice(0, requests.findIndex(({ path }) => path.endsWith('/initrd.img')) + 1)
     expect(loading.filter(({ outcome }) => outcome !== 'complete').length).toBeGreaterThan(3)
@@ -82,6 +82,7 @@ describe('UEFI, an address from somebody else’s DHCP server, everything else f
       .slice(1)
       .map(({ path, beganMs }, i) => ({ path, ms: beganMs - (loading[i]?.endedMs ?? 0) }))
     expect(pauses.filter(({ ms }) => ms > 20_000)).toEqual([])
+    await expectInstall(booted)
   })
 })
 
