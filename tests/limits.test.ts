@@ -65,6 +65,7 @@ describe('the table of limits', () => {
 const readByOthers: Readonly<Record<string, string>> = {
   ...Object.fromEntries(['decodeCs0', 'decodePath', 'decodeTime'].map((name) => [name, 'by `udf-image`'])),
   decodeName: 'by `iso-image`',
+  parsePrefixed: 'an address of config.yaml, which the operator writes',
   ...Object.fromEntries(
     ['decodeText', 'parseIni', 'parseDigest', 'parseDistro', 'parseVersion'].map((name) => [
       name,

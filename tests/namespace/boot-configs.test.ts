@@ -212,6 +212,6 @@ test('while only TFTP is open iPXE gets everything by it, and what would need HT
   const { answers } = createAnswers({ services, machines: noMachines, renderer: sharedRenderer })
   source = mountTable(bootConfigMounts({ snapshot: () => snapshot, services, machines: noMachines, answers }))
   expect(await read('/boot.ipxe')).toContain('chain --replace --autofree tftp://10.99.0.1/boot/by/')
-  expect(await read('/boot/deb/ipxe')).toContain(`kernel tftp://10.99.0.1/trees/${debian12.id}/`)
+  expect(await read('/boot/deb/ipxe')).toContain(` tftp://10.99.0.1/trees/${debian12.id}/`)
   expect(await read('/boot/web01/ipxe')).toContain('the http service is closed: set http.enabled to true')
 })

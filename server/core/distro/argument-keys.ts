@@ -16,6 +16,9 @@ const ownKeys: ReadonlySet<string> = new Set([
   ...['netcfg/get_nameservers', 'netcfg/confirm_static'],
   // casper and Subiquity
   ...['url', 'cloud-config-url', 'boot', 'netboot', 'nfsroot', 'autoinstall', 'ds'],
+  ...['live-media-path'],
+  // live-boot and dracut's live systems
+  ...['components', 'fetch', 'rd.live.image'],
   // linuxrc and Agama
   ...['install', 'autoyast', 'ifcfg', 'hostip', 'netdevice', 'root', 'inst.install_url', 'inst.auto'],
   // drakx, CoreOS

@@ -6,7 +6,6 @@ import type { Tree } from '../../../server/core/tree/tree.ts'
 import { makeGuest, makeTree, urls } from '../../support/boot-inputs.ts'
 
 const web = 'http://192.0.2.1:8080'
-const guest = makeGuest('web01', { template: 'x' })
 
 interface Live {
   readonly distro: Distro
@@ -16,7 +15,11 @@ interface Live {
   readonly iso?: true
 }
 
-function cmdline({ distro, version = '1', kernel, stage2, iso }: Live, at = urls): string {
+function cmdline(
+  { distro, version = '1', kernel, stage2, iso }: Live,
+  at = urls,
+  args: readonly string[] = [],
+): string {
   const { stage2: _, ...plain } = makeTree('live', {
     distro,
     version,
@@ -25,6 +28,7 @@ function cmdline({ distro, version = '1', kernel, stage2, iso }: Live, at = urls
     ...(iso && { origin: { kind: 'iso', path: '/srv/live.iso', name: 'live.iso' } }),
   })
   const tree: Tree = { ...plain, ...(stage2 !== undefined && { stage2 }) }
+  const guest = makeGuest('web01', { template: 'x', args })
   const plan = planTree(tree, { urls: at, virt: 'hvm', guest })
   return plan.kind === 'install' ? formatCmdline(plan.args) : `refused: ${plan.why}`
 }
@@ -48,17 +52,21 @@ describe('casper without an installer that reads answer files', () => {
     )
   })
 
-  test('gets no argument while nothing could give it its medium', () => {
-    expect(cmdline({ distro: 'elementary', kernel: 'casper/vmlinuz' }, { http: web })).toBe('')
+  test('is refused while nothing could give it its medium', () => {
+    expect(cmdline({ distro: 'elementary', kernel: 'casper/vmlinuz' }, { http: web })).toMatch(
+      /^refused: .*the nfs service is closed/,
+    )
   })
 })
 
 describe('the netboot tarball of Ubuntu', () => {
   test.each(['amd64/linux', 's390x/linux.ubuntu'])(
-    '%s has no live system to be mounted over NFS',
+    '%s has no live system: the guest has to name an ISO, and it is not mounted over NFS',
     (kernel) => {
-      expect(cmdline({ distro: 'ubuntu', version: '24.04', kernel })).toBe(
-        `ip=dhcp autoinstall ds=nocloud-net;s=${web}/ks/web01/`,
+      const tarball = { distro: 'ubuntu', version: '24.04', kernel } as const
+      expect(cmdline(tarball)).toMatch(/^refused: .*it has no live system.*url=/)
+      expect(cmdline(tarball, urls, ['url=http://192.0.2.9/live.iso'])).toBe(
+        `ip=dhcp autoinstall ds=nocloud-net;s=${web}/ks/web01/ url=http://192.0.2.9/live.iso`,
       )
     },
   )
