@@ -4,6 +4,7 @@ import {
   installerArgs,
   loadsStage2,
   networkFor,
+  whyNoHttpFor,
   whyNotInstaller,
 } from '../distro/installers.ts'
 import { failureMessage } from '../failure.ts'
@@ -24,6 +25,11 @@ export interface TreePlanOptions {
   /** The machine's arch, where that is known and may differ from the tree's: `ppc64` in a `ppc` tree. */
   readonly arch?: string
   readonly guest?: Guest
+  /**
+   * Whether somebody only asks for kernel and initrd of the tree, and adds arguments of their own: what the installer
+   * would lack without those is then a note, and refuses nothing.
+   */
+  readonly isLookup?: boolean
   /** See `BootInputs`. */
   readonly whyNoAnswerFile?: string
 }
@@ -66,7 +72,8 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
   })
   const generated = new Set(ours.map(({ value }) => value))
   const kept = effectiveArgs(args.filter(({ value }) => generated.has(value)))
-  const whyNot = whyNotInstaller(context, kept)
+  const lacks = whyNotInstaller(context)
+  const whyNot = whyNoHttpFor(urls, kept) ?? (options.isLookup ? undefined : lacks)
   if (whyNot !== undefined) return { plan: refuse(`tree ${tree.id}: ${whyNot}`), args, platform }
   const plan: InstallPlan = {
     kind: 'install',
@@ -79,8 +86,7 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
     // virt-install refuses nfs: URLs, so an NFS guest's location is the HTTP one.
     location: urlOfPath(sourceBase(source, urls) ?? urls.http, treeUrlPath(tree)),
     urls,
-    ...(answerFile && { answerFile }),
-    ...(guest && { guest }),
+    ...defined({ answerFile, guest, lacks }),
     memoryNeeded: memoryNeeded(tree, effectiveArgs(args), { urls, loadsStage2: loadsStage2(context) }),
   }
   return { plan: checked(plan, options), args, platform }
@@ -91,7 +97,7 @@ function refuse(why: string): RefusePlan {
 }
 
 function closedService(source: InstallSource, urls: ServerUrls): string | undefined {
-  // `urls.http` is there even while the HTTP service is closed: `whyNotInstaller` sees who would use it.
+  // `urls.http` is there even while the HTTP service is closed: `whyNoHttpFor` sees who would use it.
   return source === 'http' || urls[source] !== undefined
     ? undefined
     : `source is ${source}, and the ${source} service is closed: enable ${source} in config.yaml`

@@ -56,6 +56,8 @@ export interface InstallPlan {
   /** URL of the rendered answer file, when the guest has a template. */
   readonly answerFile?: string
   readonly guest?: Guest
+  /** What the installer lacks with these arguments alone; only in the plan of a lookup. */
+  readonly lacks?: string
   readonly urls: ServerUrls
   /** MiB, for what is loaded into memory as a whole; 0 when nothing is, or its size is unknown. */
   readonly memoryNeeded: number

@@ -146,11 +146,19 @@ export function installerArgs(context: InstallerContext): KernelArg[] {
  *
  * @param args Those of `installerArgs` that no argument of the operator has replaced.
  */
-export function whyNotInstaller(context: InstallerContext, args: readonly KernelArg[]): string | undefined {
-  const { whyNoHttp, http } = context.urls
+export function whyNoHttpFor(
+  { whyNoHttp, http }: ServerUrls,
+  args: readonly KernelArg[],
+): string | undefined {
   const fetched = whyNoHttp === undefined ? undefined : args.find(({ value }) => value?.includes(http))
-  if (fetched)
-    return `its installer would fetch ${fetched.value} (${fetched.key}), and ${whyNoHttp}: set http.enabled to true`
+  return (
+    fetched &&
+    `its installer would fetch ${fetched.value} (${fetched.key}), and ${whyNoHttp}: set http.enabled to true`
+  )
+}
+
+/** Why the installer of a tree could only fail with our arguments alone: nothing gives it its live system. */
+export function whyNotInstaller(context: InstallerContext): string | undefined {
   return installerFor(context.tree, context.images).whyNot?.(context)
 }
 
@@ -348,12 +356,8 @@ const casperMedia: ReadonlySet<string> = new Set(['url', 'iso-url', 'netboot', '
 function whyNoCasper({ tree, images, urls, guest }: InstallerContext): string | undefined {
   const own = guest?.settings.args.flatMap(({ value }) => parseKernelArgs(value)) ?? []
   if (isoUrl(tree, urls) !== undefined || own.some(({ key }) => casperMedia.has(key))) return undefined
-  // Whoever looks up the tree itself adds that argument.
   if (isTarball(images))
-    return (
-      guest &&
-      'it has no live system: name the ISO of the live server in args, "url=http://.../live-server.iso"'
-    )
+    return 'it has no live system: name the ISO of the live server in args, "url=http://.../live-server.iso"'
   const instead = 'or put the ISO itself into trees/: it is fetched by HTTP'
   if (!urls.nfs)
     return `its live system is mounted by NFS, and the nfs service is closed: open it (nfs.enabled), ${instead}`

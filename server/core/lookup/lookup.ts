@@ -66,6 +66,7 @@ function planFor(
   return planTree(selection.tree, {
     urls: inputs.urls,
     virt: query.virt ?? guest?.settings.virt.type.value ?? 'hvm',
+    isLookup: guest === undefined,
     ...defined({ guest, whyNoAnswerFile: guest && inputs.whyNoAnswerFile?.(guest.name) }),
     ...archOf(selection.tree, arch),
   })

@@ -53,6 +53,26 @@ describe('the JSON of a result', () => {
       notes: [],
     })
   })
+  test('of a tree whose live system no service has, is found with a note; a guest of it is refused', () => {
+    const live = makeTree('noble', {
+      distro: 'ubuntu',
+      version: '24.04',
+      platforms: { x86_64: { kernel: 'casper/vmlinuz', initrd: 'casper/initrd', others: {} } },
+    })
+    const closed = {
+      ...makeInputs([live], [makeGuest('u', { tree: live })]),
+      urls: { http: inputs.urls.http },
+    }
+    const of = (params: Record<string, unknown>) => lookup(parseLookupQuery(params), closed)
+    const tree = of({ tree: 'noble' })
+    expect(tree.found && lookupResultJson(tree).notes).toEqual([
+      expect.stringMatching('nfs service is closed'),
+    ])
+    expect(of({ guest: 'u' })).toMatchObject({
+      found: false,
+      why: expect.stringMatching('nfs service is closed'),
+    })
+  })
   test('has null for unknown values', () => {
     const onlyHttp = { ...inputs, urls: { http: inputs.urls.http } }
     const result = lookup(parseLookupQuery({ guest: 'pv01' }), onlyHttp)
