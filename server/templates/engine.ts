@@ -1,8 +1,11 @@
 import { Environment } from 'minijinja-js/dist/web/minijinja_js.js'
+import { methods, translateCalls } from './calls.ts'
 import { absentTemplate, engineProblem, failedInclude, tooMuchWork } from './engine-error.ts'
 import { callOf, siteOf } from './filters/call.ts'
 import type { Filter } from './filters/filter.ts'
-import { ownFilterNames, ownFilters } from './filters/table.ts'
+import { markedFilterNames, markedFilters } from './filters/table.ts'
+import { ownTestNames, ownTests } from './filters/tests.ts'
+import type { EngineLimits } from './message.ts'
 import type { TemplateProblem } from './problem.ts'
 import { makeStrict, type Site, type Spelling, undefinedFilter } from './strict.ts'
 
@@ -18,6 +21,7 @@ export type Rendering = { readonly text: string } | { readonly problem: Template
 export class Engine {
   readonly #templates: ReadonlyMap<string, string>
   readonly #fuel: number
+  readonly #hashingMs: number
   readonly #fast: Environment
   /** The environment with the spelling `explain`, made at the first failure. */
   #explaining: Environment | undefined
@@ -26,6 +30,8 @@ export class Engine {
   /** The first error of a filter, or the first undefined variable, in this rendering. */
   #firstError: TemplateProblem | undefined
   #seed = ''
+  /** When the filters that take long give up. */
+  #deadlineMs = 0
   /** The template that is being rendered, for a problem without a site. */
   #rendering = ''
 
@@ -37,11 +43,12 @@ export class Engine {
   constructor(
     templates: ReadonlyMap<string, string>,
     refused: ReadonlyMap<string, TemplateProblem>,
-    fuel: number,
+    { fuel, hashingMs }: EngineLimits,
     progress: (index: number) => void,
   ) {
     this.#templates = templates
     this.#fuel = fuel
+    this.#hashingMs = hashingMs
     this.#broken = new Map(refused)
     this.#fast = this.#newEnvironment()
     let index = 0
@@ -65,6 +72,7 @@ export class Engine {
   render(name: string, context: Record<string, unknown>): Rendering {
     if (!this.#templates.has(name)) return { problem: this.#missing(name) }
     this.#seed = seedOf(context)
+    this.#deadlineMs = performance.now() + this.#hashingMs
     const result = this.#attempt(this.#fast, name, context)
     if ('text' in result || result.problem.message === tooMuchWork) return result
     const explained = this.#attempt(this.#explainer(), name, context)
@@ -128,14 +136,21 @@ export class Engine {
     environment.fuel = this.#fuel
     environment.enablePyCompat()
     environment.addFilter(undefinedFilter, (site: unknown) => this.#noteUndefined(site))
-    for (const [name, filter] of Object.entries(ownFilters))
-      environment.addFilter(name, (...values: unknown[]) => this.#filter(name, filter, values))
+    for (const [name, filter] of Object.entries(markedFilters))
+      environment.addFilter(name, (...values: unknown[]) => this.#filter(shownName(name), filter, values))
+    for (const [name, test] of Object.entries(ownTests))
+      environment.addTest(name, (...values: unknown[]) => this.#filter(`test ${name}`, test, values) === true)
     return environment
   }
 
-  #add(name: string, source: string): void {
+  #add(name: string, text: string): void {
+    const { source, problem } = translateCalls(name, text)
+    if (problem) {
+      this.#broken.set(name, problem)
+      return
+    }
     try {
-      // The engine parses the text of the author first, so that a syntax error refers to that text.
+      // The engine parses the text without our checks first, so that a syntax error refers to that text.
       this.#fast.addTemplate(name, source)
     } catch (error) {
       this.#broken.set(name, engineProblem(error, name))
@@ -154,12 +169,13 @@ export class Engine {
     this.#explaining = environment
     for (const [name, source] of this.#templates) {
       if (this.#broken.has(name)) continue
+      const translated = translateCalls(name, source).source
       try {
-        environment.addTemplate(name, this.#strict(name, source, 'explain'))
+        environment.addTemplate(name, this.#strict(name, translated, 'explain'))
       } catch (error) {
         engineProblem(error, name) // throws when the engine itself failed
         // The longer spelling does not parse: errors of this template are less clear.
-        environment.addTemplate(name, this.#strict(name, source, 'fast'))
+        environment.addTemplate(name, this.#strict(name, translated, 'fast'))
       }
     }
     return environment
@@ -167,7 +183,12 @@ export class Engine {
 
   #strict(name: string, source: string, spelling: Spelling): string {
     return withoutEscaping(
-      makeStrict(name, source, { ownFilters: ownFilterNames, sites: this.#sites, spelling }),
+      makeStrict(name, source, {
+        ownFilters: markedFilterNames,
+        ownTests: ownTestNames,
+        sites: this.#sites,
+        spelling,
+      }),
     )
   }
 
@@ -186,14 +207,14 @@ export class Engine {
 
   #filter(name: string, filter: Filter, raw: readonly unknown[]): unknown {
     try {
-      return filter.run(callOf(filter, raw, this.#seed))
+      return filter.run(callOf(filter, raw, { seed: this.#seed, deadlineMs: this.#deadlineMs }))
     } catch (error) {
       const site = this.#sites[siteOf(raw) ?? -1]
       this.#firstError ??= {
         template: site?.template ?? this.#rendering,
         line: site?.line ?? 1,
         severity: 'error',
-        message: `filter ${name}: ${error instanceof Error ? error.message : String(error)}`,
+        message: `${name}: ${error instanceof Error ? error.message : String(error)}`,
       }
       return undefined
     }
@@ -241,6 +262,12 @@ function tooUnusual(problem: TemplateProblem): TemplateProblem {
     message: `${problem.message}, in an expression too unusual to check for undefined variables`,
     remedy: 'write it in two steps with {% set %}',
   }
+}
+
+/** How a message names a filter that calls.ts wrote. */
+function shownName(name: string): string {
+  if (!name.startsWith('__')) return `filter ${name}`
+  return methods.has(name.slice(2)) ? `.${name.slice(2)}()` : `filter ${name.slice(2)}`
 }
 
 /** The seed for salts of passwords: the name of the guest, which is the same in each rendering. */

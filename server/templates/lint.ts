@@ -1,5 +1,7 @@
 import { defined } from '../core/defined.ts'
-import { engineFilterNames, ownFilterNames } from './filters/table.ts'
+import { calledName } from './calls.ts'
+import { absentFilters, engineFilterNames } from './filters/signatures.ts'
+import { ownFilterNames } from './filters/table.ts'
 import { LineCounter, type Segment, scanTemplate } from './lexer.ts'
 import type { TemplateChecker, TemplateProblem } from './problem.ts'
 
@@ -130,12 +132,14 @@ export function includeOf(segment: Segment): { name: string; optional: boolean }
 
 function lintFilters(segment: Segment, report: Report): void {
   segment.tokens.forEach((token, i) => {
-    if (token.kind !== 'name' || segment.tokens[i - 1]?.text !== '|') return
-    if (engineFilterNames.has(token.text) || ownFilterNames.has(token.text)) return
+    const named = segment.tokens[i - 1]?.text === '|' ? calledName(segment.tokens, i)?.token.text : undefined
+    // Such a template does not load: the engine has reported it.
+    if (named === undefined || absentFilters[named] !== undefined) return
+    if (engineFilterNames.has(named) || ownFilterNames.has(named)) return
     report(
       token.start,
       'error',
-      `there is no filter ${token.text}`,
+      `there is no filter ${named}`,
       'README.md in the templates folder lists all filters',
     )
   })

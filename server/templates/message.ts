@@ -21,10 +21,15 @@ export type WorkerResult =
   /** The engine panicked: later results of this worker cannot be trusted. */
   | { readonly kind: 'panic'; readonly message: string }
 
-export interface WorkerSettings {
-  readonly memoryMiB: number
+export interface EngineLimits {
   /** The most instructions that the engine may execute for one rendering. */
   readonly fuel: number
+  /** When the filters that take long give up, after the beginning of a rendering. */
+  readonly hashingMs: number
+}
+
+export interface WorkerSettings extends EngineLimits {
+  readonly memoryMiB: number
   /** In characters. A longer output is a problem of the template. */
   readonly longestOutput: number
   /**

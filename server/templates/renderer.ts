@@ -74,6 +74,8 @@ export class TemplateRenderer implements TemplateChecker {
     this.#settings = {
       memoryMiB: options.memoryMiB ?? 64,
       fuel,
+      // The rest is for the second rendering, which finds the line of an error.
+      hashingMs: 0.8 * this.#timeoutMs,
       longestOutput,
       progress: new Int32Array(new SharedArrayBuffer(4)),
     }

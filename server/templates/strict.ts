@@ -46,6 +46,9 @@ export interface Site {
 /** Begins the hidden first argument of our own filters. No keyboard types this private use character. */
 export const siteMark = '\ue0f7'
 
+/** Ends that argument when the call has named arguments. */
+export const namesMark = 'n'
+
 export const undefinedFilter = '__undefined'
 
 /** Tags whose tokens are expressions throughout. The others (macro, block, import, ...) are left alone. */
@@ -60,6 +63,7 @@ const keywords = new Set(
 /** What `makeStrict` needs for all templates of one engine. */
 export interface StrictContext {
   readonly ownFilters: ReadonlySet<string>
+  readonly ownTests: ReadonlySet<string>
   /** The sites of each rewritten template are added here. */
   readonly sites: Site[]
   readonly spelling: Spelling
@@ -137,6 +141,7 @@ class TagWriter {
   readonly #source: string
   readonly #tokens: readonly Token[]
   readonly #ownFilters: ReadonlySet<string>
+  readonly #ownTests: ReadonlySet<string>
   readonly #site: MakeSite
   readonly #spelling: Spelling
 
@@ -145,6 +150,7 @@ class TagWriter {
     this.#tokens = tokens
     this.#site = site
     this.#ownFilters = context.ownFilters
+    this.#ownTests = context.ownTests
     this.#spelling = context.spelling
   }
 
@@ -168,7 +174,7 @@ class TagWriter {
   /** What replaces the tokens from `at` on; undefined when the token there stays as it is. */
   #changeAt(at: number, span: Span): Change | undefined {
     const token = this.#tokens[at]
-    if (token && this.#isOwnFilter(at)) return this.#markFilter(at, token)
+    if (token && this.#isOwn(at)) return this.#markFilter(at, token)
     if (!this.#readsVariable(at)) return undefined
     const chain = this.#chainAt(at, span.to)
     if (this.#spelling === 'fast' && this.#engineNotices(at, chain, span)) return undefined
@@ -176,12 +182,24 @@ class TagWriter {
     return text === undefined ? undefined : { text, end: chain.end }
   }
 
-  /** Gives one of our own filters its site as the first argument. */
+  /** Gives one of our own filters or tests its site as the first argument. */
   #markFilter(at: number, token: Token): Change {
-    const mark = `'${siteMark}${this.#site(token.text, token)}'`
+    const names = this.#hasNamedArguments(at + 1) ? namesMark : ''
+    const mark = `'${siteMark}${this.#site(token.text, token)}${names}'`
     if (this.#text(at + 1) !== '(') return { text: `${token.text}(${mark})`, end: at + 1 }
     const separator = this.#text(at + 2) === ')' ? '' : ','
     return { text: `${token.text}(${mark}${separator}`, end: at + 2 }
+  }
+
+  #hasNamedArguments(open: number): boolean {
+    const close = this.#text(open) === '(' ? this.#closing(open, this.#tokens.length) : undefined
+    for (let at = open + 1, depth = 0; at < (close ?? 0); at++) {
+      if (depth === 0 && this.#text(at) === '=') return true
+      if (this.#tokens[at]?.kind !== 'operator') continue
+      if ('([{'.includes(this.#text(at))) depth++
+      if (')]}'.includes(this.#text(at))) depth--
+    }
+    return false
   }
 
   /** Whether the chain is all of a tag, where the engine itself notices an undefined value. */
@@ -193,8 +211,11 @@ class TagWriter {
     return this.#tokens[at]?.text ?? ''
   }
 
-  #isOwnFilter(at: number): boolean {
-    return this.#text(at - 1) === '|' && this.#ownFilters.has(this.#text(at))
+  #isOwn(at: number): boolean {
+    const before = this.#text(at - 1)
+    if (before === '|') return this.#ownFilters.has(this.#text(at))
+    const tested = before === 'is' || (before === 'not' && this.#text(at - 2) === 'is')
+    return tested && this.#ownTests.has(this.#text(at))
   }
 
   /** Whether the token is a variable, and not a keyword, attribute, filter, test or argument name. */

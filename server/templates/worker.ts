@@ -21,7 +21,7 @@ function handle(request: WorkerRequest): WorkerResult {
   try {
     if (request.kind === 'load') {
       engine?.free()
-      engine = new Engine(request.templates, request.refused, settings.fuel, (index) =>
+      engine = new Engine(request.templates, request.refused, settings, (index) =>
         Atomics.store(settings.progress, 0, index),
       )
       return { kind: 'loaded', broken: engine.broken }

@@ -59,7 +59,12 @@ describe('for any template', () => {
     fc.assert(
       fc.property(jinjaText, (source) => {
         const sites: Site[] = []
-        const strict = makeStrict('m', source, { ownFilters: new Set(['a']), sites, spelling: 'fast' })
+        const strict = makeStrict('m', source, {
+          ownFilters: new Set(['a']),
+          ownTests: new Set(),
+          sites,
+          spelling: 'fast',
+        })
         // A variable that goes on over several lines is written anew, so its line breaks may be lost or repeated.
         if (!/[[.|]\s*\n/.test(source))
           expect(strict.split('\n').length).toBeGreaterThanOrEqual(source.split('\n').length)

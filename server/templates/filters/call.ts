@@ -1,25 +1,40 @@
-import { siteMark } from '../strict.ts'
+import { namesMark, siteMark } from '../strict.ts'
 import type { Data, Filter, FilterCall } from './filter.ts'
+
+/** What all calls of one rendering have in common. */
+export interface RenderingFacts {
+  /** What the salts of this rendering are computed from, see engine.ts. */
+  readonly seed: string
+  readonly deadlineMs: number
+}
 
 /**
  * Converts the arguments that the engine gives to a filter. The engine passes named arguments as one Map,
  * after the positional ones. The hidden first argument that strict.ts adds to each call, the mark of its
- * site, is dropped.
- *
- * @param seed What the salts of this rendering are computed from, see engine.ts.
+ * site, is dropped. It says whether there are named arguments: a mapping as the last positional argument is a
+ * Map as well.
  */
-export function callOf(filter: Filter, raw: readonly unknown[], seed: string): FilterCall {
+export function callOf(filter: Filter, raw: readonly unknown[], facts: RenderingFacts): FilterCall {
   const [value, ...rest] = raw
-  const args = isSiteMark(rest[0]) ? rest.slice(1) : rest
+  const mark = rest[0]
+  const args = isSiteMark(mark) ? rest.slice(1) : rest
   const last = args.at(-1)
-  // A mapping as the last positional argument is a Map as well; its keys are not all names of options.
-  const named =
-    last instanceof Map && last.size > 0 && [...last.keys()].every((key) => filter.options?.includes(key))
+  const { params = [] } = filter
+  const isNamed = isSiteMark(mark) && mark.endsWith(namesMark)
+  const named = isNamed && last instanceof Map ? last : new Map<string, unknown>()
+  const positional: Data[] = (named.size > 0 ? args.slice(0, -1) : args).map(toData)
+  for (const [key, each] of named) {
+    const at = params.indexOf(key)
+    if (at >= 0) positional[at] = toData(each)
+  }
   return {
     value: toData(value),
-    args: (named ? args.slice(0, -1) : args).map(toData),
-    options: named ? Object.fromEntries([...last].map(([key, each]) => [key, toData(each)])) : {},
-    seed,
+    // A gap before a named argument counts as none.
+    args: Array.from(positional, (each) => each ?? null),
+    options: Object.fromEntries(
+      [...named].filter(([key]) => !params.includes(key)).map(([key, each]) => [key, toData(each)]),
+    ),
+    ...facts,
   }
 }
 
@@ -28,7 +43,7 @@ export function callOf(filter: Filter, raw: readonly unknown[], seed: string): F
  * call by `map('filter')`, to which strict.ts adds no mark.
  */
 export function siteOf(raw: readonly unknown[]): number | undefined {
-  return isSiteMark(raw[1]) ? Number(raw[1].slice(siteMark.length)) : undefined
+  return isSiteMark(raw[1]) ? Number.parseInt(raw[1].slice(siteMark.length), 10) : undefined
 }
 
 function isSiteMark(value: unknown): value is string {

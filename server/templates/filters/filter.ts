@@ -9,12 +9,31 @@ export interface FilterCall {
   readonly options: Readonly<Record<string, Data>>
   /** Used to make salts. It differs between guests, and is the same in each rendering for one guest. */
   readonly seed: string
+  /** When the rendering must end, on the clock of `performance.now()`. */
+  readonly deadlineMs?: number
+}
+
+/** The arguments that a filter or a test takes, beside its value. */
+export interface Signature {
+  /** Names by position. Each may be given by its name as well. */
+  readonly params?: readonly string[]
+  /** Those that are given by name only. */
+  readonly options?: readonly string[]
+  /** Any number of values may follow. */
+  readonly rest?: boolean
+  readonly anyName?: boolean
+  /** Filters of the engine: what stands for an argument that is left out, as source text. */
+  readonly defaults?: readonly string[]
+  /** Filters of the engine: how many arguments it takes. Default: all. */
+  readonly takes?: number
+  /** Filters of the engine: it takes them by name only. */
+  readonly byName?: boolean
+  /** What to write instead of a wrong call. Default: the names of the arguments. */
+  readonly remedy?: string
 }
 
 /** A filter. `run` throws an Error that says what it expected and found. */
-export interface Filter {
-  /** The names of its named arguments. */
-  readonly options?: readonly string[]
+export interface Filter extends Signature {
   run(call: FilterCall): Data
 }
 

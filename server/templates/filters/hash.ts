@@ -19,8 +19,8 @@ const cryptKinds: Readonly<Record<string, ShaCryptKind>> = {
   sha256_crypt: 'sha256',
 }
 
-/** With more rounds an installer would wait too long for its answer file. */
-const mostRounds = 200_000
+/** The default of passlib, and so of Ansible. With more an installer would wait too long for its answer file. */
+const mostRounds = 656_000
 
 /** The work of the algorithm grows with the square of the length. */
 const longestPassword = 512
@@ -33,9 +33,9 @@ const cached = lru<string, string>(1000)
  * hash of the password.
  */
 const passwordHash: Filter = {
-  options: ['rounds', 'salt', 'hashtype'],
+  params: ['hashtype', 'salt', 'salt_size', 'rounds'],
   run(call) {
-    const name = asText(call.args[0] ?? call.options.hashtype ?? 'sha512', 'hash type')
+    const name = asText(call.args[0] ?? 'sha512', 'hash type')
     const kind = cryptKinds[name]
     if (!kind) throw new Error(`unknown password hash '${name}', expected sha512 or sha256`)
     const password = asText(call.value, 'password')
@@ -43,24 +43,39 @@ const passwordHash: Filter = {
       throw new Error(
         `expected a password of at most ${longestPassword} characters, found ${password.length}`,
       )
-    const salt = saltOf(call.args[1] ?? call.options.salt, call.seed)
-    const rounds = roundsOf(call.options.rounds)
+    const salt = saltOf(call.args[1], call.args[2], call.seed)
+    const rounds = roundsOf(call.args[3])
     const key = JSON.stringify([kind, password, salt, rounds])
     const earlier = cached.get(key)
     if (earlier !== undefined) return earlier
-    const hashed = shaCrypt(kind, password, salt, rounds)
+    const checkTime = timeCheck(call.deadlineMs, rounds ?? defaultRounds)
+    const hashed = shaCrypt(kind, password, salt, { rounds, checkTime })
     cached.set(key, hashed)
     return hashed
   },
 }
 
-function saltOf(given: Data | undefined, seed: string): string {
-  if (given === undefined || given === null)
+/** A rendering that takes too long is not tried again. So hashing ends before, with a reason. */
+function timeCheck(deadlineMs: number | undefined, rounds: number): () => void {
+  return () => {
+    if (deadlineMs === undefined || performance.now() <= deadlineMs) return
+    throw new Error(
+      `${rounds} rounds take too long here: write fewer rounds, or make the hash by mkpasswd --method=sha-512 --rounds=${rounds} and give it in vars`,
+    )
+  }
+}
+
+function saltOf(given: Data | undefined, size: Data | undefined, seed: string): string {
+  if (given === undefined || given === null) {
+    const length = Number(size ?? 16)
+    if (!Number.isInteger(length) || length < 1 || length > 16)
+      throw new Error(`expected a salt_size from 1 to 16, found ${JSON.stringify(size)}`)
     return createHash('sha256')
       .update(`treeboot salt ${seed}`)
       .digest('base64')
       .replaceAll('+', '.')
-      .slice(0, 16)
+      .slice(0, length)
+  }
   const salt = asText(given, 'salt')
   if (!/^[./0-9A-Za-z]{1,16}$/.test(salt))
     throw new Error('expected a salt of 1 to 16 letters, digits, dots and slashes')
@@ -81,7 +96,7 @@ function roundsOf(given: Data | undefined): number | undefined {
 
 /** Names and defaults are those of Ansible's filters: `checksum` is SHA-1. */
 export const hashFilters: Readonly<Record<string, Filter>> = {
-  hash: { run: (call) => hash(asText(call.value), asText(call.args[0] ?? 'sha1')) },
+  hash: { params: ['hashtype'], run: (call) => hash(asText(call.value), asText(call.args[0] ?? 'sha1')) },
   md5: { run: (call) => hash(asText(call.value), 'md5') },
   sha1: { run: (call) => hash(asText(call.value), 'sha1') },
   checksum: { run: (call) => hash(asText(call.value), 'sha1') },

@@ -90,6 +90,7 @@ function ipaddrFilter(text: string, query: string): Data {
 }
 
 const ofVersion = (version: number): Filter => ({
+  params: ['query'],
   run(call) {
     const text = asText(call.value)
     return ipaddrFilter(text, 'version') === version && ipaddrFilter(text, asText(call.args[0] ?? ''))
@@ -123,8 +124,8 @@ function hwaddr(text: string, style: string): string {
 }
 
 export const netFilters: Readonly<Record<string, Filter>> = {
-  ipaddr: { run: (call) => ipaddrFilter(asText(call.value), asText(call.args[0] ?? '')) },
+  ipaddr: { params: ['query'], run: (call) => ipaddrFilter(asText(call.value), asText(call.args[0] ?? '')) },
   ipv4: ofVersion(4),
   ipv6: ofVersion(6),
-  hwaddr: { run: (call) => hwaddr(asText(call.value), asText(call.args[0] ?? 'linux')) },
+  hwaddr: { params: ['query'], run: (call) => hwaddr(asText(call.value), asText(call.args[0] ?? 'linux')) },
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 
 export type ShaCryptKind = 'sha256' | 'sha512'
 
@@ -7,45 +7,68 @@ const leastRounds = 1000
 const mostRounds = 999_999_999
 const longestSalt = 16
 
+export interface ShaCryptWork {
+  /** Limited to 1000 to 999999999, as specified. The result names them only when they are given. */
+  readonly rounds?: number | undefined
+  /** Is called every few milliseconds, and throws when the work must end. */
+  readonly checkTime?: () => void
+}
+
 /**
  * Makes the Unix password hashes `$5$` and `$6$`: "Unix crypt using SHA-256 and SHA-512", Ulrich Drepper,
  * version 0.6. `mkpasswd -m sha-512`, `openssl passwd -6` and crypt(3) of glibc make the same. The numbers in
  * the comments are the steps of that specification.
- *
- * @param rounds limited to 1000 to 999999999, as specified. The result names the rounds only when given.
  */
-export function shaCrypt(kind: ShaCryptKind, password: string, salt: string, rounds?: number): string {
+export function shaCrypt(
+  kind: ShaCryptKind,
+  password: string,
+  salt: string,
+  { rounds, checkTime }: ShaCryptWork = {},
+): string {
   const key = Buffer.from(password)
   const saltBytes = Buffer.from(salt).subarray(0, longestSalt)
   const count = Math.min(mostRounds, Math.max(leastRounds, rounds ?? defaultRounds))
-  const digest = manyRounds(kind, key, saltBytes, count)
+  const digest = manyRounds(kind, key, saltBytes, { rounds: count, checkTime })
   const prefix = kind === 'sha512' ? '$6$' : '$5$'
   const shown = rounds === undefined ? '' : `rounds=${count}$`
   return `${prefix}${shown}${saltBytes.toString()}$${encode(digest, kind)}`
 }
 
-function manyRounds(kind: ShaCryptKind, key: Buffer, salt: Buffer, rounds: number): Buffer {
-  const hash = (...parts: readonly Uint8Array[]): Buffer => {
+function manyRounds(
+  kind: ShaCryptKind,
+  key: Buffer,
+  salt: Buffer,
+  { rounds, checkTime }: { rounds: number; checkTime: ShaCryptWork['checkTime'] },
+): Buffer {
+  const digestOf = (...parts: readonly Uint8Array[]): Buffer => {
     const sum = createHash(kind)
     for (const part of parts) sum.update(part)
     return sum.digest()
   }
   // 4 to 8
-  const b = hash(key, salt, key)
+  const b = digestOf(key, salt, key)
   // 1 to 3, 9 to 12
   const parts: Uint8Array[] = [key, salt, repeat(b, key.length)]
   for (let bits = key.length; bits > 0; bits >>>= 1) parts.push(bits & 1 ? b : key)
-  let a = hash(...parts)
+  let a = digestOf(...parts)
   // 13 to 16: hashes the key as many times as it has bytes
-  const p = repeat(hash(...Array<Buffer>(key.length).fill(key)), key.length)
+  const p = repeat(digestOf(...Array<Buffer>(key.length).fill(key)), key.length)
   // 17 to 20
-  const s = repeat(hash(...Array<Buffer>(16 + (a[0] ?? 0)).fill(salt)), salt.length)
-  // 21
-  for (let round = 0; round < rounds; round++) {
+  const s = repeat(digestOf(...Array<Buffer>(16 + (a[0] ?? 0)).fill(salt)), salt.length)
+  // 21. What is hashed repeats after 42 rounds, but for the last digest `a`.
+  const messages = Array.from({ length: 42 }, (_, round) => {
     const middle: Uint8Array[] = []
     if (round % 3 !== 0) middle.push(s)
     if (round % 7 !== 0) middle.push(p)
-    a = round & 1 ? hash(p, ...middle, a) : hash(a, ...middle, p)
+    const message = Buffer.concat(round & 1 ? [p, ...middle, a] : [a, ...middle, p])
+    return { message, at: round & 1 ? message.length - a.length : 0 }
+  })
+  for (let round = 0; round < rounds; round++) {
+    const each = messages[round % messages.length]
+    if (!each) break
+    if (round % 4096 === 4095) checkTime?.()
+    a.copy(each.message, each.at)
+    a = hash(kind, each.message, 'buffer')
   }
   return a
 }

@@ -2,9 +2,10 @@ import { dataFilters } from './data.ts'
 import type { Filter } from './filter.ts'
 import { hashFilters } from './hash.ts'
 import { netFilters } from './net.ts'
+import { hiddenFilters } from './python.ts'
 import { textFilters } from './text.ts'
 
-/** All filters of our own. `bool` replaces the filter of the engine, for which 'no' is true. */
+/** All filters of our own. `bool` replaces the filter of the engine, for which 'no' is true, and `split` the one that prints no list. */
 export const ownFilters: Readonly<Record<string, Filter>> = {
   ...textFilters,
   ...dataFilters,
@@ -14,11 +15,9 @@ export const ownFilters: Readonly<Record<string, Filter>> = {
 
 export const ownFilterNames: ReadonlySet<string> = new Set(Object.keys(ownFilters))
 
-/** The filters of MiniJinja 2.11. */
-export const engineFilterNames: ReadonlySet<string> = new Set(
-  (
-    'abs attr batch bool capitalize chain count d default dictsort e escape filesizeformat first float groupby ' +
-    'indent int items join last length lines list lower map max min pluralize pprint reject rejectattr replace ' +
-    'reverse round safe select selectattr slice sort split string striptags sum title tojson trim truncate unique upper'
-  ).split(' '),
-)
+/** With those that calls.ts writes. */
+export const markedFilters: Readonly<Record<string, Filter>> = { ...ownFilters, ...hiddenFilters }
+
+export const markedFilterNames: ReadonlySet<string> = new Set(Object.keys(markedFilters))
+
+export { hiddenFilters }

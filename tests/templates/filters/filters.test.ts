@@ -56,7 +56,7 @@ describe('filters', () => {
     ['combine', { a: { b: 1 } }, { args: [{ a: { c: 2 } }, { d: 3 }] }, { a: { c: 2 }, d: 3 }],
     ['dict2items', { a: 1 }, {}, [{ key: 'a', value: 1 }]],
     ['items2dict', [{ key: 'a', value: 1 }], {}, { a: 1 }],
-    ['flatten', [1, [2, [3]]], { options: { levels: 1 } }, [1, 2, [3]]],
+    ['flatten', [1, [2, [3]]], { args: [1] }, [1, 2, [3]]],
     ['union', [1, 2], { args: [[2, 3]] }, [1, 2, 3]],
     ['intersect', [1, 2], { args: [[2, 3]] }, [2]],
     ['difference', [1, 2], { args: [[2, 3]] }, [1]],
@@ -93,12 +93,24 @@ describe('filters', () => {
     ['combine', [1], [{}], /mapping.*list/],
     ['hash', 'x', ['rot13'], /rot13/],
     ['password_hash', 'x', ['sha512', 'bad salt!'], /a salt of/],
+    ['password_hash', 'x', ['sha512', 'salt', null, 656_001], /1000 to 656000/],
+    ['password_hash', 'x', ['sha512', null, 17], /salt_size/],
+    ['regex_search', 'x', ['(?x) a'], /cannot read the pattern/],
+    ['zip', [1], ['x'], /list.*string/],
     ['hwaddr', 'web01', [], /6 bytes/],
     ['ipaddr', '10.0.0.1', ['color'], /color/],
     ['format', '%s %s', ['a'], /fewer/],
   ])('%s refuses %j', (name, value, args, message) => {
     expect(() => apply(name, value, { args })).toThrow(message)
   })
+})
+
+test('a hash that would outlast the rendering says so, with its rounds and what to do', () => {
+  const call = { value: 'x', args: ['sha512', 'late', null, 20_000], options: {}, seed: '' }
+  expect(() => ownFilters.password_hash?.run({ ...call, deadlineMs: performance.now() })).toThrow(
+    /20000 rounds.*mkpasswd/,
+  )
+  expect(ownFilters.password_hash?.run(call)).toContain('$6$rounds=20000$late$')
 })
 
 describe('SHA-crypt', () => {
@@ -158,12 +170,12 @@ describe('SHA-crypt', () => {
       '$5$./0az$1e8eNs7hoHRXGCQYh7k4/9cgPactTstBtwt/99HGZt9',
     ],
   ])('%s of %j with %j', (kind, password, { salt, rounds }, expected) => {
-    expect(shaCrypt(kind, password, salt, rounds)).toBe(expected)
+    expect(shaCrypt(kind, password, salt, { rounds })).toBe(expected)
   })
 
   test('a salt is cut at 16 bytes, too few rounds are raised to 1000', () => {
-    expect(shaCrypt('sha512', 'x', 'saltstringsaltstring', 10)).toBe(
-      shaCrypt('sha512', 'x', 'saltstringsaltst', 1000),
+    expect(shaCrypt('sha512', 'x', 'saltstringsaltstring', { rounds: 10 })).toBe(
+      shaCrypt('sha512', 'x', 'saltstringsaltst', { rounds: 1000 }),
     )
   })
 })
