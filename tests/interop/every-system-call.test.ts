@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   appendFileSync,
@@ -18,6 +17,7 @@ import { Uploads } from '../../server/intake/uploads/uploads.ts'
 import { leftovers, removeLeftovers } from '../../server/versions/leftovers.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
+import { commitCount } from '../support/commit-count.ts'
 import { id, treesIn, type WorkName, works } from '../support/publishing-work.ts'
 import {
   bundleChild,
@@ -132,16 +132,6 @@ function copyOf(begun: string): string {
   const home = join(folder, `run${++copies}`)
   cpSync(begun, home, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
   return home
-}
-
-function commitCount(): number {
-  try {
-    return Number(
-      execFileSync('git', ['rev-list', '--count', 'HEAD'], { stdio: ['ignore', 'pipe', 'ignore'] }),
-    )
-  } catch {
-    return 0 // not a repository: a copy of the sources
-  }
 }
 
 /** Looks at what everybody sees, starts a server, and does the work again. */

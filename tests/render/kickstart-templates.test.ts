@@ -57,6 +57,17 @@ describe('the templates that treeboot ships', () => {
     expectGolden(`kickstart/${golden}`, answer.text)
   })
 
+  test('refuse a passphrase that would pull in the next line of a preseed', async () => {
+    const guest = guestWith('debian.preseed', { filesystem: 'crypto', crypto_passphrase: 'secret\\' })
+    const snapshot = snapshotWith([guest], templates)
+    const facts = () => ({ tree: treeWith({}), urls })
+    const options = { snapshot: () => snapshot, renderer, machines: noMachines, facts }
+    const requester = { protocol: 'internal', address: '::1' } as const
+    await expect(renderAnswerFile(options, guest, requester)).rejects.toThrow(
+      /debian\.preseed:\d+: .*backslash/,
+    )
+  })
+
   test('have no problems', async () => {
     expect(await lintTemplates(templates, renderer)).toEqual([])
   })

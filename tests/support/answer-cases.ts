@@ -119,6 +119,16 @@ export const answerCases = [
     guest: guestWith('debian.preseed', { filesystem: 'crypto', crypto_passphrase: 'correct horse' }),
     tree: debian12,
   },
+  {
+    golden: 'debian-12-https.preseed',
+    guest: guestWith('debian.preseed', {
+      mirror_url: 'https://deb.debian.org/debian',
+      proxy: 'http://proxy.example:3128',
+      // As YAML's block text ends.
+      ssh_keys: [`${key}\n`],
+    }),
+    tree: debian12,
+  },
   { golden: 'ubuntu-24.04-plain.user-data', guest: guestWith('ubuntu.user-data'), tree: ubuntu2404 },
   {
     golden: 'ubuntu-24.04-full.user-data',
