@@ -1,11 +1,15 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { type Guest, lineIn } from '../core/guest/guest.ts'
+import { varsNetwork } from '../core/guest/resolve-network.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { namesReadBy } from '../templates/names.ts'
 
 /** Variables that treeboot reads itself, whatever the template. */
 const ownNames: ReadonlySet<string> = new Set(['hostname'])
+
+/** Those that treeboot reads beside `ip`, where they mean a static network. */
+const networkNames: ReadonlySet<string> = new Set(['gateway', 'prefix', 'nameservers', 'bootproto'])
 
 /** A variable where it is written, and what the templates of the guests that inherit it read. */
 interface WrittenVar {
@@ -33,15 +37,18 @@ export function unreadVars({ guests, templates }: Snapshot): SnapshotProblem[] {
 
 /** @param names What the guest's template reads; undefined when it may read any name. */
 function noteVars(
-  { settings }: Guest,
+  guest: Guest,
   names: ReadonlySet<string> | undefined,
   written: Map<string, WrittenVar>,
 ): void {
+  const { settings } = guest
+  const isNetwork = settings.network === undefined && varsNetwork(guest) !== undefined
   for (const [name, { from }] of Object.entries(settings.vars)) {
     const key = `${from}\n${name}`
     const all = written.get(key) ?? { name, from, isRead: false, names: new Set<string>() }
     written.set(key, all)
-    if (names === undefined || names.has(name) || ownNames.has(name)) all.isRead = true
+    const isOwn = ownNames.has(name) || (isNetwork && networkNames.has(name))
+    if (names === undefined || names.has(name) || isOwn) all.isRead = true
     else if (!all.isRead) for (const each of names) all.names.add(each)
   }
 }

@@ -37,7 +37,10 @@ function describeTrees(trees: readonly Tree[]): string {
     tree.id,
     [tree.family, tree.version, tree.variant].filter(Boolean).join(' '),
     tree.arch,
-    Object.keys(tree.platforms).join(' ') || 'packages only',
+    // A pair whose architecture nothing tells has a platform without a name.
+    Object.keys(tree.platforms)
+      .map((name) => name || 'unknown')
+      .join(' ') || 'packages only',
   ])
   const reasons = trees.flatMap((tree) => tree.reasons.map((reason) => `${tree.id}: ${reason}\n`))
   return `${table([['STATE', 'TREE', 'SYSTEM', 'ARCH', 'PLATFORMS'], ...rows])}${reasons.length > 0 ? `\n${reasons.join('')}` : ''}`

@@ -119,6 +119,16 @@ describe('variables that no template reads', () => {
     expect(await check(guests(vars))).toBe('nothing is wrong\n')
   })
 
+  test.each([
+    ['is read where the vars are the network of a guest', 'ip: "2001:db8:5::17", ', [] as string[]],
+    ['is not where there is no ip', '', ['prefix', 'nameservers']],
+    ['is not beside network', 'network: { address: 10.0.0.5/24 }, ', ['prefix', 'nameservers']],
+  ])('prefix, like nameservers, %s', async (_name, more, unread) => {
+    const vars = 'gateway: "2001:db8:5::1", prefix: 64, nameservers: ["2001:db8:5::53"]'
+    const out = await check(guests(vars).replace('web01: {', `web01: { ${more}`))
+    expect([...out.matchAll(/no template reads the variable (\w+)/g)].map(([, name]) => name)).toEqual(unread)
+  })
+
   test('a variable of a profile is read if one guest of the profile has a template that reads it', async () => {
     const config = `${httpOnly}profiles:
   base: { tree: fedora-40, vars: { only_here: 1, nowhere: 2 } }
