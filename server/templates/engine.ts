@@ -9,6 +9,13 @@ import type { EngineLimits } from './message.ts'
 import type { TemplateProblem } from './problem.ts'
 import { makeStrict, type Site, type Spelling, undefinedFilter } from './strict.ts'
 
+/** The address and the name of a guest are keys of its own; `vars.guest` would never be read. */
+function whereToSet(name: string): string {
+  if (name === 'guest.ip') return 'set ip (or network) of the guest'
+  const key = /^guest\.(mac|uuid|serial)$/.exec(name)?.[1]
+  return key === undefined ? 'set it in vars of the guest or its profile' : `set ${key} of the guest`
+}
+
 export type Rendering = { readonly text: string } | { readonly problem: TemplateProblem }
 
 /**
@@ -200,7 +207,7 @@ export class Engine {
       line: site.line,
       severity: 'error',
       message: `the variable ${site.name} is not defined`,
-      remedy: `set it in vars of the guest or its profile, or write {{ ${site.name} | default('...') }}`,
+      remedy: `${whereToSet(site.name)}, or write {{ ${site.name} | default('...') }}`,
     }
     return undefined
   }

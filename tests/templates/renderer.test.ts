@@ -22,6 +22,17 @@ async function failure(templates: Templates, context: Record<string, unknown> = 
   return (error as Failure).message
 }
 
+test.each([
+  ['guest.ip', 'set ip (or network) of the guest, or write'],
+  ['guest.mac', 'set mac of the guest, or write'],
+  ['guest.uuid', 'set uuid of the guest, or write'],
+  ['guest.serial', 'set serial of the guest, or write'],
+  ['guest.nope', 'set it in vars of the guest or its profile, or write'],
+  ['gateway', 'set it in vars of the guest or its profile, or write'],
+])('where an undefined %s is set: %s', async (name, remedy) => {
+  expect(await failure(`{{ ${name} }}`, { guest: { name: 'web01' } })).toContain(remedy)
+})
+
 const guest = { name: 'web01', none: null, tags: ['a', 'b'], net: { ip: '10.0.0.7' } }
 
 describe('text is rendered as in Ansible', () => {
