@@ -13,6 +13,7 @@ import type { Guest } from '../guest/guest.ts'
 import { hostnameOf } from '../guest/hostname.ts'
 import { networkOf } from '../guest/resolve-network.ts'
 import type { InstallSource } from '../services.ts'
+import { rootfsOf } from '../tree/boot-files.ts'
 import type { PlatformImages, Tree } from '../tree/tree.ts'
 import { compareVersions } from '../tree/version.ts'
 import { installerOf } from './distro.ts'
@@ -412,8 +413,8 @@ function drakx({ tree, source, urls, answerFile, network }: InstallerContext): K
 
 /** The live system of CoreOS fetches its root file system by URL, and Ignition its answer file. */
 function coreos({ tree, images, urls, answerFile, network }: InstallerContext): KernelArg[] {
-  const namedRootfs = [...Object.values(images.others), tree.stage2].find((path) => path?.includes('rootfs'))
-  const rootfs = urlOfPath(urls.http, treeFileUrlPath(tree, namedRootfs ?? 'images/pxeboot/rootfs.img'))
+  const stage2 = tree.stage2?.includes('rootfs') ? tree.stage2 : 'images/pxeboot/rootfs.img'
+  const rootfs = urlOfPath(urls.http, treeFileUrlPath(tree, rootfsOf(images) ?? stage2))
   const ignition: KernelArg[] =
     answerFile === undefined
       ? []

@@ -10,8 +10,8 @@ export interface BootFiles {
   readonly required: readonly string[]
   /**
    * Kernels and initrds of the other platforms: when one is missing, only its platform is not offered. Also
-   * stage 2: a trimmed mirror may leave it to another server, so its absence is reported, but does not stop a
-   * boot.
+   * stage 2 and root file systems: a trimmed mirror may leave them to another server, so their absence is reported,
+   * but does not stop a boot.
    */
   readonly optional: readonly string[]
 }
@@ -33,6 +33,11 @@ export function bootablePlatforms({ platforms }: Pick<Description, 'platforms'>)
   })
 }
 
+/** The root file system of a live system that lies beside its kernel, as those of CoreOS and Harvester do. */
+export function rootfsOf({ others }: PlatformImages): string | undefined {
+  return others.rootfs ?? Object.values(others).find((path) => path.includes('rootfs'))
+}
+
 export function bootFiles(description: Pick<Description, 'arch' | 'platforms' | 'stage2'>): BootFiles {
   const main = mainPlatform(description)
   const required = new Set<string>()
@@ -40,6 +45,8 @@ export function bootFiles(description: Pick<Description, 'arch' | 'platforms' | 
   for (const [name, images] of Object.entries(description.platforms)) {
     for (const path of [images.kernel, images.initrd])
       if (path !== undefined) (name === main ? required : optional).add(path)
+    const rootfs = rootfsOf(images)
+    if (rootfs !== undefined) optional.add(rootfs)
   }
   // A repository without images may still name the stage 2 of its sibling tree; it boots nothing, so it needs
   // nothing.

@@ -198,7 +198,7 @@ function withImages(description: Description, fromFiles: Description): Descripti
       problems.push({
         message: `${name} has no full pair in its descriptor; found ${found.kernel} and ${found.initrd}`,
       })
-    platforms.set(name, { ...found, others: images?.others ?? {} })
+    platforms.set(name, { ...found, others: { ...found.others, ...images?.others } })
   }
   return {
     ...description,

@@ -59,6 +59,16 @@ describe('a virtual machine has memory for what is loaded into it', () => {
       3072,
     ],
     [
+      'the root file system beside the kernel of CoreOS',
+      makeTree('fcos', {
+        distro: 'coreos',
+        platforms: { x86_64: { kernel: 'k', initrd: 'i', others: { rootfs: 'v40-live-rootfs.img' } } },
+        sizes: { 'v40-live-rootfs.img': 1.6 * gib },
+      }),
+      [],
+      3072,
+    ],
+    [
       'the live system of Agama',
       makeTree('leap16', {
         distro: 'opensuse',

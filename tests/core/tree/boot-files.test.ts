@@ -44,6 +44,15 @@ describe('the files that a boot needs', () => {
     })
   })
 
+  test.each([
+    { rootfs: 'v1-rootfs-amd64.squashfs' },
+    { 'boot.iso': 'boot.iso', live: 'fcos-40-live-rootfs.x86_64.img' },
+  ])('the root file system among %j is one, and its absence does not stop a boot', (others) => {
+    const live = { arch: 'x86_64', platforms: { x86_64: { kernel: 'k', initrd: 'i', others } } }
+    const [rootfs] = Object.values(others).slice(-1)
+    expect(bootFiles(live)).toEqual({ required: ['k', 'i'], optional: [rootfs] })
+  })
+
   test('images that two platforms share are required', () => {
     const shared = { ...tree, platforms: { ...tree.platforms, xen: tree.platforms.x86_64 } }
     expect(bootFiles(shared).optional).toEqual(['images/install.img'])

@@ -248,6 +248,18 @@ describe('a tree of files alone', () => {
     expect(concludeTree(evidence({ content: 'hello\n' }, {}))).toBeUndefined()
   })
 
+  test('what lies beside a found pair is kept with it, and a descriptor is believed first', () => {
+    const named = 'fedora-coreos-40.20240416.3.1-live-'
+    const files = { [`${named}kernel-x86_64`]: 9, [`${named}initramfs.x86_64.img`]: 9 }
+    const rootfs = `${named}rootfs.x86_64.img`
+    const general = '[general]\nfamily = Fedora CoreOS\nversion = 40\narch = x86_64\n'
+    const othersOf = (text: string) =>
+      concludeTree(evidence({ '.treeinfo': text }, { ...files, [rootfs]: 9 }))?.platforms.x86_64?.others
+    expect(othersOf(general)).toEqual({ rootfs })
+    expect(othersOf(`${general}[images-x86_64]\nboot.iso = b.iso\n`)).toEqual({ rootfs, 'boot.iso': 'b.iso' })
+    expect(othersOf(`${general}[images-x86_64]\nrootfs = r.img\n`)).toEqual({ rootfs: 'r.img' })
+  })
+
   test('a pair that the files have completes the one of the descriptor', () => {
     const half = fedora.replace(/kernel = .*\n/, 'boot.iso = images/boot.iso\n')
     const tree = concludeTree(evidence({ '.treeinfo': half }, pair))
