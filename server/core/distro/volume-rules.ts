@@ -25,8 +25,8 @@ export interface VolumeRule {
 }
 
 /**
- * The versions in pungi's names: `9-4-0` of RHEL-9-4-0-BaseOS-x86_64, `8_10`, `7.9`. Pungi writes a dash for each
- * dot, and GRUB for POWER needs `_`. RHEL and Oracle Linux count a third number that no other text of theirs has.
+ * The versions of discs of Enterprise Linux: `9-4-0` of RHEL-9-4-0-BaseOS-x86_64, `8_10`, `7.9`. They have a dash for
+ * each dot, and `_` on POWER. RHEL and Oracle Linux count a third number that no other text of theirs has.
  */
 function dotted(found: string): string {
   return found.replace(/[-_]/g, '.').replace(/^(\d+\.\d+)\.0$/, '$1')
@@ -38,7 +38,7 @@ function servicePack(found: string): string {
 }
 
 /**
- * A rule for discs that pungi, lorax or their predecessors made for a distribution built from Enterprise Linux. Words
+ * A rule for discs of a distribution built from Enterprise Linux. Words
  * may stand between name and version: `Rocky-KDE-9-0`.
  */
 function el(family: string, name: string, more: Partial<VolumeRule> = {}): VolumeRule {
@@ -90,7 +90,7 @@ const enterpriseLinux: readonly VolumeRule[] = [
   { family: 'openEuler', pattern: /^openEuler-(?<version>\d+\.\d+(?:-LTS)?(?:-SP\d)?)/i },
 ]
 
-/** pungi's short names of Fedora's variants. */
+/** The short names of Fedora's variants on its discs. */
 const fedoraVariants = {
   S: 'Server',
   E: 'Everything',
@@ -130,7 +130,7 @@ const fedora: readonly VolumeRule[] = [
 ]
 
 const debian: readonly VolumeRule[] = [
-  // debian-cd shortens a name until it fits: p64el is ppc64el.
+  // Long names are shortened to 32 characters: p64el is ppc64el.
   {
     family: 'Debian',
     pattern: /^(?:Debian|d-live) (?<version>\d+(?:\.\d+)*|[a-z]{3,})\b/,
@@ -147,7 +147,7 @@ const debian: readonly VolumeRule[] = [
 ]
 
 const ubuntu: readonly VolumeRule[] = [
-  // ubuntu-cdimage cuts an architecture to five characters.
+  // An architecture is cut to five characters.
   {
     family: 'Ubuntu',
     pattern: /^(?:[A-Z][a-z]?|Ed)?[uU]buntu(?:[- ](?<variant>[A-Z]\w+))*[- ](?<version>\d+\.\d+(?:\.\d+)*)/,
@@ -159,7 +159,7 @@ const ubuntu: readonly VolumeRule[] = [
   { family: 'Trisquel', pattern: /^trisk?q?u?el(?:-\w+)? (?<version>\d+(?:\.\d+)*)/i },
 ]
 
-/** The products of SUSE, as kiwi and its predecessors name them: in the volume identifier, and whole in the other. */
+/** The products of SUSE, as its discs name them: in the volume identifier, and whole in the other. */
 function suseProduct(family: string, pattern: RegExp, readVersion = servicePack): VolumeRule[] {
   return (['application', 'volume'] as const).map((from) => ({ family, from, pattern, readVersion }))
 }
