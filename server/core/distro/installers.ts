@@ -342,9 +342,12 @@ function casperMedium(tree: Tree, urls: ServerUrls): KernelArg[] {
   ]
 }
 
-/** Ubuntu's netboot tarball (amd64/linux, s390x/linux.ubuntu) has no live system: `args` names an ISO by `url=`. */
+/**
+ * Ubuntu's netboot tarball (amd64/linux, s390x/linux.ubuntu) has no live system: `args` names an ISO by `url=`. A disc
+ * for s390x has `boot/kernel.ubuntu`.
+ */
 function isTarball({ kernel = '' }: PlatformImages): boolean {
-  return /^[^/]+\/linux(?:\.ubuntu)?$/.test(kernel)
+  return /^[^/]+\/linux(?:\.ubuntu)?$|^s390x\/kernel\.ubuntu$/.test(kernel)
 }
 
 /** Arguments by which an operator names another medium for casper. */

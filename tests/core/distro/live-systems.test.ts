@@ -60,7 +60,7 @@ describe('casper without an installer that reads answer files', () => {
 })
 
 describe('the netboot tarball of Ubuntu', () => {
-  test.each(['amd64/linux', 's390x/linux.ubuntu'])(
+  test.each(['amd64/linux', 's390x/linux.ubuntu', 's390x/kernel.ubuntu'])(
     '%s has no live system: the guest has to name an ISO, and it is not mounted over NFS',
     (kernel) => {
       const tarball = { distro: 'ubuntu', version: '24.04', kernel } as const
@@ -70,6 +70,10 @@ describe('the netboot tarball of Ubuntu', () => {
       )
     },
   )
+})
+
+test('a disc of Ubuntu for s390x has a live system, which is mounted', () => {
+  expect(cmdline({ distro: 'ubuntu', version: '24.04', kernel: 'boot/kernel.ubuntu' })).toContain('nfsroot=')
 })
 
 describe('live-boot', () => {
