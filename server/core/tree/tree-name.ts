@@ -104,7 +104,8 @@ function versionAt(words: readonly string[], at: number): string | undefined {
   const codename = versionOfCodename(word)
   if (codename !== undefined) return codename
   const [, prefix = '', number = '', update] = numbered.exec(word) ?? []
-  if (number === '' || !mayPrecede(prefix)) return undefined
+  // 05-ubuntu is the fifth of a list.
+  if (number === '' || /^0\d/.test(number) || !mayPrecede(prefix)) return undefined
   const next = words[at + 1] ?? ''
   // R9-U4 of Oracle Linux is 9.4, and 15-SP5 of SUSE 15.5.
   const minor = update ?? /^(?:u|sp)(\d{1,2})$/i.exec(next)?.[1]

@@ -81,6 +81,9 @@ describe('versions in names', () => {
     ['fedora-x86_64-disc1', 'Fedora', '', 'x86_64'],
     ['rocky-dvd2', 'Rocky Linux', '', ''],
     ['lab7', '', '', ''],
+    ['05-ubuntu', 'Ubuntu', '', ''],
+    ['09-debian-12', 'Debian', '12', ''],
+    ['01-mirror/02-rocky-9.4', 'Rocky Linux', '9.4', ''],
     ['rhel-20240210', 'Red Hat Enterprise Linux', '', ''],
     ['fedora-build5', 'Fedora', '', ''],
     // `el`, `fc` and `f` alone may mean anything.
