@@ -111,7 +111,10 @@ async function storm(server: string, attacked: boolean): Promise<Storm> {
       const all: StormSettings = { server: lan.address, rampMs: 0, ...settings }
       const clients = inHost('clients/storm-machines.ts', JSON.stringify(all))
       if ((await clients.ended) !== 0) throw new Error(clients.output.tail())
-      return JSON.parse(clients.output.text.trim().split('\n').at(-1) ?? '[]') as StormResult
+      return JSON.parse(clients.output.text.trim().split('\n').at(-1) ?? '[]', (key, value: unknown) =>
+        // JSON has no NaN, and writes null.
+        key === 'doneS' && value === null ? Number.NaN : value,
+      ) as StormResult
     }
     // A server at rest has served before: its code is compiled, its threads run, and it has given memory back.
     await boots({ first: machines, machines: warmMachines })

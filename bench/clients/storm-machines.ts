@@ -126,7 +126,7 @@ class Machine {
     await this.#asksBootServer()
     await this.#tftp('snponly.efi')
     const script = await this.#script()
-    const kernel = /^kernel (\S+)/m.exec(script)?.[1]
+    const kernel = /^kernel .*?(http\S+)/m.exec(script)?.[1]
     const initrd = /^initrd .*?(http\S+)/m.exec(script)?.[1]
     const answers = /inst\.ks=(\S+)/.exec(script)?.[1]
     const tree = /inst\.repo=(\S+)/.exec(script)?.[1]
