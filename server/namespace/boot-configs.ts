@@ -76,12 +76,6 @@ export function bootConfigMounts(options: BootConfigOptions): readonly Mount[] {
  */
 const mostMenus = 64
 
-interface DecisionContext {
-  readonly inputs: BootInputs
-  readonly who: Requester
-  readonly snapshot: Snapshot
-}
-
 type MaybeText = Promise<GeneratedText | undefined>
 
 class BootConfigs {
@@ -239,29 +233,35 @@ class BootConfigs {
     { folder = '', guestsOnly = false }: { readonly folder?: string; readonly guestsOnly?: boolean } = {},
   ): Promise<{ readonly text: string; readonly decision: BootDecision } | undefined> {
     await this.#options.machines.fresh()
+    const why = await this.#whyNoAnswerFile(asked, who)
+    // Rendering may take seconds. Meanwhile the guest may have been installed or held, or the configuration changed; so
+    // the decision is made after it, from what holds then.
+    await this.#options.machines.fresh()
     const snapshot = this.#options.snapshot()
     const { guest, facts } = this.#recognise(asked, snapshot)
     if (guestsOnly && !guest) return undefined
-    const inputs = this.#inputs(who, snapshot)
-    const decision = await this.#decide(guest, facts, { inputs, who, snapshot })
+    const inputs = {
+      ...this.#inputs(who, snapshot),
+      ...(why !== undefined && { whyNoAnswerFile: () => why }),
+    }
+    const decision = decideBoot(guest, facts, inputs)
     if (!decision) return undefined
     const text = this.#write(decision, loader, loaderOptions(who, inputs, folder), { inputs, snapshot })
     return { text, decision: bootDecision(decision, facts, loader) }
   }
 
   /**
-   * What a machine boots. A guest is sent into its installer only when the answer file that this asks for can be made; so
-   * it is made now, and kept for the installer. For a machine that boots its disk nothing is rendered.
+   * Why the guest with these facts gets no answer file from its installer. A guest is sent into its installer only when
+   * the answer file that this asks for can be made; so it is made now, and kept for the installer. For a machine that
+   * boots its disk nothing is rendered.
    */
-  async #decide(
-    guest: Guest | undefined,
-    facts: BootFacts,
-    { inputs, who, snapshot }: DecisionContext,
-  ): Promise<Decision | undefined> {
-    const decision = decideBoot(guest, facts, inputs)
-    if (!guest || decision?.plan.kind !== 'install' || decision.plan.answerFile === undefined) return decision
-    const checked = await this.#options.answers.inputsFor(inputs, { guest, who, snapshot })
-    return checked === inputs ? decision : decideBoot(guest, facts, checked)
+  async #whyNoAnswerFile(asked: BootFacts, who: Requester): Promise<string | undefined> {
+    const snapshot = this.#options.snapshot()
+    const { guest, facts } = this.#recognise(asked, snapshot)
+    if (!guest) return undefined
+    const { plan } = decideForGuest(guest, facts, this.#inputs(who, snapshot))
+    if (plan.kind !== 'install' || plan.answerFile === undefined) return undefined
+    return this.#options.answers.whyNone({ guest, who, snapshot })
   }
 
   /**
