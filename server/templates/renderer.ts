@@ -116,6 +116,7 @@ export class TemplateRenderer implements TemplateChecker {
     const outcome = await this.#send({ kind: 'render', name: job.name, context: job.context })
     if (outcome.kind === 'result' && outcome.result.kind === 'text')
       return { text: outcome.result.text, warnings: this.#warningsOf(job) }
+    refuseWithoutWorker(outcome)
     const problem = this.#problemOf(outcome, job.name)
     if (!endedWorker(outcome)) throw templateFailure(problem)
     this.#stopped.set(job.name, problem)
@@ -171,6 +172,7 @@ export class TemplateRenderer implements TemplateChecker {
         this.#broken = outcome.result.broken
         return
       }
+      refuseWithoutWorker(outcome)
       const culprit = names[Atomics.load(this.#settings.progress, 0)]
       const problem = this.#problemOf(outcome, culprit ?? '')
       if (culprit === undefined || this.#refused.has(culprit))
@@ -233,6 +235,12 @@ export function templateFailure(problem: TemplateProblem): Failure {
 function stoppedFailure(problem: TemplateProblem): Failure {
   const message = `${problemText(problem)}; this template is not run again until a template is changed`
   return new Failure('unavailable', message, { cause: problem })
+}
+
+/** A worker that did not start, for want of memory or of time, says nothing about any template: the next one may. */
+function refuseWithoutWorker(outcome: Outcome): void {
+  if (outcome.kind === 'died' && !outcome.working)
+    throw new Failure('unavailable', `no template can be rendered now: ${outcome.message}; try again later`)
 }
 
 /** Whether a rendering ended its worker: it took too long or too much memory, or the engine failed. */
