@@ -27,7 +27,7 @@ import {
  * plainly (see yaml.ts), so text fields accept numbers too.
  */
 
-const bindText = 'an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1'
+const bindText = 'an address to listen on, such as "::", 0.0.0.0 or 192.168.1.1'
 const bind = line(bindText).refine(
   (value) => value === 'localhost' || canonicalIp(value) !== undefined,
   bindText,

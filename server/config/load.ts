@@ -218,7 +218,7 @@ function limitsOf(written: ConfigFile['limits']): Config['limits'] {
 }
 
 function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Config {
-  const bind = file.server?.bind ?? '0.0.0.0'
+  const bind = file.server?.bind ?? '::'
   const common = commonSettings(file, bind)
   const folder = (written: string | undefined, defaultName: string) =>
     resolve(baseFolder, written ?? defaultName)

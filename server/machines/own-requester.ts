@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import type { Snapshot } from '../catalog/snapshot.ts'
+import { isLinkLocal } from '../core/net/address.ts'
 import { internalRequester, type Requester } from '../core/net/requester.ts'
 
 /**
@@ -13,9 +14,14 @@ export function ownRequester({ http, tftp }: Pick<Snapshot['config'], 'http' | '
   return { ...internalRequester, localAddress }
 }
 
-/** The first IPv4 address of this machine that is not a loopback address; 127.0.0.1 when it has none. */
-export function firstAddress(): string {
-  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
-  const lan = addresses.find((each) => each.family === 'IPv4' && !each.internal)
+/**
+ * The first IPv4 address of this machine that is not a loopback address; without one, the first IPv6 address that other
+ * machines can use; else 127.0.0.1. A link-local address (fe80::/10) is never taken: it means nothing without an
+ * interface of the machine that uses it.
+ */
+export function firstAddress(interfaces = networkInterfaces()): string {
+  const addresses = Object.values(interfaces).flatMap((each) => each ?? [])
+  const outside = addresses.filter(({ address, internal }) => !internal && !isLinkLocal(address))
+  const lan = outside.find(({ family }) => family === 'IPv4') ?? outside[0]
   return lan?.address ?? '127.0.0.1'
 }

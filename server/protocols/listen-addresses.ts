@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import type { NetworkInterfaceInfo } from 'node:os'
+import { isLinkLocal } from '../core/net/address.ts'
 
 /** An address of this machine, to bind a socket to. */
 export interface LocalAddress {
@@ -31,7 +32,7 @@ export function listenAddresses(bind: string, interfaces: Interfaces): LocalAddr
  */
 function localAddress(interfaceName: string, address: string): LocalAddress {
   if (isIPv4(address)) return { address, family: 4 }
-  return { address: /^fe[89ab]/i.test(address) ? `${address}%${interfaceName}` : address, family: 6 }
+  return { address: isLinkLocal(address) ? `${address}%${interfaceName}` : address, family: 6 }
 }
 
 /** Whether `bind` stands for several addresses, which `listenAddresses` finds. */

@@ -105,7 +105,7 @@ export function cannotListen(error: unknown, { service, bind, port, rival }: Lis
     }
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND': {
-      const remedy = `Set ${service}.bind in config.yaml to an address that "ip addr" shows, or to 0.0.0.0`
+      const remedy = `Set ${service}.bind in config.yaml to an address that "ip addr" shows, or to "::"`
       return new Failure(
         'bad-request',
         `${what}: no interface of this machine has that address. ${remedy}`,

@@ -1,6 +1,7 @@
 import { type OpenServices, openServices } from '../core/boot/urls.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
+import { bindHere } from './ipv6-support.ts'
 import type { Listener } from './listener.ts'
 import { type OpenedListener, openListener } from './open-listener.ts'
 import { type StopGrace, waitForTransfers } from './stop-grace.ts'
@@ -30,15 +31,27 @@ export class RunningServices {
   /**
    * Opens every enabled service, in the order of `serviceNames`. When it rejects, `stop` closes the services
    * that it opened.
+   *
+   * @param hasIpv6 For tests. Default: whether this system can listen on IPv6 addresses.
    */
-  async open(settings: ServiceSettings, make: ListenerMakers): Promise<void> {
+  async open(
+    settings: ServiceSettings,
+    make: ListenerMakers,
+    hasIpv6?: () => Promise<boolean>,
+  ): Promise<void> {
+    let noted = false
     for (const name of serviceNames) {
-      const { enabled, bind, port: wanted } = settings[name]
+      const { enabled, bind: configured, port: wanted } = settings[name]
       if (!enabled) continue
+      const bind = await bindHere(configured, hasIpv6)
       const { standardPort: standard, mayMove } = serviceTable[name]
       // A port that is named is bound, or the start fails: it never becomes another one.
       const port = wanted === 'auto' && !mayMove ? standard : wanted
-      this.#opened.set(name, await openListener({ port, standard }, (tried) => make[name](bind, tried)))
+      const opened = await openListener({ port, standard }, (tried) => make[name](bind, tried))
+      // The reason is the same for all services, so one line of the table says it.
+      const why: string = bind === configured || noted ? '' : noIpv6
+      noted ||= bind !== configured
+      this.#opened.set(name, { ...opened, note: [opened.note, why].filter(Boolean).join('; ') })
     }
   }
 
@@ -78,6 +91,8 @@ export class RunningServices {
     await Promise.all(listeners.map((listener) => listener.stop(how).catch(onTrouble)))
   }
 }
+
+const noIpv6 = 'this system has no IPv6, so every service listens on IPv4 alone'
 
 /**
  * A warning when firmware cannot load anything: it asks for TFTP at port 69, which no DHCP option can change.

@@ -1,3 +1,4 @@
+import type { NetworkInterfaceInfo } from 'node:os'
 import { expect, test } from 'vitest'
 import { cliRequester, expectedServices, firstAddress } from '../../server/cli/cli-requester.ts'
 import { serverUrls } from '../../server/core/boot/urls.ts'
@@ -23,6 +24,22 @@ test.each([
   ['server: { bind: "fd91:1::1" }\n', 'fd91:1::1'],
   ['http: { enabled: false }\ntftp: { bind: 192.0.2.7 }\n', '192.0.2.7'],
   ['server: { bind: 0.0.0.0 }\n', firstAddress()],
+  ['', firstAddress()],
 ])('a command decides for a client that reaches the bound address: %j', (text, address) => {
   expect(cliRequester(parse(text).config).localAddress).toBe(address)
+})
+
+test.each([
+  [['127.0.0.1', '::1', '2001:db8::1', '192.0.2.1'], '192.0.2.1'],
+  // A machine on a network without IPv4. No other machine can use fe80::1.
+  [['127.0.0.1', '::1', 'fe80::1', '2001:db8::1', '2001:db8::2'], '2001:db8::1'],
+  [['127.0.0.1', 'fe80::1', 'fd00::2'], 'fd00::2'],
+  [['127.0.0.1', '::1', 'fe80::1'], '127.0.0.1'],
+  [[], '127.0.0.1'],
+])('of the addresses %j, URLs for other machines get %s', (addresses, expected) => {
+  const infos = addresses.map((address) => {
+    const family = address.includes(':') ? 'IPv6' : 'IPv4'
+    return { address, family, internal: /^(127\.|::1$)/.test(address) } as NetworkInterfaceInfo
+  })
+  expect(firstAddress({ eth0: infos })).toBe(expected)
 })

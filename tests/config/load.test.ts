@@ -4,7 +4,7 @@ import { stating } from '../support/stating.ts'
 
 /** The example that operators write first. Its keys must not change. */
 const promised = `
-server: { bind: 0.0.0.0, url: http://mirror.example:8080 }
+server: { bind: '::', url: http://mirror.example:8080 }
 http:   { port: 8080 }
 tftp:   { port: auto }
 ftp:    { port: auto }
@@ -64,7 +64,7 @@ describe('the first example', () => {
     const { server, ...config } = loaded.config
     const { server: _, ...defaults } = parse('').config
     expect(config).toEqual(defaults)
-    expect(server).toEqual({ bind: '0.0.0.0', url: 'http://mirror.example:8080', stopGraceMs: 60_000 })
+    expect(server).toEqual({ bind: '::', url: 'http://mirror.example:8080', stopGraceMs: 60_000 })
   })
 })
 
@@ -77,22 +77,22 @@ describe('defaults', () => {
       expect(profiles.size).toBe(0)
       expect(config).toEqual({
         file: '/srv/treeboot/config.yaml',
-        server: { bind: '0.0.0.0', stopGraceMs: 60_000 },
+        server: { bind: '::', stopGraceMs: 60_000 },
         http: {
           enabled: true,
-          bind: '0.0.0.0',
+          bind: '::',
           port: 8080,
           fastPath: true,
           connectionsPerClient: 512,
           requestsPerClient: 64,
           trustedProxies: [],
         },
-        tftp: { enabled: true, bind: '0.0.0.0', port: 'auto' },
-        ftp: { enabled: true, bind: '0.0.0.0', port: 'auto' },
-        nfs: { enabled: true, bind: '0.0.0.0', port: 'auto' },
+        tftp: { enabled: true, bind: '::', port: 'auto' },
+        ftp: { enabled: true, bind: '::', port: 'auto' },
+        nfs: { enabled: true, bind: '::', port: 'auto' },
         dhcp: {
           enabled: false,
-          bind: '0.0.0.0',
+          bind: '::',
           port: 'auto',
           mode: 'off',
           interfaces: [],

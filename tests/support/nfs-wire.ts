@@ -176,9 +176,9 @@ export class TcpWire implements Wire {
     })
   }
 
-  static open(port: number): Promise<TcpWire> {
+  static open(port: number, host = '127.0.0.1'): Promise<TcpWire> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(new TcpWire(socket)))
+      const socket = connect(port, host, () => resolve(new TcpWire(socket)))
       socket.once('error', reject)
     })
   }

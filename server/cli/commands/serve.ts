@@ -102,12 +102,14 @@ function summary({ config, trees, guests }: Snapshot): string {
 function serviceCells(service: ServiceLine): string[] {
   if (!service.open) return ['-', service.note]
   const url = service.name === 'http' ? httpUrl(service) : ''
-  return [`${bracketed(service.host)}:${service.port}`, [url, service.note].filter(Boolean).join('  ')]
+  // `*:8080` is how ss(8) prints a socket on `::` that IPv4 clients reach, too.
+  const host = service.host === '::' ? '*' : bracketed(service.host)
+  return [`${host}:${service.port}`, [url, service.note].filter(Boolean).join('  ')]
 }
 
 function httpUrl({ host, port }: ServiceLine): string {
   const wildcard = host === '0.0.0.0' || host === '::'
-  return `http://${wildcard ? firstAddress() : bracketed(host)}:${port}/`
+  return `http://${bracketed(wildcard ? firstAddress() : host)}:${port}/`
 }
 
 function bracketed(host = ''): string {

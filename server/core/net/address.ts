@@ -46,6 +46,11 @@ export function isSameIp(a: string, b: string): boolean {
   return plain !== undefined && plain === canonicalIp(b)
 }
 
+/** Whether an address is an IPv6 link-local one (fe80::/10, RFC 4291 section 2.5.6), valid on one link only. */
+export function isLinkLocal(address: string): boolean {
+  return /^fe[89ab][\da-f]:/i.test(address)
+}
+
 /** Whether an address is a loopback address: 127.0.0.0/8 or `::1`. */
 export function isLoopback(address: string): boolean {
   const plain = plainAddress(address)

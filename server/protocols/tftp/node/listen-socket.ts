@@ -34,6 +34,8 @@ export class ListenSockets {
   readonly #sockets = new Map<string, ListenSocket>()
   /** Addresses that could not be bound, and were reported. */
   readonly #reported = new Set<string>()
+  /** IPv6 addresses that could not be bound once. */
+  readonly #tentative = new Set<string>()
   #recheck: NodeJS.Timeout | undefined
   #address: ListenAddress | undefined
 
@@ -129,15 +131,24 @@ export class ListenSockets {
       try {
         await this.#listen(local, port)
         this.#reported.delete(address)
+        this.#tentative.delete(address)
       } catch (error) {
         this.#report(local, port, error)
       }
     }
   }
 
-  /** Reports an address that cannot be bound; once for each address, however often it is tried. */
+  /**
+   * Reports an address that cannot be bound; once for each address, however often it is tried. A new IPv6 address
+   * cannot be bound while the kernel asks whether another host has it (RFC 4862 section 5.4), which takes a second
+   * or two. So such an address is reported when its second try has failed.
+   */
   #report(local: LocalAddress, port: number, error: unknown): void {
     if (this.#reported.has(local.address)) return
+    if (local.family === 6 && codeOf(error) === 'EADDRNOTAVAIL' && !this.#tentative.has(local.address)) {
+      this.#tentative.add(local.address)
+      return
+    }
     this.#reported.add(local.address)
     const { message } = cannotListen(error, { service: 'tftp', bind: local.address, port })
     this.#options.onTrouble(`${message}; the other addresses are served`)
@@ -175,9 +186,13 @@ function wantedAddresses(bind: string): LocalAddress[] {
 }
 
 function inUse(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'
+  return codeOf(error) === 'EADDRINUSE'
 }
 
 function lacksPrivilege(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.code === 'EACCES'
+  return codeOf(error) === 'EACCES'
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code
 }
