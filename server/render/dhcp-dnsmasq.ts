@@ -1,8 +1,10 @@
-import type { DhcpPlan, DhcpRule } from '../core/loader/dhcp-plan.ts'
+import { type DhcpPlan, type DhcpRule, missingText } from '../core/loader/dhcp-plan.ts'
 import { dnsmasqWord } from './dhcp-quote.ts'
 
 /** Lines for dnsmasq.conf; dnsmasq 2.80 and newer. Ranges, leases and names stay as they are. */
-export function renderDnsmasq({ server, scriptUrl, rules }: DhcpPlan): string {
+export function renderDnsmasq(plan: DhcpPlan): string {
+  const { server, scriptUrl, rules } = plan
+  const missing = missingText(plan)
   const next = dnsmasqWord(server)
   return [
     '# shim reads the boot file only from its own field of the packet; without this line dnsmasq moves it to an option.',
@@ -14,6 +16,7 @@ export function renderDnsmasq({ server, scriptUrl, rules }: DhcpPlan): string {
     'dhcp-option=tag:ipxe,encap:175,176,1b',
     `dhcp-boot=tag:ipxe,${dnsmasqWord(scriptUrl)},,${next}`,
     ...rules.flatMap((rule) => lines(rule, next)),
+    ...(missing === undefined ? [] : ['', `# ${missing}`]),
     '',
   ].join('\n')
 }

@@ -1,8 +1,10 @@
-import type { DhcpPlan, DhcpRule } from '../core/loader/dhcp-plan.ts'
+import { type DhcpPlan, type DhcpRule, missingText } from '../core/loader/dhcp-plan.ts'
 import { iscString } from './dhcp-quote.ts'
 
 /** Statements for dhcpd.conf (ISC DHCP 4.3 and newer), for its top level, a subnet or a pool. */
-export function renderIsc({ server, scriptUrl, rules }: DhcpPlan): string {
+export function renderIsc(plan: DhcpPlan): string {
+  const { server, scriptUrl, rules } = plan
+  const missing = missingText(plan)
   return [
     'option client-architecture code 93 = array of unsigned integer 16;',
     'option space ipxe;',
@@ -17,6 +19,7 @@ export function renderIsc({ server, scriptUrl, rules }: DhcpPlan): string {
     `  filename ${iscString(scriptUrl)};`,
     ...rules.flatMap(branch),
     '}',
+    ...(missing === undefined ? [] : [`# ${missing}`]),
     '',
   ].join('\n')
 }

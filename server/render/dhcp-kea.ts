@@ -1,11 +1,13 @@
-import type { DhcpPlan, DhcpRule } from '../core/loader/dhcp-plan.ts'
+import { defined } from '../core/defined.ts'
+import { type DhcpPlan, type DhcpRule, missingText } from '../core/loader/dhcp-plan.ts'
 import { keaExpressionString } from './dhcp-quote.ts'
 
 /**
  * `option-def` and `client-classes` for the `Dhcp4` map of kea-dhcp4.conf; Kea 2.0 and newer. The first class
  * that matches names the file.
  */
-export function renderKea({ server, scriptUrl, rules }: DhcpPlan): string {
+export function renderKea(plan: DhcpPlan): string {
+  const { server, scriptUrl, rules } = plan
   const ipxe = {
     name: 'treeboot-ipxe',
     test: `substring(option[77].hex,0,4) == ${keaExpressionString('iPXE')} or option[175].exists`,
@@ -15,6 +17,7 @@ export function renderKea({ server, scriptUrl, rules }: DhcpPlan): string {
     'option-data': [{ name: 'treeboot-ipxe-encap', code: 175, 'csv-format': false, data: 'B00101' }],
   }
   const config = {
+    ...defined({ comment: missingText(plan) }),
     'option-def': [{ name: 'treeboot-ipxe-encap', code: 175, type: 'binary' }],
     'client-classes': [ipxe, ...rules.map((rule) => classOf(rule, server))],
   }

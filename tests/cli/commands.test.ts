@@ -95,10 +95,30 @@ describe('dhcp-config leaves out what cannot work', () => {
     return treeboot('dhcp-config', 'dnsmasq', ...args)
   }
 
-  test.each(['banana', '::1'])('an address like %s is refused', async (address) => {
+  test.each([
+    ['banana', 'is not an IP address'],
+    ['::1', 'other machines'],
+    ['::', 'other machines'],
+    ['fe80::1', 'link-local'],
+    ['fe80::1%eth0', 'link-local'],
+  ])('an address like %s is refused', async (address, why) => {
     const { code, out, err } = await configured('', '--address', address)
     expect({ code, out }).toEqual({ code: 2, out: '' })
-    expect(err).toContain(`${address} is not an IPv4 address`)
+    expect(err).toContain(address)
+    expect(err).toContain(why)
+  })
+
+  test('for an IPv6 address it prints DHCPv6, with URLs of that address, and nothing for a BIOS', async () => {
+    const { out } = await configured('', '--address', '2001:DB8:0::1')
+    expect(out).toContain('option6:bootfile-url,tftp://[2001:db8::1]/snponly.efi')
+    expect(out).toContain('option6:bootfile-url,http://[2001:db8::1]:8080/snponly.efi')
+    expect(out).not.toContain('undionly')
+  })
+
+  test('the URL of firmware has the address also where server.url has a name, which EDK2 does not look up', async () => {
+    const { out } = await configured('server: { url: "http://boot.example" }\n', '--address', '2001:db8::1')
+    expect(out).toContain('tftp://[2001:db8::1]/snponly.efi')
+    expect(out).toContain('http://boot.example/boot.ipxe')
   })
 
   test('without HTTP it prints no URL, and says why', async () => {

@@ -28,6 +28,20 @@ test('dnsmasq --test', () => {
   expect(() => accepted(program, ['--test', '-C'], `${golden('dnsmasq.conf')}nonsense=1\n`)).toThrow()
 })
 
+test('dnsmasq --test, DHCPv6 alone and beside DHCPv4', () => {
+  const program = requireClient('dnsmasq')
+  const ranges = 'dhcp-range=2001:db8::100,2001:db8::1ff\n'
+  accepted(program, ['--test', '-C'], ranges + golden('dnsmasq6.conf'))
+  accepted(program, ['--test', '-C'], ranges + golden('dnsmasq.conf') + golden('dnsmasq6.conf'))
+})
+
+test('dhcpd -6 -t', () => {
+  const program = requireClient('dhcpd')
+  const subnet = 'subnet6 2001:db8::/64 { range6 2001:db8::100 2001:db8::1ff; }\n'
+  accepted(program, ['-6', '-t', '-cf'], subnet + golden('dhcpd6.conf'))
+  expect(() => accepted(program, ['-6', '-t', '-cf'], `${golden('dhcpd6.conf')}subnet6 nonsense {`)).toThrow()
+})
+
 test('dhcpd -t', () => {
   const program = requireClient('dhcpd')
   const subnet = 'subnet 192.0.2.0 netmask 255.255.255.0 { range 192.0.2.100 192.0.2.199; }\n'
@@ -45,5 +59,18 @@ test('kea-dhcp4 -t', () => {
   })
   accepted(program, ['-t'], JSON.stringify(config))
   config.Dhcp4['client-classes'][0].test = 'nonsense('
+  expect(() => accepted(program, ['-t'], JSON.stringify(config))).toThrow()
+})
+
+test('kea-dhcp6 -t', () => {
+  const program = requireClient('kea-dhcp6')
+  const config = JSON.parse(golden('kea-dhcp6.json'))
+  Object.assign(config.Dhcp6, {
+    'interfaces-config': { interfaces: [] },
+    'lease-database': { type: 'memfile', persist: false },
+    subnet6: [{ subnet: '2001:db8::/64', pools: [{ pool: '2001:db8::100-2001:db8::1ff' }] }],
+  })
+  accepted(program, ['-t'], JSON.stringify(config))
+  config.Dhcp6['client-classes'][0].test = 'nonsense('
   expect(() => accepted(program, ['-t'], JSON.stringify(config))).toThrow()
 })

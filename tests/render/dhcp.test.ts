@@ -5,6 +5,7 @@ import { renderDnsmasq } from '../../server/render/dhcp-dnsmasq.ts'
 import { renderIsc } from '../../server/render/dhcp-isc.ts'
 import { renderKea } from '../../server/render/dhcp-kea.ts'
 import { dnsmasqWord, iscString, keaExpressionString } from '../../server/render/dhcp-quote.ts'
+import { renderDnsmasq6, renderIsc6, renderKea6 } from '../../server/render/dhcp-v6.ts'
 import { expectGolden } from '../support/golden.ts'
 
 const files: Record<string, string> = {
@@ -19,14 +20,44 @@ const files: Record<string, string> = {
 const plan: DhcpPlan = {
   server: '192.0.2.1',
   scriptUrl: 'http://192.0.2.1:8080/boot.ipxe',
-  rules: dhcpClientKinds.map((kind) => ({ ...kind, bootFile: files[kind.name] ?? '' })),
-  missing: [],
+  rules: dhcpClientKinds.flatMap((kind) => {
+    const bootFile = files[kind.name]
+    return bootFile === undefined ? [] : [{ ...kind, bootFile }]
+  }),
+  missing: dhcpClientKinds.filter(({ name }) => files[name] === undefined).map(({ firmware }) => firmware),
+}
+
+const plan6: DhcpPlan = {
+  server: '2001:db8::1',
+  scriptUrl: 'http://[2001:db8::1]:8080/boot.ipxe',
+  rules: plan.rules
+    .filter(({ firmware }) => firmware !== 'bios')
+    .map((rule) => ({
+      ...rule,
+      bootFile: rule.http
+        ? rule.bootFile.replace('192.0.2.1', '[2001:db8::1]')
+        : `tftp://[2001:db8::1]/${rule.bootFile}`,
+    })),
+  missing: plan.missing,
 }
 
 describe('settings for a DHCP server', () => {
   test('dnsmasq', () => expectGolden('dhcp-config/dnsmasq.conf', renderDnsmasq(plan)))
   test('ISC', () => expectGolden('dhcp-config/dhcpd.conf', renderIsc(plan)))
   test('Kea', () => expectGolden('dhcp-config/kea-dhcp4.json', renderKea(plan)))
+
+  test('dnsmasq, DHCPv6', () => expectGolden('dhcp-config/dnsmasq6.conf', renderDnsmasq6(plan6)))
+  test('ISC, DHCPv6', () => expectGolden('dhcp-config/dhcpd6.conf', renderIsc6(plan6)))
+  test('Kea, DHCPv6', () => expectGolden('dhcp-config/kea-dhcp6.json', renderKea6(plan6)))
+
+  test('a kind of machine without a loader is named in the lines, with its numbers', () => {
+    for (const text of [renderDnsmasq(plan), renderIsc(plan), renderKea(plan), renderDnsmasq6(plan6)])
+      expect(text).toMatch(/no loader for .*uefi-riscv64 \(27\).*uefi-http-loongarch64 \(40\)/)
+    for (const text of [renderDnsmasq, renderIsc, renderKea, renderIsc6, renderKea6].map((render) =>
+      render({ ...plan, missing: [] }),
+    ))
+      expect(text).not.toContain('no loader')
+  })
 
   test('without loaders there are no rules for architectures', () => {
     const none = { ...plan, rules: [] }

@@ -1,14 +1,15 @@
-import { isIPv4 } from 'node:net'
 import { Argument, type Command } from 'commander'
 import type { Config } from '../../config/schema.ts'
 import { Failure } from '../../core/failure.ts'
 import { bootFileName } from '../../core/loader/choice.ts'
-import { type DhcpPlan, dhcpClientKinds } from '../../core/loader/dhcp-plan.ts'
+import { type DhcpPlan, dhcpClientKinds, missingText } from '../../core/loader/dhcp-plan.ts'
+import { canonicalIp, isLinkLocal } from '../../core/net/address.ts'
 import { serviceTable } from '../../core/services.ts'
 import { bootInputs } from '../../machines/decide.ts'
 import { renderDnsmasq } from '../../render/dhcp-dnsmasq.ts'
 import { renderIsc } from '../../render/dhcp-isc.ts'
 import { renderKea } from '../../render/dhcp-kea.ts'
+import { renderDnsmasq6, renderIsc6, renderKea6 } from '../../render/dhcp-v6.ts'
 import { cliRequester, expectedServices } from '../cli-requester.ts'
 import { packageFamily } from '../host-system.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
@@ -16,7 +17,12 @@ import { type CliIo, exitCodes } from '../output/io.ts'
 import { json } from '../output/table.ts'
 import { loaderReport } from './loaders.ts'
 
-const renderers = { dnsmasq: renderDnsmasq, isc: renderIsc, kea: renderKea } as const
+/** For an IPv4 address of treeboot, and for an IPv6 address. */
+const renderers = {
+  dnsmasq: [renderDnsmasq, renderDnsmasq6],
+  isc: [renderIsc, renderIsc6],
+  kea: [renderKea, renderKea6],
+} as const
 
 type ServerName = keyof typeof renderers
 
@@ -33,16 +39,17 @@ export function registerDhcpConfig(program: Command, io: CliIo): void {
     .addArgument(new Argument('<server>', 'which DHCP server').choices(Object.keys(renderers)))
     .option(
       '--address <ip>',
-      'the address by which the machines reach treeboot (default: the first address of this host)',
+      'the address by which the machines reach treeboot; with an IPv6 address, the lines are for DHCPv6 (default: the first address of this host)',
     )
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (server: ServerName, options: DhcpConfigOptions) => {
       const { plan, notes } = await dhcpPlan(options, io)
       for (const note of notes) io.err(`treeboot: ${note}\n`)
-      io.out(options.json ? json(plan) : renderers[server](plan))
-      for (const firmware of plan.missing)
-        io.err(`treeboot: no loader for ${firmware}; see treeboot loaders\n`)
+      const [forIpv4, forIpv6] = renderers[server]
+      io.out(options.json ? json(plan) : (isIpv6(plan) ? forIpv6 : forIpv4)(plan))
+      const missing = missingText(plan)
+      if (missing !== undefined) io.err(`treeboot: ${missing.replace(/^treeboot /, '')}\n`)
       if (plan.rules.length === 0) io.exit(exitCodes.notFound)
     })
 }
@@ -54,12 +61,7 @@ async function dhcpPlan(
   const snapshot = await readSnapshot(options, io)
   const { config } = snapshot
   const who = cliRequester(config)
-  const address = options.address ?? who.localAddress ?? ''
-  if (!isIPv4(address))
-    throw new Failure(
-      'bad-request',
-      `${address} is not an IPv4 address, and DHCP needs an IPv4 address of the boot server: name treeboot's address with --address`,
-    )
+  const address = reachableAddress(options.address ?? who.localAddress ?? '')
   const { urls } = bootInputs({
     snapshot,
     services: expectedServices(config),
@@ -72,21 +74,47 @@ async function dhcpPlan(
   const report = await loaderReport(snapshot, await packageFamily())
   /** By firmware: the loader that such a machine would be sent now. */
   const loaderFor = new Map(report.firmware.map(({ firmware, loader }) => [firmware, loader]))
-  const rules = dhcpClientKinds.flatMap((clientKind) => {
+  // A BIOS knows no IPv6.
+  const kinds = dhcpClientKinds.filter(({ firmware }) => !(address.includes(':') && firmware === 'bios'))
+  const rules = kinds.flatMap((clientKind) => {
     const loader = loaderFor.get(clientKind.firmware)
     if (loader === undefined || !(clientKind.http ? reach.http : reach.tftp)) return []
     // A URL for UEFI HTTP Boot, else a path for TFTP.
-    return [{ ...clientKind, bootFile: bootFileName(clientKind.firmware, loader, urls.http) }]
+    const file = bootFileName(clientKind.firmware, loader, urls.http)
+    // EDK2 takes no host name in the URL of DHCPv6, so `server.url` does not count here.
+    const needsUrl = address.includes(':') && !clientKind.http
+    return [{ ...clientKind, bootFile: needsUrl ? `tftp://[${address}]/${file}` : file }]
   })
   const plan = {
     server: address,
     scriptUrl: `${scriptBase}/boot.ipxe`,
     rules,
-    missing: dhcpClientKinds
+    missing: kinds
       .map(({ firmware }) => firmware)
       .filter((firmware) => loaderFor.get(firmware) === undefined),
   }
   return { plan, notes: reach.notes }
+}
+
+function isIpv6({ server }: DhcpPlan): boolean {
+  return server.includes(':')
+}
+
+/** @throws Failure for a text that is no address, or one by which no other machine reaches treeboot. */
+function reachableAddress(text: string): string {
+  const address = canonicalIp(text)
+  const why = address === undefined ? 'is not an IP address' : whyUnreachable(address)
+  if (address !== undefined && why === undefined) return address
+  throw new Failure(
+    'bad-request',
+    `${text} ${why}: name with --address an IPv4 address of treeboot (for DHCP) or an IPv6 address (for DHCPv6) that machines reach`,
+  )
+}
+
+function whyUnreachable(address: string): string | undefined {
+  if (address === '::1' || address === '::') return 'is not an address that other machines reach'
+  if (isLinkLocal(address)) return 'is a link-local address, which means another machine on each link'
+  return undefined
 }
 
 /** Whether machines can load by HTTP and by TFTP, and notes for the operator on what is left out and why. */

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import type { Firmware } from '../../core/boot/firmware.ts'
 import { loaderCandidates } from '../../core/loader/choice.ts'
+import { dhcpClientKinds } from '../../core/loader/dhcp-plan.ts'
 import { type LoaderFile, loaderFiles, treeChainPath } from '../../core/loader/files.ts'
 import { internalRequester } from '../../core/net/requester.ts'
 import { diskSource } from '../../files/disk.ts'
@@ -39,8 +40,8 @@ interface LoaderReport {
   readonly command?: string
 }
 
-/** All firmware of `dhcpClientKinds`, because `treeboot dhcp-config` takes the loader of each from this report. */
-const shownFirmware: readonly Firmware[] = [
+/** Always shown. Other firmware of `dhcpClientKinds` is shown when there is a loader for it. */
+const usualFirmware: readonly Firmware[] = [
   'bios',
   'uefi-x64',
   'uefi-http-x64',
@@ -77,7 +78,9 @@ export async function loaderReport(
   // Not the packages of another architecture (`name:arch`), see `hostLine`.
   const packages = [...new Set(missing)].filter((name) => !name.includes(':'))
   return {
-    firmware: shownFirmware.map((firmware) => firmwareLine(firmware, availablePaths, loaders, snapshot)),
+    firmware: [...new Set([...usualFirmware, ...dhcpClientKinds.map(({ firmware }) => firmware)])]
+      .map((firmware) => firmwareLine(firmware, availablePaths, loaders, snapshot))
+      .filter(({ firmware, loader }) => loader !== undefined || usualFirmware.includes(firmware)),
     loaders,
     ...(family && packages.length > 0 && { command: installCommand(family, packages) }),
   }
