@@ -8,6 +8,7 @@ import type { Guest } from '../core/guest/guest.ts'
 import type { LoaderKind } from '../core/loader/loaders.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { MachineStates } from './machines.ts'
+import { byUsableAddress } from './own-requester.ts'
 import { treesAsOf } from './trees-as-of.ts'
 
 /** Where `bootInputs` takes the inputs of a decision from. */
@@ -28,7 +29,7 @@ export function bootInputs({ snapshot, services, who, machines }: InputSources):
   return {
     trees: machines ? treesAsOf(snapshot.trees, machines.versionsOf(who)) : snapshot.trees,
     guests: snapshot.guests,
-    urls: serverUrls({ services, who, ...defined({ configuredUrl: server.url }) }),
+    urls: serverUrls({ services, who: byUsableAddress(who), ...defined({ configuredUrl: server.url }) }),
     unknown,
     menuTimeoutMs,
     client: who.address,

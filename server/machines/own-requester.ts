@@ -15,6 +15,25 @@ export function ownRequester({ http, tftp }: Pick<Snapshot['config'], 'http' | '
 }
 
 /**
+ * The same client, as if it had reached us by an address that can stand in a URL. A link-local address cannot: it needs
+ * the name of an interface of the client. Another IPv6 address of our interface takes its place, or its IPv4 address.
+ * With neither it stays.
+ */
+export function byUsableAddress<Who extends { readonly localAddress?: string }>(
+  who: Who,
+  interfaces: () => ReturnType<typeof networkInterfaces> = networkInterfaces,
+): Who {
+  const { localAddress } = who
+  if (localAddress === undefined || !isLinkLocal(localAddress)) return who
+  const beside = Object.values(interfaces())
+    .map((each) => each?.map(({ address }) => address) ?? [])
+    .find((addresses) => addresses.includes(localAddress))
+    ?.filter((address) => !isLinkLocal(address))
+  const usable = beside?.find((address) => address.includes(':')) ?? beside?.[0]
+  return usable === undefined ? who : { ...who, localAddress: usable }
+}
+
+/**
  * The first IPv4 address of this machine that is not a loopback address; without one, the first IPv6 address that other
  * machines can use; else 127.0.0.1. A link-local address (fe80::/10) is never taken: it means nothing without an
  * interface of the machine that uses it.

@@ -2,6 +2,7 @@ import type { NetworkInterfaceInfo } from 'node:os'
 import { expect, test } from 'vitest'
 import { cliRequester, expectedServices, firstAddress } from '../../server/cli/cli-requester.ts'
 import { serverUrls } from '../../server/core/boot/urls.ts'
+import { byUsableAddress } from '../../server/machines/own-requester.ts'
 import { parse } from '../support/config.ts'
 
 test('a command names the services as the running server does, with their ports', () => {
@@ -42,4 +43,22 @@ test.each([
     return { address, family, internal: /^(127\.|::1$)/.test(address) } as NetworkInterfaceInfo
   })
   expect(firstAddress({ eth0: infos })).toBe(expected)
+})
+
+test.each([
+  ['2001:db8::1', '2001:db8::1'],
+  ['192.0.2.1', '192.0.2.1'],
+  ['fe80::1', '2001:db8::1'],
+  // An interface without another IPv6 address.
+  ['fe80::2', '198.51.100.1'],
+  ['fe80::3', 'fe80::3'],
+  ['fe80::4', 'fe80::4'],
+])('a client that came to %s gets URLs with %s', (localAddress, expected) => {
+  const of = (...addresses: string[]) => addresses.map((address) => ({ address }) as NetworkInterfaceInfo)
+  const interfaces = () => ({
+    eth0: of('192.0.2.1', 'fe80::1', '2001:db8::1'),
+    eth1: of('fe80::2', '198.51.100.1'),
+    eth2: of('fe80::3'),
+  })
+  expect(byUsableAddress({ localAddress }, interfaces)).toEqual({ localAddress: expected })
 })

@@ -1,5 +1,5 @@
 import { defined } from '../defined.ts'
-import { canonicalIp, plainAddress } from '../net/address.ts'
+import { canonicalIp, isLinkLocal, plainAddress } from '../net/address.ts'
 import { type ServiceName, serviceTable } from '../services.ts'
 import type { ServerUrls } from './plan.ts'
 
@@ -66,7 +66,13 @@ export function serverUrls({ configuredUrl, services, who }: UrlInputs): ServerU
     ...(services.nfs && { nfs: nfsUrls(services.nfs, host, who) }),
     // Behind `server.url` there may be another server that passes requests on.
     ...(!services.http && !configured && { whyNoHttp: 'the http service is closed' }),
+    ...(reachedByIpv6(host, configured ? undefined : who.localAddress) && { byIpv6: true }),
   }
+}
+
+/** A host that is an address has the family. Of a name, the address that the request came to tells it. */
+function reachedByIpv6(host: string, localAddress: string | undefined): boolean {
+  return (canonicalIp(host) ?? canonicalIp(localAddress ?? ''))?.includes(':') ?? false
 }
 
 function nfsUrls(
@@ -116,6 +122,9 @@ const authorityForm = /^([a-z0-9](?:[a-z0-9._-]{0,252})|\[[0-9a-f:.]{2,45}\])(?:
 function parseAuthority(text: string): { authority: string; host: string } | undefined {
   const match = authorityForm.exec(text)
   if (!match?.[1] || Number(match[2] ?? 80) > 65535) return undefined
+  // The client has a zone for this address, which its `Host` does not carry (RFC 6874 section 4). Another program that
+  // is given the address has none.
+  if (isLinkLocal(match[1].slice(1))) return undefined
   return { authority: text, host: match[1] }
 }
 

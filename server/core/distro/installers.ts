@@ -17,6 +17,7 @@ import { rootfsOf } from '../tree/boot-files.ts'
 import type { PlatformImages, Tree } from '../tree/tree.ts'
 import { compareVersions } from '../tree/version.ts'
 import { installerOf } from './distro.ts'
+import { dracutAddress } from './dracut-address.ts'
 import { recordOf } from './families.ts'
 import {
   drakxNetwork,
@@ -210,12 +211,12 @@ function anaconda({ tree, source, urls, answerFile, network }: InstallerContext)
       { key: 'inst.stage2', value: location },
       { key: 'inst.repo', value: tree.upstream },
     ]
-    return [...stage2AndPackages, ...(network?.args ?? byDhcp), ...optionalArg('inst.ks', answerFile)]
+    return [...stage2AndPackages, ...(network?.args ?? [dracutAddress(urls)]), ...optionalArg('inst.ks', answerFile)]
   }
   // A tree without a repository (a boot.iso, a netinst image) has the second stage and no packages, so
   // inst.repo would be wrong.
   const key = tree.repositories.length > 0 || tree.stage2 === undefined ? 'inst.repo' : 'inst.stage2'
-  return [{ key, value: location }, ...(network?.args ?? byDhcp), ...optionalArg('inst.ks', answerFile)]
+  return [{ key, value: location }, ...(network?.args ?? [dracutAddress(urls)]), ...optionalArg('inst.ks', answerFile)]
 }
 
 function oldAnaconda({ tree, source, urls, answerFile, guest, network }: InstallerContext): KernelArg[] {
@@ -319,7 +320,7 @@ function dmsquashLive({ tree, urls, network }: InstallerContext): KernelArg[] {
   return [
     { key: 'root', value: `live:${urlOfPath(urls.http, treeFileUrlPath(tree, image))}` },
     { key: 'rd.live.image' },
-    ...(network?.args ?? byDhcp),
+    ...(network?.args ?? [dracutAddress(urls)]),
   ]
 }
 
@@ -395,7 +396,7 @@ function agama({ tree, urls, answerFile, network }: InstallerContext): KernelArg
     .map(({ path }) => urlOfPath(urls.http, path === '.' ? treeUrlPath(tree) : treeFileUrlPath(tree, path)))
   return [
     { key: 'root', value: `live:${live}` },
-    ...(network?.args ?? byDhcp),
+    ...(network?.args ?? [dracutAddress(urls)]),
     ...optionalArg('inst.install_url', repositories.length > 0 ? repositories.join(',') : undefined),
     ...optionalArg('inst.auto', answerFile),
   ]
@@ -427,7 +428,7 @@ function coreos({ tree, images, urls, answerFile, network }: InstallerContext): 
           // Ignition 2.19 sends no header that identifies the machine: the guest's name in this URL does.
           { key: 'ignition.config.url', value: answerFile },
         ]
-  return [{ key: 'coreos.live.rootfs_url', value: rootfs }, ...(network?.args ?? byDhcp), ...ignition]
+  return [{ key: 'coreos.live.rootfs_url', value: rootfs }, ...(network?.args ?? [dracutAddress(urls)]), ...ignition]
 }
 
 /** The arguments that the record of the distribution names. */

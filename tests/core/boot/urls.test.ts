@@ -3,6 +3,12 @@ import { fileBase, serverUrls, urlOfPath } from '../../../server/core/boot/urls.
 
 const services = { http: { port: 8080 }, tftp: { port: 69 }, ftp: { port: 10021 }, nfs: { port: 2049 } }
 
+interface ReachedCase {
+  readonly localAddress?: string
+  readonly host?: string
+  readonly configuredUrl?: string
+}
+
 describe('the URLs of treeboot, as a client reaches it', () => {
   test('server.url comes first, and its host is used for the other services', () => {
     const who = { protocol: 'http', host: 'evil:1', localAddress: '10.0.0.1' }
@@ -39,6 +45,11 @@ describe('the URLs of treeboot, as a client reaches it', () => {
       tftp: 'tftp://[fe80::1]',
       nfs: { host: '[fe80::1]' },
     })
+    // The zone of the client is not in its Host header (RFC 6874), so another program could not use that address.
+    const host = '[fe80::1]:8080'
+    expect(serverUrls({ services, who: { protocol: 'http', host, localAddress: '2001:db8::1' } }).http).toBe(
+      'http://[2001:db8::1]:8080',
+    )
     const named = serverUrls({ services, who: { protocol: 'http', host: '[2001:db8::1]:8080' } })
     expect(named.ftp).toBe('ftp://[2001:db8::1]:10021')
   })
@@ -80,6 +91,23 @@ describe('the URLs of treeboot, as a client reaches it', () => {
     ['nothing is known', { who: { host: 'boot.lan' } }, undefined],
   ])('the IPv4 address of NFS: %s', (_name, { who, ...more }, ipv4) => {
     expect(serverUrls({ services, who: { protocol: 'http', ...who }, ...more }).nfs?.ipv4).toBe(ipv4)
+  })
+  test.each([
+    [true, { localAddress: '2001:db8::1' }],
+    [true, { localAddress: '192.0.2.1', host: '[2001:db8::1]:8080' }],
+    [true, { localAddress: '2001:db8::1', host: 'boot.lan' }],
+    [undefined, { localAddress: '192.0.2.1', host: 'boot.lan' }],
+    [undefined, { localAddress: '::ffff:192.0.2.1' }],
+    [undefined, { localAddress: '2001:db8::1', host: '192.0.2.1:8080' }],
+    [undefined, {}],
+    // A proxy may reach us by another family than its client reaches it.
+    [undefined, { localAddress: '2001:db8::1', configuredUrl: 'http://boot.example' }],
+    [true, { localAddress: '192.0.2.1', configuredUrl: 'http://[2001:db8::1]' }],
+  ] as const)('by IPv6: %s, for %j', (expected, { configuredUrl, ...who }: ReachedCase) => {
+    const inputs = { services, who: { protocol: 'http', ...who } }
+    expect(serverUrls({ ...inputs, ...(configuredUrl !== undefined && { configuredUrl }) }).byIpv6).toBe(
+      expected,
+    )
   })
   test('closed HTTP is told, unless server.url may be another server that passes requests on', () => {
     const open = { tftp: { port: 69 } }

@@ -27,6 +27,16 @@ const web = 'http://192.0.2.1:8080'
 const treeOf = (distro: Tree['distro'], version: string) => makeTree('t', { distro, version })
 
 describe('anaconda', () => {
+  test('for a machine that came by IPv6 its network waits for no IPv4 address', () => {
+    const at: ServerUrls = { ...urls, byIpv6: true }
+    expect(cmdline(fedora40, undefined, at)).toContain(' ip=auto6 ')
+    expect(cmdline(fedora40, undefined, urls)).toContain(' ip=dhcp ')
+    const upstream = makeTree('f', { stage2: 'images/install.img', upstream: 'https://up.example/os/' })
+    expect(cmdline(upstream, undefined, at)).toContain(' ip=auto6 ')
+    // The operator knows better.
+    expect(cmdline(fedora40, makeGuest('web01', { args: ['ip=dhcp6'] }), at)).toContain('ip=dhcp6')
+  })
+
   test('takes the packages of a boot-only tree from its upstream', () => {
     const tree = makeTree('f', { stage2: 'images/install.img', upstream: 'https://up.example/os/' })
     expect(cmdline(tree)).toBe(
