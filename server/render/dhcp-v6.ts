@@ -15,6 +15,13 @@ import { dnsmasqWord, iscString, keaExpressionString } from './dhcp-quote.ts'
  */
 const httpClientClass = [0x00, 0x00, 0x01, 0x57, 0x00, 0x0a, ...Buffer.from('HTTPClient', 'latin1')]
 
+/**
+ * dnsmasq (2.90, seen on the wire) writes option 16 as a text behind its length of two bytes, whatever the value looks
+ * like, and cannot write the enterprise number. EDK2 reads neither number nor length: it looks for `HTTPClient` six bytes
+ * after the option's header. Four letters before it put it there.
+ */
+const dnsmasqHttpClass = 'UEFIHTTPClient'
+
 function hex(bytes: readonly number[], separator = ''): string {
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(separator)
 }
@@ -42,8 +49,7 @@ function dnsmasqLines({ name, archs, http, bootFile }: DhcpRule): string[] {
   return [
     '',
     ...archs.map((arch) => `dhcp-match=set:${tag},option6:61,${archBytes(arch)}`),
-    // 16, the vendor class: enterprise 343, then the length and the text HTTPClient.
-    ...(http ? [`dhcp-option-force=tag:${tag},tag:!ipxe-v6,option6:16,${hex(httpClientClass, ':')}`] : []),
+    ...(http ? [`dhcp-option-force=tag:${tag},tag:!ipxe-v6,option6:16,${dnsmasqHttpClass}`] : []),
     `dhcp-option=tag:${tag},tag:!ipxe-v6,option6:bootfile-url,${dnsmasqWord(bootFile)}`,
   ]
 }
