@@ -16,6 +16,7 @@ const machines = [
   'nfs-clients',
   'proxydhcp',
   'pxe-bios',
+  'pxe-ipv6',
   'pxe-uefi',
   'renderers',
   'restart',

@@ -6,10 +6,10 @@ import type { UndoStack } from './undo.ts'
 
 /**
  * Which firmware a machine has, and how it starts. `bios`: SeaBIOS, then QEMU's iPXE ROM. `uefi`: OVMF's own
- * PXE. `uefi-http`: OVMF's HTTP Boot. `uefi-ipxe`: OVMF with QEMU's iPXE ROM. `secure`: OVMF with Microsoft's
+ * PXE. `uefi-pxe6`: the same by IPv6 alone. `uefi-http`: OVMF's HTTP Boot, by IPv4 and then by IPv6. `uefi-ipxe`: OVMF with QEMU's iPXE ROM. `secure`: OVMF with Microsoft's
  * keys enrolled, Secure Boot enforced. `arm64`: AAVMF's PXE.
  */
-export type MachineFirmware = 'bios' | 'uefi' | 'uefi-http' | 'uefi-ipxe' | 'secure' | 'arm64'
+export type MachineFirmware = 'bios' | 'uefi' | 'uefi-pxe6' | 'uefi-http' | 'uefi-ipxe' | 'secure' | 'arm64'
 
 export interface MachineOptions {
   readonly firmware: MachineFirmware
@@ -32,6 +32,7 @@ const aavmf = '/usr/share/AAVMF'
 /** The image files of each firmware: its code, and its variables, of which each machine gets a copy. */
 const images: Record<Exclude<MachineFirmware, 'bios'>, readonly [code: string, variables: string]> = {
   uefi: [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
+  'uefi-pxe6': [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
   'uefi-http': [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
   'uefi-ipxe': [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
   secure: [`${ovmf}/OVMF_CODE_4M.ms.fd`, `${ovmf}/OVMF_VARS_4M.ms.fd`],
@@ -81,13 +82,13 @@ function firmware(kind: MachineFirmware, variables: string): string[] {
     ...['-drive', `if=pflash,unit=1,format=raw,file=${variables}`],
     ...(kind === 'secure' ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : []),
     // HTTP Boot comes after PXE in OVMF's order: without PXE it is first.
-    ...(kind === 'uefi-http'
-      ? ['IPv4PXESupport', 'IPv6PXESupport'].flatMap((name) => [
-          '-fw_cfg',
-          `name=opt/org.tianocore/${name},string=no`,
-        ])
-      : []),
+    ...(switchedOff[kind] ?? []).flatMap((name) => ['-fw_cfg', `name=opt/org.tianocore/${name},string=no`]),
   ]
+}
+
+const switchedOff: Partial<Record<MachineFirmware, readonly string[]>> = {
+  'uefi-http': ['IPv4PXESupport', 'IPv6PXESupport'],
+  'uefi-pxe6': ['IPv4PXESupport'],
 }
 
 function networkCard({ firmware: kind, mac, network, direct: directBoot }: MachineOptions): string[] {

@@ -32,6 +32,17 @@ for word in $(cat /proc/cmdline); do
   esac
 done
 
+# An address from a router advertisement, which the kernel takes by itself.
+case $answers in
+  *//\[*)
+    tries=0
+    until ip -6 addr show dev eth0 scope global | grep inet6 | grep -qv tentative || [ $tries -ge 100 ]; do
+      sleep 0.1
+      tries=$((tries + 1))
+    done
+    ;;
+esac
+
 if [ -z "$answers" ]; then
   say "was told of no answer file"
 elif wget -q -O /run/answers "$answers"; then
