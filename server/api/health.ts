@@ -62,7 +62,7 @@ export function serverHealth({
           ({ template, line, message, remedy }): SnapshotProblem => ({
             severity: 'error',
             where: `${template}:${line}`,
-            message: `${message}; it is not run again until a template is changed`,
+            message: `${message}; it is tried again from time to time, and at once when a template is changed`,
             ...defined({ remedy }),
           }),
         ),

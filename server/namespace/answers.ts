@@ -3,7 +3,7 @@ import type { ServerUrls } from '../core/boot/plan.ts'
 import { type BootInputs, planGuest } from '../core/boot/plan-boot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
 import { defined } from '../core/defined.ts'
-import { Failure, failureMessage } from '../core/failure.ts'
+import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { answerContext } from '../core/kickstart/context.ts'
 import { whyNoPackages } from '../core/kickstart/packages.ts'
@@ -93,7 +93,7 @@ export class Answers {
     rendering.then(
       (answer) => warn(guest, answer, this.#options.onWarnings),
       (error) => {
-        if (isPassing(error)) this.#kept.delete(key)
+        if (failureKind(error) === 'unavailable') this.#kept.delete(key)
       },
     )
     return rendering
@@ -164,7 +164,10 @@ async function whyUseless(rendering: Promise<RenderedAnswerFile>): Promise<strin
   }
 }
 
-/** Whether a later rendering of the same may succeed. A template that is not run any more has its problem as cause. */
+/**
+ * Whether nobody can tell now. Of a template that ended the worker somebody can: it has its problem as cause, and its
+ * guests boot their disks until it is tried again.
+ */
 function isPassing(error: unknown): boolean {
   return error instanceof Failure && error.kind === 'unavailable' && error.cause === undefined
 }

@@ -29,7 +29,20 @@ export interface RendererOptions {
   readonly memoryMiB?: number
   /** The most renderings of one template that wait for the worker. Default 1024. */
   readonly longestLine?: number
+  /** How long a template that ended the worker is left alone at first. Default: a minute. */
+  readonly retryMs?: number
 }
+
+/** A template that ended the worker. */
+interface Stopped {
+  readonly problem: TemplateProblem
+  readonly pauseMs: number
+  /** On the clock of `performance.now`. */
+  readonly untilMs: number
+}
+
+/** The pause before the next try doubles up to this. */
+const longestPauseMs = 3_600_000
 
 const startTimeoutMs = 20_000
 
@@ -47,8 +60,9 @@ const longestOutput = configurationLimits.rendering.bytes
  * file, and sees only its context and the other templates. Jobs run one after the other: a rendering takes a
  * fraction of a millisecond.
  *
- * A template that does not end, or ends the worker otherwise, costs its time limit once. It is not run again, for
- * anybody, until a template has changed: others must not wait for it again and again.
+ * A template that does not end, or ends the worker otherwise, costs its time limit. Others must not wait for it again
+ * and again, so it is not run for a minute, then for two, up to an hour, or until a template has changed. For ever would
+ * be wrong: on a host that stood still a good template ends too late as well.
  */
 export class TemplateRenderer implements TemplateChecker {
   readonly #timeoutMs: number
@@ -57,8 +71,9 @@ export class TemplateRenderer implements TemplateChecker {
   /** The templates that the worker has, or that the next worker will get. */
   #loaded: ReadonlyMap<string, string> | undefined
   #refused: ReadonlyMap<string, TemplateProblem> = new Map()
-  /** Templates that are not run again until a template has changed, and why. */
-  readonly #stopped = new Map<string, TemplateProblem>()
+  /** Templates that ended the worker when they were run last, by name. */
+  readonly #stopped = new Map<string, Stopped>()
+  readonly #retryMs: number
   /** How many renderings of each template wait or run. */
   readonly #waiting = new Map<string, number>()
   readonly #longestLine: number
@@ -71,6 +86,7 @@ export class TemplateRenderer implements TemplateChecker {
   constructor(options: RendererOptions = {}) {
     this.#timeoutMs = options.timeoutMs ?? configurationLimits.rendering.ms
     this.#longestLine = options.longestLine ?? 1024
+    this.#retryMs = options.retryMs ?? 60_000
     this.#settings = {
       memoryMiB: options.memoryMiB ?? 64,
       fuel,
@@ -106,7 +122,7 @@ export class TemplateRenderer implements TemplateChecker {
 
   /** The templates that are not run, because they ended a worker, as problems for the operator. */
   get stopped(): readonly TemplateProblem[] {
-    return [...this.#stopped.values()]
+    return [...this.#stopped.values()].map(({ problem }) => problem)
   }
 
   async #run(job: RenderJob): Promise<RenderedTemplate> {
@@ -114,18 +130,24 @@ export class TemplateRenderer implements TemplateChecker {
     // It may have ended the worker while this job waited.
     this.#refuseStopped(job)
     const outcome = await this.#send({ kind: 'render', name: job.name, context: job.context })
-    if (outcome.kind === 'result' && outcome.result.kind === 'text')
+    if (outcome.kind === 'result' && outcome.result.kind === 'text') {
+      this.#stopped.delete(job.name)
       return { text: outcome.result.text, warnings: this.#warningsOf(job) }
+    }
     refuseWithoutWorker(outcome)
     const problem = this.#problemOf(outcome, job.name)
     if (!endedWorker(outcome)) throw templateFailure(problem)
-    this.#stopped.set(job.name, problem)
-    throw stoppedFailure(problem)
+    const before = this.#stopped.get(job.name)?.pauseMs
+    const pauseMs = Math.min(before === undefined ? this.#retryMs : 2 * before, longestPauseMs)
+    const stopped = { problem, pauseMs, untilMs: performance.now() + pauseMs }
+    this.#stopped.set(job.name, stopped)
+    throw stoppedFailure(stopped)
   }
 
   #refuseStopped({ name, templates }: RenderJob): void {
-    const problem = this.#stopped.get(name)
-    if (problem && this.#loaded && hasSameTexts(this.#loaded, templates)) throw stoppedFailure(problem)
+    const stopped = this.#stopped.get(name)
+    if (!stopped || performance.now() >= stopped.untilMs) return
+    if (this.#loaded && hasSameTexts(this.#loaded, templates)) throw stoppedFailure(stopped)
   }
 
   /** Finds all templates that do not parse, with their lines. */
@@ -232,8 +254,9 @@ export function templateFailure(problem: TemplateProblem): Failure {
   return new Failure('invalid-data', problemText(problem), { cause: problem })
 }
 
-function stoppedFailure(problem: TemplateProblem): Failure {
-  const message = `${problemText(problem)}; this template is not run again until a template is changed`
+function stoppedFailure({ problem, pauseMs }: Stopped): Failure {
+  const minutes = Math.ceil(pauseMs / 60_000)
+  const message = `${problemText(problem)}; this template is not run for ${minutes} min, or until a template is changed`
   return new Failure('unavailable', message, { cause: problem })
 }
 

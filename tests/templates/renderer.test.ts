@@ -249,6 +249,17 @@ describe('a template that does not end', () => {
     expect((await own.render({ name: 'hang', templates: mended, context: {} })).text).toBe('mended')
   })
 
+  test('is tried again after a pause, since the host may have stood still', async () => {
+    const own = await make({ retryMs: 200 })
+    const map = new Map([['slow', `{% if slow %}${templates('').get('hang')}{% else %}in time{% endif %}`]])
+    const ask = (slow: boolean) => own.render({ name: 'slow', templates: map, context: { slow } })
+    await expect(ask(true)).rejects.toMatchObject({ kind: 'unavailable' })
+    await expect(ask(false)).rejects.toMatchObject({ kind: 'unavailable', cause: { template: 'slow' } })
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    expect(await ask(false)).toMatchObject({ text: 'in time' })
+    expect(own.stopped).toEqual([])
+  })
+
   test('so does one that takes all memory', async () => {
     const own = await make({ memoryMiB: 16 })
     const map = new Map([['big', "{% set n = 2000000000 %}{{ 'x' * n }}"]])
