@@ -20,7 +20,7 @@ import { keptFolder, writeBelow } from '../support/tree-folder.ts'
  */
 
 const config = `
-server: { bind: 127.0.0.1 }
+server: { bind: 127.0.0.1, stop-grace: 0s }
 http: { port: 0 }
 tftp: { port: 0 }
 ftp: { port: 0 }
