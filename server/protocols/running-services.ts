@@ -87,7 +87,9 @@ export class RunningServices {
     const listeners = [...this.#opened.values()].map(({ listener }) => listener)
     for (const listener of listeners) listener.refuseNew()
     const running = () => listeners.flatMap((listener) => [...listener.transfers()])
-    const how = (await waitForTransfers(running, grace)) ? undefined : 'now'
+    const ended = await waitForTransfers(running, grace)
+    // What is left are requests without an end, which nobody waits for who wants no waiting.
+    const how = ended && grace.graceMs() > 0 && !grace.cut?.aborted ? undefined : 'now'
     await Promise.all(listeners.map((listener) => listener.stop(how).catch(onTrouble)))
   }
 }
