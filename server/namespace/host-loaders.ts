@@ -70,7 +70,7 @@ export function hostLoadersSource(files: readonly LoaderFile[] = loaderFiles): F
  * where shim looks for it. Secure Boot needs them, because a kernel is started only by the GRUB of its own
  * distribution. Firmware and shim ask for whole paths, so the folders are neither found nor listed.
  */
-export function treeLoadersSource(snapshot: () => Snapshot, trees: FileSource): FileSource {
+export function treeLoadersSource(snapshot: () => Pick<Snapshot, 'trees'>, trees: FileSource): FileSource {
   return {
     async stat(path, who) {
       const tree = snapshot().trees.byId(parentPath(path).slice(1))
