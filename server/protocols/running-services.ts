@@ -87,6 +87,8 @@ export class RunningServices {
     const listeners = [...this.#opened.values()].map(({ listener }) => listener)
     for (const listener of listeners) listener.refuseNew()
     const running = () => listeners.flatMap((listener) => [...listener.transfers()])
+    // Nothing is open when the start failed, and then there may be no configuration either.
+    if (listeners.length === 0) return
     const ended = await waitForTransfers(running, grace)
     // What is left are requests without an end, which nobody waits for who wants no waiting.
     const how = ended && grace.graceMs() > 0 && !grace.cut?.aborted ? undefined : 'now'
