@@ -135,8 +135,8 @@ function failed(server: LoaderServer | undefined): string {
  * and GRUB 2.06: 4 s from iPXE to the disk.
  *
  * Without a GRUB, and when GRUB finds no loader and leaves, the script exits with an error, so that the firmware tries
- * its next boot entry. After a success it would stop at its menu (UEFI 2.10, 3.1.1). A `||` at the end of a line lets the script continue
- * when the line fails.
+ * its next boot entry. After a success it would stop at its menu (UEFI 2.10, 3.1.1). A `||` at the end of a line lets
+ * the script continue when the line fails.
  */
 function localBoot(server: LoaderServer | undefined): string {
   const grub = (arch: string, file: string): string =>

@@ -5,6 +5,7 @@ import pc from 'picocolors'
 import { gatherEvidence, type TreeSource } from '../../catalog/scan/gather.ts'
 import { distroName, distroOf, installerOf, installerWords } from '../../core/distro/distro.ts'
 import { Failure, failureKind, failureMessage } from '../../core/failure.ts'
+import { bootablePlatforms } from '../../core/tree/boot-files.ts'
 import { concludeTree, sourcesOf } from '../../core/tree/conclude.ts'
 import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
 import { imageStem } from '../../core/tree/names.ts'
@@ -42,7 +43,8 @@ export function registerInspect(program: Command, io: CliIo): void {
       try {
         const inspected = await describe(resolve(io.cwd, path), path)
         io.out(options.json ? json(inspection(inspected, path)) : report(inspected, path, io.color))
-        io.exit(bootable(inspected.description) ? exitCodes.ok : exitCodes.notFound)
+        const boots = bootablePlatforms(inspected.description).length > 0
+        io.exit(boots ? exitCodes.ok : exitCodes.notFound)
       } catch (error) {
         io.err(`${failureMessage(error)}\n`)
         io.exit(isBadInput(error) ? exitCodes.badInput : exitCodes.failed)
@@ -95,12 +97,6 @@ async function describeTree(source: TreeSource, name: string, asked: string): Pr
     `${asked} is not an installation tree: looked for .treeinfo, treeinfo, .disk/info, content, media.1/, VERSION, ` +
       'MANIFEST, version.info, .discinfo, and for a kernel with its initrd in images/pxeboot, isolinux, casper, live, ' +
       `install.*, boot/<arch>, <distro>-installer/<arch>, arch/boot${problems}`,
-  )
-}
-
-function bootable(description: Description): boolean {
-  return Object.values(description.platforms).some(
-    ({ kernel, initrd }) => kernel !== undefined && initrd !== undefined,
   )
 }
 
