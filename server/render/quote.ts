@@ -36,10 +36,7 @@ export function screenText(text: string): string {
   return shown.length <= mostOnScreen ? shown : `${shown.slice(0, mostOnScreen - 3).trimEnd()}...`
 }
 
-/**
- * Five lines of 80 columns. The message of a template may have any length, and PXELINUX 6 reads a line of more than 511
- * bytes as several lines of its configuration.
- */
+/** Five lines of 80 columns: the message of a template may have any length. */
 const mostOnScreen = 400
 
 /**
