@@ -34,7 +34,8 @@ async function snapshotWith(settings: string, files: readonly string[]) {
     '  web01: { profile: base }',
   ]
   writeFileSync(join(home.path, 'config.yaml'), [...lines, '  web02: { profile: base }', ''].join('\n'))
-  return loadSnapshot({ cwd: home.path })
+  // The files were made just now, and nobody is still copying them.
+  return loadSnapshot({ cwd: home.path, settle: { quietMs: 10 } })
 }
 
 const chain = ['trees/fedora-40/EFI/BOOT/BOOTX64.EFI', 'trees/fedora-40/EFI/BOOT/grubx64.efi']
