@@ -18,6 +18,9 @@ const macs: Readonly<Record<string, string>> = {
   mirrored: '52-54-00-aa-bb-06',
   disk: '52-54-00-aa-bb-07',
   live: '52-54-00-aa-bb-08',
+  coreos: '52-54-00-aa-bb-09',
+  netinst: '52-54-00-aa-bb-0a',
+  elsewhere: '52-54-00-aa-bb-0b',
 }
 const config = `${httpOnly}
 guests:
@@ -29,9 +32,14 @@ guests:
   mirrored: { mac: ${macs.mirrored}, tree: debian-12, template: own.preseed, vars: { mirror: /debian } }
   disk: { mac: ${macs.disk}, tree: fedora-40, template: bad.ks, virt: { network: br0 } }
   live: { mac: ${macs.live}, tree: noble }
+  coreos: { mac: ${macs.coreos}, tree: fedora-coreos-40 }
+  netinst: { mac: ${macs.netinst}, tree: rocky-9-boot, template: source.ks }
+  elsewhere: { mac: ${macs.elsewhere}, tree: rocky-9-boot, template: source.ks, args: ["inst.repo=http://192.0.2.9/os/"] }
 `
 /** Its message has what each loader's language would read as its own. */
 const badTemplate = `ok\n{{ 'x' | regex_search('y') | mandatory("it's \${net0/mac} || exit && $root; \\"{x}") }}\n`
+const coreosFile = (name: string) => `trees/fedora-coreos-40/fedora-coreos-40-live-${name}`
+const netinst = ['images/pxeboot/vmlinuz', 'images/pxeboot/initrd.img', 'images/install.img']
 const preseed = `d-i mirror/http/directory string {{ mirror | default(tree.path) }}\n`
 
 const home = keptFolder()
@@ -42,16 +50,20 @@ beforeAll(async () => {
   makeTree(join(home.path, 'trees/fedora-40'), { version: '40', checksums: false })
   for (const file of ['linux', 'initrd.gz'])
     writeBelow(home.path, `trees/debian-12/debian-installer/amd64/${file}`, file)
-  for (const file of ['casper/vmlinuz', 'casper/initrd']) writeBelow(home.path, `trees/noble/${file}`, file)
+  for (const file of ['casper/vmlinuz', 'casper/initrd', 'casper/minimal.squashfs'])
+    writeBelow(home.path, `trees/noble/${file}`, file)
+  for (const name of ['kernel-x86_64', 'initramfs.x86_64.img']) writeBelow(home.path, coreosFile(name), name)
+  for (const file of netinst) writeBelow(home.path, `trees/rocky-9-boot/${file}`, file)
   writeBelow(home.path, 'config.yaml', config)
   writeBelow(home.path, 'kickstart-templates/web.ks', 'web {{ guest.name }}\n')
   writeBelow(home.path, 'kickstart-templates/bad.ks', badTemplate)
   writeBelow(home.path, 'kickstart-templates/own.preseed', preseed)
+  writeBelow(home.path, 'kickstart-templates/source.ks', '{{ install_source }}\n')
   app = testApp(home.path)
   await app.start()
   base = `http://127.0.0.1:${portOf(app)}`
   await eventually(() =>
-    expect(app.snapshot().trees.all.map(({ state }) => state)).toEqual(['ready', 'ready', 'ready']),
+    expect(app.snapshot().trees.all.map(({ state }) => state)).toEqual(Array(5).fill('ready')),
   )
 }, 20_000)
 afterAll(async () => {
@@ -74,6 +86,9 @@ const reasons = {
   bare: 'it has no tree',
   netboot: 'tree debian-12 for packages, and the tree has none: set mirror_url',
   live: 'tree noble: its live system is mounted by NFS, and the nfs service is closed: open it',
+  coreos:
+    'tree fedora-coreos-40: it lacks its root file system (fedora-coreos-40-live-rootfs.x86_64.img): copy',
+  netinst: 'tree rocky-9-boot for packages, and the tree has none: take a tree with packages',
 } as const
 type Doomed = keyof typeof reasons
 const doomed = Object.keys(reasons) as Doomed[]
@@ -91,7 +106,7 @@ describe.each(doomed)('a guest that cannot be installed: %s', (name) => {
 
   test.each(['ipxe', 'grub', 'pxelinux'] as const)('is not sent into its installer by %s', async (loader) => {
     const text = await screenOf(name, loader)
-    expect(text).not.toMatch(/vmlinuz|debian-installer|casper\//)
+    expect(text).not.toMatch(/vmlinuz|debian-installer|casper\/|live-kernel/)
     expect(text).toContain(inItsLanguage[loader](why))
   })
 
@@ -162,6 +177,8 @@ test('problems and the front page name the guests before a machine asks', async 
     expect.stringContaining('guest gone cannot be installed'),
     expect.stringContaining('guest netboot cannot be installed: its answer file sends the installer to tree'),
     expect.stringContaining('guest live cannot be installed: tree noble: its live system is mounted by NFS'),
+    expect.stringContaining('guest coreos cannot be installed: tree fedora-coreos-40: it lacks its root'),
+    expect.stringContaining('guest netinst cannot be installed: its answer file sends the installer to tree'),
   ]
   await eventually(async () => expect(await messages()).toEqual(found))
   const { text } = await get('/').expect(200)
@@ -169,6 +186,20 @@ test('problems and the front page name the guests before a machine asks', async 
   const { out } = await treeboot('check')
   for (const message of [...(await messages()), 'guest bare has no tree', 'write bridge=br0 for'])
     expect(out).toContain(message)
+})
+
+test('a repository that the guest names is where its kickstart sends it', async () => {
+  const { text } = await get('/ks/elsewhere').expect(200)
+  expect(text).toBe('url --url=http://192.0.2.9/os/\n')
+  expect(await screenOf('elsewhere', 'grub')).toContain('inst.repo=http://192.0.2.9/os/')
+})
+
+test('a tree that gets the file which it lacked installs its guests', async () => {
+  writeBelow(home.path, coreosFile('rootfs.x86_64.img'), 'rootfs')
+  await eventually(async () =>
+    expect(await screenOf('coreos', 'grub')).toContain('fedora-coreos-40-live-rootfs.x86_64.img'),
+  )
+  await eventually(async () => expect((await messages()).join()).not.toContain('root file system'))
 })
 
 describe('a template that is mended', () => {

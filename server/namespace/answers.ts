@@ -6,7 +6,7 @@ import { defined } from '../core/defined.ts'
 import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { answerContext } from '../core/kickstart/context.ts'
-import { whyNoPackages } from '../core/kickstart/packages.ts'
+import { ownRepository, whyNoPackages } from '../core/kickstart/packages.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import { lru } from '../host/lru.ts'
@@ -120,7 +120,8 @@ export class Answers {
     // With the token, a verdict would be made anew after each installation.
     const { token: _, ...lasting } = facts
     const { repositories, upstream, hasPackages } = lasting.tree ?? {}
-    return [contextOf(guest, lasting).context, lasting.urls, repositories, upstream, hasPackages]
+    const own = lasting.tree && ownRepository(lasting.tree, guest)
+    return [contextOf(guest, lasting).context, lasting.urls, repositories, upstream, hasPackages, own]
   }
 
   /** The inputs of a decision about this guest, with the reason why it would get no answer file. */
@@ -137,7 +138,7 @@ export class Answers {
     const source = guest.settings.source.value
     const { tree, urls } = facts
     if (tree) {
-      context.install_source = renderInstallSource(tree, urls, source)
+      context.install_source = renderInstallSource(tree, urls, source, ownRepository(tree, guest))
       context.repo_lines = renderRepoLines(tree, urls, source)
     }
     const { templates } = snapshot

@@ -11,9 +11,16 @@ import { kickstartQuote } from './kickstart-quote.ts'
  * The kickstart command that names the installation source: `url --url=...` for HTTP and FTP, `nfs
  * --server=... --dir=...` for NFS.
  *
+ * @param repository URL of the packages, where that is not the tree.
  * @throws Failure `unavailable` when the guest is to install by a service that is closed.
  */
-export function renderInstallSource(tree: Tree, urls: ServerUrls, source: InstallSource): string {
+export function renderInstallSource(
+  tree: Tree,
+  urls: ServerUrls,
+  source: InstallSource,
+  repository?: string,
+): string {
+  if (repository !== undefined) return `url --url=${kickstartQuote(repository)}`
   // Only the boot files are here. The packages come from the upstream, whichever service the guest installs
   // by.
   if (tree.upstream !== undefined) return `url --url=${kickstartQuote(tree.upstream)}`

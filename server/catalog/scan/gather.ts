@@ -1,5 +1,6 @@
 import { defined } from '../../core/defined.ts'
 import { isTellingFolder, mayBeKernel } from '../../core/distro/layouts.ts'
+import { neededFile } from '../../core/distro/needed-files.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { isPackageFolder } from '../../core/kickstart/packages.ts'
 import { treeLimits } from '../../core/limits/trees.ts'
@@ -12,7 +13,7 @@ import {
   type TreeEvidence,
 } from '../../core/tree/conclude.ts'
 import { descriptorFormats, doubtfulNames, tellingNames } from '../../core/tree/descriptors/formats.ts'
-import type { Description, TreeProblem } from '../../core/tree/tree.ts'
+import type { Description, NeededFile, TreeProblem } from '../../core/tree/tree.ts'
 import type { VolumeIds } from '../../core/tree/volume-ids.ts'
 import { type CleanPath, joinPath, rootPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
@@ -154,7 +155,23 @@ class EvidenceCollector {
       ...defined({ hasPackages: await this.#hasPackages(description) }),
     }
     const concluded = description && isComplete(description) ? description : concludeTree(evidence)
-    return concluded ? { ...evidence, kernels: await this.#readKernels(concluded) } : undefined
+    if (!concluded) return undefined
+    const missing = await this.#missing(concluded)
+    return { ...evidence, kernels: await this.#readKernels(concluded), ...defined({ missing }) }
+  }
+
+  /** The file that the tree's installer needs, when it is not there. */
+  async #missing(description: Description): Promise<NeededFile | undefined> {
+    const needed = neededFile(description)
+    if (!needed) return undefined
+    for (const path of needed.anyOf) {
+      if (!this.#named.has(path)) await this.#stat(path).catch(() => undefined)
+      if (this.#files.get(path)?.size) return undefined
+    }
+    const { folder } = needed
+    if (!folder) return needed
+    const entries = await this.#source.list(joinPath(this.#at, folder.path), internalRequester)
+    return entries?.some(({ name }) => folder.name.test(name)) ? undefined : needed
   }
 
   /** What the headers of a tree's kernels say. Kernels that several platforms share are read once. */

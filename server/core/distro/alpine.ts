@@ -1,3 +1,4 @@
+import type { NeededFile } from '../tree/description.ts'
 import { osinfoNames } from './osinfo.ts'
 import type { BootArg, BootTree, Family } from './record.ts'
 
@@ -9,6 +10,12 @@ export const alpine = {
       family: /alpine/,
       installer: 'unknown',
       bootArgs,
+      needs,
+      fileKeys: ['modloop', 'root'],
+      repository: {
+        keys: ['alpine_repo', 'root', 'alpine_dev'],
+        example: 'alpine_repo=http://MIRROR/alpine/vVERSION/main',
+      },
       rolling: { edge: 5 },
       osinfo: osinfoNames('alpinelinux', [
         '3.5',
@@ -40,13 +47,25 @@ export const alpine = {
  * Alpine runs from memory: its kernel modules, packages and overlay come by URL. Without `apks/` in the tree, as in the
  * folder `netboot/` of a mirror, `args` has to name a repository.
  */
-function bootArgs({ kernel, fileUrl, answerFile }: BootTree): BootArg[] {
-  const [, folder = '', flavour] = /^(boot\/|netboot\/)?vmlinuz-(\w+)$/.exec(kernel) ?? []
-  if (flavour === undefined) return []
+function bootArgs({ kernel, fileUrl, answerFile, hasPackages }: BootTree): BootArg[] {
+  const modloop = modloopOf(kernel)
+  if (modloop === undefined) return []
   return [
     { key: 'ip', value: 'dhcp' },
-    { key: 'modloop', value: fileUrl(`${folder}modloop-${flavour}`) },
-    ...(folder === 'boot/' ? [{ key: 'alpine_repo', value: fileUrl('apks') }] : []),
+    { key: 'modloop', value: fileUrl(modloop) },
+    ...(kernel.startsWith('boot/') && hasPackages ? [{ key: 'alpine_repo', value: fileUrl('apks') }] : []),
     ...(answerFile === undefined ? [] : [{ key: 'apkovl', value: answerFile }]),
   ]
+}
+
+function modloopOf(kernel: string): string | undefined {
+  return /^(?:boot\/|netboot\/)?vmlinuz-\w+$/.test(kernel)
+    ? kernel.replace('vmlinuz-', 'modloop-')
+    : undefined
+}
+
+/** Its kernel modules: without them the new root has neither drivers nor file systems. */
+function needs(kernel: string): NeededFile | undefined {
+  const modloop = modloopOf(kernel)
+  return modloop === undefined ? undefined : { what: 'kernel modules', anyOf: [modloop] }
 }

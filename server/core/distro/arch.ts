@@ -1,3 +1,4 @@
+import type { NeededFile } from '../tree/description.ts'
 import type { BootArg, BootTree, Family } from './record.ts'
 
 export const arch = {
@@ -10,6 +11,8 @@ export const arch = {
       osinfo: [['0', 'archlinux']],
       installer: 'unknown',
       bootArgs,
+      needs,
+      fileKeys: ['archiso_http_srv', 'archiso_nfs_srv', 'archiso_nbd_srv', 'archisodevice', 'archisolabel'],
     },
   },
   layouts: [
@@ -52,4 +55,16 @@ function bootArgs({ kernel, url, answerFile }: BootTree): BootArg[] {
     { key: 'ip', value: 'dhcp' },
     ...(answerFile === undefined ? [] : [{ key: 'script', value: answerFile }]),
   ]
+}
+
+/** archiso copies it into memory. It is an EROFS since 2020 in some builds, and had other names until 2014. */
+function needs(kernel: string): NeededFile | undefined {
+  const [, cpu] = /^arch\/boot\/([\w-]+)\//.exec(kernel) ?? []
+  if (cpu === undefined) return undefined
+  const names = /^(?:airootfs|root-image)\.(?:\w+\.)?(?:sfs|sqfs|erofs|img)$/
+  return {
+    what: 'live system',
+    anyOf: [],
+    folder: { path: `arch/${cpu}`, name: names, shown: 'airootfs.sfs' },
+  }
 }

@@ -44,6 +44,20 @@ export function installerOf(distro: Distro, version: string, kernel?: string): I
   return rule?.installer ?? 'unknown'
 }
 
+/** Whether anaconda of this version reads `method=` and `ks=`, and has a first stage of its own. */
+export function isOldAnaconda({
+  distro,
+  version,
+}: {
+  readonly distro: Distro
+  readonly version: string
+}): boolean {
+  const { instPrefixSince = '7' } = recordOf(distro)
+  if (instPrefixSince === 'never') return true
+  if (instPrefixSince === 'always' || version === '') return false
+  return compareVersions(version, instPrefixSince) < 0
+}
+
 /** What osinfo-db calls a version of a distribution, or the newest name that is not newer; undefined without one. */
 export function osinfoName(distro: Distro, version: string): string | undefined {
   if (version === '') return undefined

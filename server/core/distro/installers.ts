@@ -5,16 +5,17 @@ import type { Guest } from '../guest/guest.ts'
 import { hostnameOf } from '../guest/hostname.ts'
 import { networkOf } from '../guest/resolve-network.ts'
 import type { InstallSource } from '../services.ts'
-import { rootfsOf } from '../tree/boot-files.ts'
 import type { PlatformImages, Tree } from '../tree/tree.ts'
 import { compareVersions } from '../tree/version.ts'
-import { installerOf } from './distro.ts'
+import { installerOf, isOldAnaconda } from './distro.ts'
 import { dracutAddress } from './dracut-address.ts'
 import { recordOf } from './families.ts'
 import { byDhcp, type InstallerContext, type InstallerNetwork, optionalArg } from './installer-context.ts'
 import { casper, dmsquashLive, liveBoot, subiquity, whyNoCasper, whyNoLiveBoot } from './live-installers.ts'
+import { coreosRootfs } from './needed-files.ts'
 import { drakxNetwork, installable, type NetworkStyle, networkArgs, whyNoNetwork } from './network-args.ts'
 import type { InstallerName } from './record.ts'
+import { whyNoFile, whyNoRecorded, whyNoRepository } from './why-doomed.ts'
 
 interface Installer {
   /** Its kernel arguments: they say where its packages and its answer file are. */
@@ -41,6 +42,7 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
     // Only dracut surely accepts NFS mount options before the host. Old anaconda starts a first stage of its
     // own instead, which gets its answer file by HTTP or FTP.
     answerFileBy: (tree) => (isOldAnaconda(tree) ? httpOrFtp() : ['http', 'ftp', 'nfs']),
+    whyNot: whyNoFile(['inst.stage2', 'inst.repo', 'stage2', 'repo', 'root', 'inst.liveimg']),
     network: (tree) => (isOldAnaconda(tree) ? 'loader' : 'dracut'),
   },
   'debian-installer': { args: debianInstaller, network: 'netcfg', answerFileBy: httpOrFtp },
@@ -55,17 +57,35 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
   autoyast: {
     args: autoyast,
     network: (tree) => (isOldLinuxrc(tree) ? 'hostip' : 'linuxrc'),
+    whyNot: whyNoRepository({
+      keys: ['install'],
+      example: 'install=http://MIRROR/distribution/leap/VERSION/repo/oss/',
+    }),
     answerFileBy: httpOrFtp,
   },
-  agama: { args: agama, network: 'dracut', answerFileBy: httpOnly },
-  drakx: { args: drakx, network: 'drakx', answerFileBy: httpOnly },
-  coreos: { args: coreos, network: 'dracut-all', answerFileBy: httpOnly },
+  agama: { args: agama, network: 'dracut', whyNot: whyNoFile(['root']), answerFileBy: httpOnly },
+  drakx: {
+    args: drakx,
+    network: 'drakx',
+    whyNot: whyNoRepository({
+      keys: ['automatic'],
+      example: 'automatic=method:http,network:dhcp,server:MIRROR,directory:/PATH/distrib/VERSION/ARCH',
+    }),
+    answerFileBy: httpOnly,
+  },
+  coreos: {
+    args: coreos,
+    network: 'dracut-all',
+    whyNot: whyNoFile(['coreos.live.rootfs_url']),
+    answerFileBy: httpOnly,
+  },
   casper: { args: casper, network: 'klibc', whyNot: whyNoCasper, answerFileBy: httpOnly },
   'live-boot': { args: liveBoot, network: 'klibc', whyNot: whyNoLiveBoot, answerFileBy: httpOnly },
   'dmsquash-live': {
     args: dmsquashLive,
     network: 'dracut-all',
     loadsStage2: () => true,
+    whyNot: whyNoFile(['root']),
     answerFileBy: httpOnly,
   },
   // A system that treeboot knows no arguments of, or those that its record has.
@@ -74,6 +94,7 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
     network: 'klibc',
     // By other arguments, which the operator gives, it may as well be mounted.
     loadsStage2: (context) => recordedArgs(context).length > 0,
+    whyNot: (context) => whyNoRecorded(context, recordedArgs(context)),
     answerFileBy: httpOnly,
   },
 }
@@ -161,13 +182,6 @@ export function networkFor({
 /** linuxrc before the `ifcfg=` of SUSE Linux Enterprise 12. openSUSE counts 12.3, 13.1, 42.1, 15.0. */
 function isOldLinuxrc({ version }: Tree): boolean {
   return /^\d/.test(version) && compareVersions(version, '12') < 0
-}
-
-function isOldAnaconda(tree: Tree): boolean {
-  const { instPrefixSince = '7' } = recordOf(tree.distro)
-  if (instPrefixSince === 'never') return true
-  if (instPrefixSince === 'always' || tree.version === '') return false
-  return compareVersions(tree.version, instPrefixSince) < 0
 }
 
 function anaconda({ tree, source, urls, answerFile, network }: InstallerContext): KernelArg[] {
@@ -284,8 +298,7 @@ function drakx({ tree, source, urls, answerFile, network }: InstallerContext): K
 
 /** The live system of CoreOS fetches its root file system by URL, and Ignition its answer file. */
 function coreos({ tree, images, urls, answerFile, network }: InstallerContext): KernelArg[] {
-  const stage2 = tree.stage2?.includes('rootfs') ? tree.stage2 : 'images/pxeboot/rootfs.img'
-  const rootfs = urlOfPath(urls.http, treeFileUrlPath(tree, rootfsOf(images) ?? stage2))
+  const rootfs = urlOfPath(urls.http, treeFileUrlPath(tree, coreosRootfs(tree, images)))
   const ignition: KernelArg[] =
     answerFile === undefined
       ? []
@@ -308,6 +321,7 @@ function recordedArgs({ tree, images, urls, answerFile, network }: InstallerCont
     kernel: images.kernel ?? '',
     url: urlOfPath(urls.http, treeUrlPath(tree)),
     fileUrl: (path) => urlOfPath(urls.http, treeFileUrlPath(tree, path)),
+    hasPackages: tree.hasPackages !== false,
     answerFile,
   })
   return (args ?? []).flatMap((arg) => (arg.key === 'ip' ? (network?.args ?? [arg]) : [arg]))

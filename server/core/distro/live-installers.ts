@@ -1,10 +1,10 @@
 import { isoUrl, treeFileUrlPath, treeUrlPath } from '../boot/install-source.ts'
-import { parseKernelArgs } from '../boot/kernel-args.ts'
 import type { KernelArg, ServerUrls } from '../boot/plan.ts'
 import { urlOfPath } from '../boot/urls.ts'
 import type { PlatformImages, Tree } from '../tree/tree.ts'
 import { dracutAddress } from './dracut-address.ts'
 import { byDhcp, type InstallerContext } from './installer-context.ts'
+import { saysItself, whyNoFile } from './why-doomed.ts'
 
 /** Live systems: their initrd is told where to take the rest of the system from. */
 
@@ -50,10 +50,14 @@ export function liveBoot({ tree, urls }: InstallerContext): KernelArg[] {
   ]
 }
 
+const noLiveBootImage = whyNoFile(['fetch', 'httpfs', 'ftpfs', 'netboot', 'nfsroot', 'live-media', 'root'])
+
 /** The `ip=` of live-boot(7) has another order than the kernel's, and names the interface, which differs by machine. */
-export function whyNoLiveBoot({ network, guest }: InstallerContext): string | undefined {
-  const own = guest?.settings.args.flatMap(({ value }) => parseKernelArgs(value)) ?? []
-  if (network?.network.main.ipv4 === undefined || own.some(({ key }) => key === 'ip')) return undefined
+export function whyNoLiveBoot(context: InstallerContext): string | undefined {
+  const { network, guest } = context
+  const noFile = noLiveBootImage(context)
+  if (noFile !== undefined) return noFile
+  if (network?.network.main.ipv4 === undefined || saysItself(guest, ['ip'])) return undefined
   return 'its live system cannot be told a static address by treeboot: put ip= of live-boot(7) into args'
 }
 
@@ -95,17 +99,21 @@ function isTarball({ kernel = '' }: PlatformImages): boolean {
 }
 
 /** Arguments by which an operator names another medium for casper. */
-const casperMedia: ReadonlySet<string> = new Set(['url', 'iso-url', 'netboot', 'nfsroot', 'live-media'])
+const casperMedia = ['url', 'iso-url', 'netboot', 'nfsroot', 'live-media'] as const
+
+const noCasperImage = whyNoFile(casperMedia)
 
 /**
  * casper mounts a tree in a folder with klibc's nfsmount (2.0.12), which takes an IPv4 address and no name. It asks the
  * port mapper at port 111, whatever the mount options are.
  */
-export function whyNoCasper({ tree, images, urls, guest }: InstallerContext): string | undefined {
-  const own = guest?.settings.args.flatMap(({ value }) => parseKernelArgs(value)) ?? []
-  if (isoUrl(tree, urls) !== undefined || own.some(({ key }) => casperMedia.has(key))) return undefined
+export function whyNoCasper(context: InstallerContext): string | undefined {
+  const { tree, images, urls, guest } = context
+  if (isoUrl(tree, urls) !== undefined || saysItself(guest, casperMedia)) return undefined
   if (isTarball(images))
     return 'it has no live system: name the ISO of the live server in args, "url=http://.../live-server.iso"'
+  const noImage = noCasperImage(context)
+  if (noImage !== undefined) return noImage
   const instead = 'or put the ISO itself into trees/: it is fetched by HTTP'
   if (!urls.nfs)
     return `its live system is mounted by NFS, and the nfs service is closed: open it (nfs.enabled), ${instead}`

@@ -1,4 +1,4 @@
-import type { DescriptorFormat } from '../tree/description.ts'
+import type { DescriptorFormat, NeededFile } from '../tree/description.ts'
 import type { OsinfoNames } from './osinfo.ts'
 
 /**
@@ -31,6 +31,15 @@ export interface DistroRecord {
   readonly bootArgs?: (tree: BootTree) => readonly BootArg[]
   /** The version since which anaconda's arguments begin with `inst.`. Enterprise Linux 7 unless given. */
   readonly instPrefixSince?: `${number}` | 'always' | 'never'
+  /** The file that a live system with `bootArgs` fetches, by the path of its kernel. */
+  readonly needs?: (kernel: string) => NeededFile | undefined
+  /**
+   * For a live system with `bootArgs`: the keys of arguments by which a guest names another place for the file that it
+   * needs, the usual one first.
+   */
+  readonly fileKeys?: readonly [string, ...string[]]
+  /** For a live system with `bootArgs` that takes its packages from a repository: see `RepositoryArg`. */
+  readonly repository?: RepositoryArg
   /** The versions since which kernels take a long command line. Those of Enterprise Linux unless given. */
   readonly longCmdlineSince?: LongCmdlineSince
   /** Code name -> version. */
@@ -94,6 +103,14 @@ export interface DistroException {
   readonly since?: string
 }
 
+/** The arguments without which an installer has no packages. */
+export interface RepositoryArg {
+  /** Their keys: a guest with any of them says itself where its packages are. */
+  readonly keys: readonly [string, ...string[]]
+  /** What an operator can write: `alpine_repo=http://MIRROR/alpine/vVERSION/main`. */
+  readonly example: string
+}
+
 /** The installers that treeboot can start: `installers.ts` has their arguments. */
 export type InstallerName =
   | 'anaconda'
@@ -126,6 +143,8 @@ export interface BootTree {
   readonly url: string
   /** URL of a file of the tree, by its path. */
   readonly fileUrl: (path: string) => string
+  /** Whether it may have packages: nobody knows of none. */
+  readonly hasPackages: boolean
   /** URL of the guest's answer file, when it has one. */
   readonly answerFile: string | undefined
 }

@@ -1,5 +1,7 @@
 import { treeUrlPath } from '../boot/install-source.ts'
+import { parseKernelArgs } from '../boot/kernel-args.ts'
 import { urlOfPath } from '../boot/urls.ts'
+import type { Guest } from '../guest/guest.ts'
 import type { Tree } from '../tree/tree.ts'
 
 /** A line by which an installer is told where its packages are, and the place that it names. */
@@ -17,7 +19,8 @@ const sourceLines: readonly SourceLine[] = [
   {
     // `url --url=http://host/path` and `nfs --server=host --dir=/path` (pykickstart)
     line: /^[ \t]*(?:url|nfs)[ \t](?:.*[ \t])?--(?:url|dir)[= \t]["']?(?:[a-z]+:\/\/[^/\s"']+)?(\/[^\s"']*)/gm,
-    remedy: 'take a tree with packages: a DVD, or the tree of a mirror',
+    remedy:
+      'take a tree with packages (a DVD, or the tree of a mirror), or name one in args, "inst.repo=http://...": install_source is that one then',
   },
 ]
 
@@ -26,13 +29,29 @@ const sourceLines: readonly SourceLine[] = [
  * only what boots (a netboot tarball, a boot.iso). Undefined where nobody looked for packages in the tree.
  */
 export function whyNoPackages(tree: Tree, answerFile: string): string | undefined {
-  if (tree.hasPackages !== false || tree.repositories.length > 0) return undefined
+  if (!isWithoutPackages(tree)) return undefined
   const place = urlOfPath('', treeUrlPath(tree))
   for (const { line, remedy } of sourceLines)
     for (const [, named = ''] of answerFile.matchAll(line))
       if (named.replace(/\/+$/, '') === place)
         return `its answer file sends the installer to tree ${tree.id} for packages, and the tree has none: ${remedy}`
   return undefined
+}
+
+/** Whether it is known that installers find no packages in a tree. */
+export function isWithoutPackages(tree: Tree): boolean {
+  return tree.hasPackages === false && tree.repositories.length === 0 && tree.upstream === undefined
+}
+
+/**
+ * The repository that a guest names by `inst.repo=` because its tree has none. In anaconda the kickstart's `url` comes
+ * before that argument (payload of anaconda 33 to 40), so a kickstart has to say the same.
+ */
+export function ownRepository(tree: Tree, { settings }: Pick<Guest, 'settings'>): string | undefined {
+  if (!isWithoutPackages(tree)) return undefined
+  const args = settings.args.flatMap(({ value }) => parseKernelArgs(value))
+  const own = args.findLast(({ key }) => key === 'inst.repo')?.value
+  return own !== undefined && /^(?:https?|ftp):\/\//.test(own) ? own : undefined
 }
 
 /**

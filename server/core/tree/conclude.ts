@@ -4,7 +4,7 @@ import { distroOf } from '../distro/distro.ts'
 import { areRelated, recordOf } from '../distro/families.ts'
 import { bootImagesIn, stage2In } from '../distro/layouts.ts'
 import { isKnownArch, sameArch } from './arch.ts'
-import { nameOnly } from './description.ts'
+import { type NeededFile, nameOnly, neededFileText } from './description.ts'
 import { tryReadDescriptor } from './descriptors/descriptor.ts'
 import { descriptorFormats } from './descriptors/formats.ts'
 import { archByKernel, foreignKernels } from './kernel-arch.ts'
@@ -37,6 +37,8 @@ export interface TreeEvidence {
   readonly modifiedMs: number
   /** Whether the tree's own folder has one that `isPackageFolder` names; absent where nobody looked. */
   readonly hasPackages?: boolean
+  /** The file that the installer needs and that is not there. */
+  readonly missing?: NeededFile
   /** What went wrong while gathering: a descriptor that is too large, a file that cannot be read. */
   readonly problems: readonly TreeProblem[]
 }
@@ -314,5 +316,9 @@ function withFindings(description: Description, evidence: TreeEvidence): Descrip
   }
   const disc = cdInitrd(description)
   if (disc) problems.push({ message: `${disc.message}; ${disc.remedy}` })
-  return { ...description, ...defined({ hasPackages: evidence.hasPackages }), problems }
+  const { hasPackages, missing } = evidence
+  // The second stage that a descriptor names was told above.
+  if (missing && !imagesOf(description).some((path) => missing.anyOf.includes(path)))
+    problems.push({ message: `it lacks its ${missing.what}: ${neededFileText(missing)}` })
+  return { ...description, ...defined({ hasPackages, missing }), problems }
 }

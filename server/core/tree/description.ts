@@ -61,6 +61,21 @@ export interface TreeProblem {
   readonly message: string
 }
 
+/** A file that an initrd fetches to go on: the second stage of an installer, the rest of a live system. */
+export interface NeededFile {
+  /** `second stage`, `live system` */
+  readonly what: string
+  /** Paths relative to the tree: one of these is enough. */
+  readonly anyOf: readonly string[]
+  /** A folder in which any file of such a name is enough. `shown` is the name for people: `*.squashfs`. */
+  readonly folder?: { readonly path: string; readonly name: RegExp; readonly shown: string }
+}
+
+/** The file by its path, for people: `images/install.img or LiveOS/squashfs.img`. */
+export function neededFileText({ anyOf, folder }: NeededFile): string {
+  return [...anyOf, ...(folder ? [`${folder.path}/${folder.shown}`] : [])].join(' or ')
+}
+
 /** What descriptors say of a tree. It has not been compared with the tree's files yet. */
 export interface Description {
   readonly era: DescriptorEra
@@ -79,6 +94,8 @@ export interface Description {
    * Whether folders beside the images may hold packages. Looked for only where no descriptor names repositories.
    */
   readonly hasPackages?: boolean
+  /** The file that its installer needs and that is not there; absent also where nobody looked. */
+  readonly missing?: NeededFile
   /** Path relative to the tree -> digest. */
   readonly checksums: Readonly<Record<string, Digest>>
   /** Seconds since 1970, when the descriptor tells. */

@@ -5,6 +5,7 @@ export type {
   Description,
   Digest,
   DigestAlgorithm,
+  NeededFile,
   PlatformImages,
   Repository,
   TreeProblem,

@@ -10,7 +10,11 @@ import { temporaryFolder } from '../../support/tree-folder.ts'
 
 /** What an image in `trees/` is, by its volume descriptor. */
 
-const files = { 'images/pxeboot/vmlinuz': 'kernel', 'images/pxeboot/initrd.img': 'initrd' }
+const files = {
+  'images/pxeboot/vmlinuz': 'kernel',
+  'images/pxeboot/initrd.img': 'initrd',
+  'images/install.img': 'second stage',
+}
 
 function image(place: string, bytes: Buffer) {
   const folder = realpathSync(temporaryFolder())

@@ -104,5 +104,8 @@ test.each([
   ['netboot/vmlinuz-virt', `modloop=${web}/trees/live/netboot/modloop-virt`],
   ['vmlinuz-lts', `modloop=${web}/trees/live/modloop-lts`],
 ])('Alpine takes its modules from the folder of %s', (kernel, args) => {
-  expect(cmdline({ distro: 'alpine', kernel })).toBe(`ip=dhcp ${args} apkovl=${web}/ks/web01`)
+  const repository = 'alpine_repo=http://192.0.2.9/alpine/v3.20/main'
+  const own = args.includes('alpine_repo') ? [] : [repository]
+  const expected = ['ip=dhcp', args, `apkovl=${web}/ks/web01`, ...own].join(' ')
+  expect(cmdline({ distro: 'alpine', kernel }, urls, own)).toBe(expected)
 })
