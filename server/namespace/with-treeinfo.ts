@@ -1,6 +1,6 @@
 import type { Requester } from '../core/net/requester.ts'
+import { generatedTreeinfo } from '../core/tree/descriptors/generated.ts'
 import { repairTreeinfo } from '../core/tree/descriptors/repair.ts'
-import { writeTreeinfo } from '../core/tree/descriptors/write.ts'
 import { needsTreeinfo, netbootAliases } from '../core/tree/netboot-aliases.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import { behindLink, byName, folderEntry, renameEntry } from '../files/entry.ts'
@@ -102,9 +102,10 @@ function addedTo(tree: Tree, real: FileSource) {
   const aliases = tree.state === 'ready' ? netbootAliases(tree) : []
   const files = new Map(aliases.map((alias) => [cleanPath(`/${alias.path}`), alias] as const))
   const listed = aliases.filter((alias) => alias.listed).map(({ path }) => cleanPath(`/${path}`))
+  const paths = aliases.map(({ path }) => path)
   const treeinfo =
     tree.state === 'ready' && needsTreeinfo(tree)
-      ? textEntry('.treeinfo', writeTreeinfo(tree), tree.modifiedMs)
+      ? textEntry('.treeinfo', generatedTreeinfo(tree, paths), tree.modifiedMs)
       : undefined
   const [treeinfoPath, otherPath] = treeinfoPaths
 

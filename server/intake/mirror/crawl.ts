@@ -27,6 +27,7 @@ export interface Twin {
 export class Crawl {
   readonly #pool: UpstreamPool
   readonly #signal: AbortSignal | undefined
+  readonly #made: readonly string[]
   readonly #names = new Map<string, readonly RemoteName[]>()
   /** The folders that were walked through, by what they list. */
   readonly #folders = new Map<string, string[]>()
@@ -38,16 +39,34 @@ export class Crawl {
   /** For people: what was left out, and why. */
   readonly notes: string[] = []
 
-  constructor(pool: UpstreamPool, signal?: AbortSignal) {
+  /** @param made Paths that the upstream lists, and that are not part of the tree (`madeByTreeboot`). */
+  constructor(pool: UpstreamPool, signal?: AbortSignal, made: readonly string[] = []) {
     this.#pool = pool
     this.#signal = signal
+    this.#made = made
   }
 
   /** The names in a folder that was walked through; of another one, as the upstream lists it now. */
   async namesIn(folder: string): Promise<readonly RemoteName[] | undefined> {
     const options = { isOptional: true, ...defined({ signal: this.#signal }) }
     const list = (upstream: Upstream) => upstream.list(folder, this.#signal)
-    return this.#names.get(folder) ?? (await this.#pool.ask(folder, list, options))
+    const known = this.#names.get(folder)
+    if (known) return known
+    const listed = await this.#pool.ask(folder, list, options)
+    return listed && this.#made.length > 0 ? this.#withoutMade(folder, listed) : listed
+  }
+
+  /** What a folder lists of the tree: without files that were made, and without folders of nothing else. */
+  async #withoutMade(folder: string, listed: readonly RemoteName[]): Promise<readonly RemoteName[]> {
+    this.#checkDepth(folder)
+    const kept: RemoteName[] = []
+    for (const each of listed) {
+      const path = `${folder}${each.name}`
+      const mayBeMade = path.endsWith('/') && this.#made.some((made) => made.startsWith(path))
+      const isMade = mayBeMade ? (await this.namesIn(path))?.length === 0 : this.#made.includes(path)
+      if (!isMade) kept.push(each)
+    }
+    return kept
   }
 
   /** Walks through a folder, which is taken for itself also if it has a twin. */

@@ -5,6 +5,7 @@ import { upstreamLimits } from '../../core/limits/upstreams.ts'
 import { bootFiles } from '../../core/tree/boot-files.ts'
 import { imagesOf } from '../../core/tree/conclude.ts'
 import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
+import { madeByTreeboot } from '../../core/tree/descriptors/generated.ts'
 import type { Description } from '../../core/tree/tree.ts'
 import { unpacked } from '../../host/unpack.ts'
 import { ElsewhereCount } from '../../verify/documents/location.ts'
@@ -113,10 +114,20 @@ function remoteFile(base: string, { href, size, digest }: NamedFile): RemoteFile
   return { path: `${base}${href}`, ...defined({ size, digest }) }
 }
 
+/** A `.treeinfo` that was fetched. */
+export interface FetchedTreeinfo {
+  readonly description: Description
+  /** The files that the upstream, another treeboot, serves and the tree does not have; undefined for a tree's own one. */
+  readonly made?: readonly string[]
+}
+
 /** Fetches and reads the `.treeinfo`; undefined when the upstream does not have one. */
-export async function fetchTreeinfo(fetcher: Fetcher): Promise<Description | undefined> {
+export async function fetchTreeinfo(fetcher: Fetcher): Promise<FetchedTreeinfo | undefined> {
   for (const path of treeinfoNames)
-    if (await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true }))
-      return readDescriptor(path, await fetcher.read(path))
+    if (await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true })) {
+      const bytes = await fetcher.read(path)
+      const made = madeByTreeboot(bytes.toString('utf8'))
+      return { description: readDescriptor(path, bytes), ...defined({ made }) }
+    }
   return undefined
 }

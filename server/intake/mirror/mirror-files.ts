@@ -45,7 +45,7 @@ class FileMirror implements MirrorMethod {
   }
 
   /**
-   * Looks for a `.treeinfo`, else for files in index pages. The `.treeinfo` is fetched into a folder of its
+   * Looks for a `.treeinfo` of the tree's own, else for files in index pages. The `.treeinfo` is fetched into a folder of its
    * own, since its repositories decide below which folder of the new version the tree goes: for a repository
    * at `../../../AppStream` that folder is some levels deep.
    */
@@ -54,13 +54,19 @@ class FileMirror implements MirrorMethod {
     const root = join(job.folder, 'probe')
     await rm(root, { recursive: true, force: true })
     const onProgress = () => undefined
-    this.#description = await fetchTreeinfo(
+    const found = await fetchTreeinfo(
       this.#fetcher({ root, prefix: '', currentVersion: undefined, onProgress }),
     )
-    if (this.#description) return { kind: 'tree', description: this.#description }
-    this.#crawl = new Crawl(this.#pool, options.signal)
+    // One that another treeboot made knows only what boots. Nothing more is wanted of a tree whose packages stay there.
+    if (found && (!found.made || options.bootOnly)) {
+      this.#description = found.description
+      return { kind: 'tree', description: found.description }
+    }
+    this.#crawl = new Crawl(this.#pool, options.signal, found?.made)
     await this.#crawl.walk()
-    return this.#crawl.files.length > 0 ? { kind: 'tree', description: undefined } : { kind: 'file' }
+    if (this.#crawl.files.length === 0) return { kind: 'file' }
+    // What lies beside the tree is not fetched.
+    return { kind: 'tree', description: found && { ...found.description, repositories: [] } }
   }
 
   async fetchTree({ prefix, current }: TreeDestination): Promise<FetchedTree> {

@@ -1,6 +1,7 @@
 import { defined } from '../../defined.ts'
 import { isKnownArch } from '../arch.ts'
 import type { Description, DescriptorEra } from '../description.ts'
+import { isVariantMadeUp } from './generated.ts'
 import { type Ini, listOf, numberOf, parseIni, textOf } from './ini.ts'
 import { repositoryPath, treePath } from './paths.ts'
 import { createNotes, excerpt, type Notes } from './text.ts'
@@ -37,7 +38,7 @@ export function readTreeinfo(file: string, text: string): Description | undefine
   if (arch === '') notes.add('names no arch')
   noteListedPlatforms(ini, { platforms, arch }, notes)
   const stage2 = readStage2(ini, notes)
-  const repositories = readRepositories(ini, variant, notes)
+  const repositories = isVariantMadeUp(text) ? [] : readRepositories(ini, variant, notes)
   const checksums = readChecksums(ini, notes)
   return {
     era,
