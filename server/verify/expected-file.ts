@@ -36,7 +36,7 @@ export interface Finding {
   /** Relative to the tree; `../` leads to a repository beside it. */
   readonly path: string
   readonly message: string
-  /** The signature file that the document does not match: it may be the damaged file instead of `path`. */
+  /** The signature file or the document that `path` does not match: it may be the damaged file instead. */
   readonly with?: string
 }
 

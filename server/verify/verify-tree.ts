@@ -9,6 +9,7 @@ import type { Description, DigestAlgorithm } from '../core/tree/tree.ts'
 import { type CleanPath, cleanPath } from '../files/path.ts'
 import type { Entry } from '../files/source.ts'
 import { forEachAtOnce } from '../host/pool.ts'
+import { blamed, type Difference } from './blame.ts'
 import type { Digests } from './digests/digests.ts'
 import { Hasher } from './digests/hasher.ts'
 import { EntryLookup } from './entry-lookup.ts'
@@ -53,8 +54,8 @@ interface Comparison {
 
 interface FileFault {
   readonly finding: Finding
-  /** Whether it was read, and only its size or digest is not the one that a document names. */
-  readonly differs: boolean
+  /** When it was read, and only its size or digest is not the one that a document names. */
+  readonly differs?: Omit<Difference, 'finding'>
 }
 
 /**
@@ -91,6 +92,13 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
   for (const expected of expectedFiles.values()) hasher.expect(expectedBytes(expected))
   let files = 0
   const sha256: Record<string, string> = {}
+  const differences: Difference[] = []
+  const read = new Set<CleanPath>()
+  const takeFault = (fault: FileFault | undefined): void => {
+    if (fault?.differs)
+      differences.push({ finding: withMastering(fault.finding, description), ...fault.differs })
+    else if (fault) findings.push(fault.finding)
+  }
   const verifyOne = async ([path, expected]: [CleanPath, readonly ExpectedFile[]]): Promise<void> => {
     const name = relativeTo(at, path)
     try {
@@ -99,7 +107,8 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
         if (expected.length > 0) files++
         const compared = await compareFile({ entry, path: name, expected, isImage: images.has(path) }, hasher)
         if (compared.sha256 !== undefined) sha256[name] = compared.sha256
-        if (compared.fault) findings.push(withMastering(compared.fault, description))
+        read.add(path)
+        takeFault(compared.fault)
         return
       }
       findings.push(...missingFile(name, expected, options.partial ?? false))
@@ -114,6 +123,7 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
   } finally {
     await hasher.stop()
   }
+  findings.push(...blamed({ expected: collected.expected, differences, read }))
   const { documents, signatures } = collected
   const bytes = hasher.totalBytes
   return { description, files, bytes, documents, signatures, sha256, findings: sorted(findings) }
@@ -210,8 +220,8 @@ async function compareFile(
   { entry, path, expected, isImage = false }: FileToCheck,
   hasher: Hasher,
 ): Promise<Comparison> {
-  const error = (message: string, differs: boolean, sha256?: string): Comparison => ({
-    fault: { finding: { severity: 'error', path, message }, differs },
+  const error = (message: string, differs?: FileFault['differs'], sha256?: string): Comparison => ({
+    fault: { finding: { severity: 'error', path, message }, ...defined({ differs }) },
     ...defined({ sha256 }),
   })
   const named = expected.flatMap(({ digest }) => (digest ? [digest.algorithm] : []))
@@ -221,7 +231,10 @@ async function compareFile(
   const wrongSize = expected.find(({ size }) => size !== undefined && size !== entry.size)
   if (wrongSize) {
     hasher.skip(algorithms.length > 0 ? entry.size : 0)
-    return error(`has ${entry.size} bytes; ${wrongSize.by} says ${wrongSize.size}`, true)
+    return error(`has ${entry.size} bytes; ${wrongSize.by} says ${wrongSize.size}`, {
+      stated: wrongSize,
+      right: [],
+    })
   }
   if (algorithms.length === 0) return {}
   let found: Digests
@@ -229,20 +242,21 @@ async function compareFile(
     found = await hasher.digests(entry, algorithms)
   } catch (cause) {
     hasher.signal?.throwIfAborted()
-    return error(`cannot be read: ${failureMessage(cause)}`, false)
+    return error(`cannot be read: ${failureMessage(cause)}`)
   }
   const sha256 = isImage ? found.sha256 : undefined
-  for (const { digest, by } of expected) {
-    const hex = digest && found[digest.algorithm]
-    if (!digest || hex === digest.hex.toLowerCase()) continue
-    return error(`is damaged: ${digest.algorithm} is ${hex}; ${by} says ${digest.hex}`, true, sha256)
-  }
-  return defined({ sha256 })
+  const isRight = ({ digest }: ExpectedFile) => digest && found[digest.algorithm] === digest.hex.toLowerCase()
+  const stated = expected.find((each) => each.digest && !isRight(each))
+  if (!stated?.digest) return defined({ sha256 })
+  const { algorithm, hex } = stated.digest
+  const message = `is damaged: ${algorithm} is ${found[algorithm]}; ${stated.by} says ${hex}`
+  const right = expected.filter((each) => each.from !== stated.from && isRight(each)).map(({ by }) => by)
+  return error(message, { stated, right }, sha256)
 }
 
 /** A difference in a file that mastering patches is no fault: see `isPatchedByMastering`. */
-function withMastering({ finding, differs }: FileFault, description: Description | undefined): Finding {
-  if (!differs || !isPatchedByMastering(finding.path, description)) return finding
+function withMastering(finding: Finding, description: Description | undefined): Finding {
+  if (!isPatchedByMastering(finding.path, description)) return finding
   const message = `${finding.message}; the program that wrote the disc may have patched it`
   return { ...finding, severity: 'warning', message }
 }

@@ -71,7 +71,12 @@ test.each(['pool', 'pool/', './pool/deep/..'])('packages below the base %j are c
   rmSync(join(folder, 'pool/b-1-1.noarch.rpm'))
   const { findings } = await verify(folder)
   expect(findings).toEqual([
-    { severity: 'error', path: 'pool/a-1-1.noarch.rpm', message: expect.stringContaining('is damaged') },
+    {
+      severity: 'error',
+      path: 'pool/a-1-1.noarch.rpm',
+      with: expect.stringMatching(/primary/),
+      message: expect.stringContaining('is damaged'),
+    },
     { severity: 'error', path: 'pool/b-1-1.noarch.rpm', message: expect.stringContaining('is missing') },
   ])
 })

@@ -14,6 +14,8 @@ export interface RemoteFile {
   readonly path: string
   readonly size?: number
   readonly digest?: Digest
+  /** The document that says size and digest, relative to the upstream. */
+  readonly by?: string
   /** The most bytes to accept, for a file that is read into memory or whose size is unknown. */
   readonly atMostBytes?: number
   /** Whether the file may be missing at the upstream. */
@@ -170,7 +172,10 @@ async function checkReceived(task: Download, response: RemoteBody, { bytes, hex 
   if (!file.digest || hex === file.digest.hex) return
   await rm(part, { force: true })
   const { algorithm, hex: named } = file.digest
-  throw new Failure('invalid-data', `${urlOf(task)} is damaged: ${algorithm} expected ${named}, found ${hex}`)
+  throw new Failure(
+    'invalid-data',
+    `${urlOf(task)} is damaged: ${algorithm} is ${hex}; ${file.by ?? 'its list'} says ${named}`,
+  )
 }
 
 function urlOf({ upstream, file }: Download): string {

@@ -48,6 +48,8 @@ export class Fetcher {
   readonly notes: string[] = []
   /** One line for each file that is left out because no upstream has it with the named bytes. */
   readonly damaged: string[] = []
+  /** Local paths of the documents that named those: each may be what is damaged. */
+  readonly suspects = new Set<string>()
 
   constructor(context: FetcherContext) {
     this.#context = context
@@ -69,6 +71,8 @@ export class Fetcher {
         // them.
         if (!isDamage(error)) throw error
         this.damaged.push(failureMessage(error))
+        // Without a digest of its own it would be kept for the next run.
+        if (file.by !== undefined) this.suspects.add(this.place(file.by))
       }
     })
   }
@@ -76,6 +80,11 @@ export class Fetcher {
   /** Fetches one file; false when no upstream has it. */
   fetch(file: RemoteFile): Promise<boolean> {
     return this.#fetch(file, { isCounted: false })
+  }
+
+  /** Whether a file is there, whole. */
+  async has(path: string): Promise<boolean> {
+    return (await lstat(this.place(path)).catch(() => undefined)) !== undefined
   }
 
   /** The bytes of a small file that was fetched. */

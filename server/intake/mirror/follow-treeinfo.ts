@@ -44,21 +44,22 @@ export interface FollowOptions {
 /** Fetches everything that a `.treeinfo` and its repositories name, and nothing else. */
 export async function followTreeinfo(
   fetcher: Fetcher,
-  description: Description,
+  { description, path: by }: FetchedTreeinfo,
   { bootOnly, signed }: FollowOptions,
 ): Promise<void> {
   const named = bootOnly
     ? namedForBoot(description)
     : [...imagesOf(description), ...Object.keys(description.checksums)]
   const images = [...new Set(named)].map(
-    (path): RemoteFile => ({ path, ...defined({ digest: description.checksums[path] }) }),
+    (path): RemoteFile => ({ path, by, ...defined({ digest: description.checksums[path] }) }),
   )
   // Optional: most trees lack them, so a busy mirror is not waited for after another said 404.
   for (const path of signed ? [...companions, ...signedLists] : companions)
     await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true })
   await fetcher.fetchAll(images)
   if (bootOnly) return
-  for (const { path } of description.repositories) await followRepository(fetcher, path, description)
+  for (const { path } of description.repositories)
+    await followRepository(fetcher, path, { by, digests: description.checksums })
 }
 
 function namedForBoot(description: Description): string[] {
@@ -72,12 +73,13 @@ function namedForBoot(description: Description): string[] {
 async function followRepository(
   fetcher: Fetcher,
   repository: string,
-  description: Description,
+  named: { readonly by: string; readonly digests: Description['checksums'] },
 ): Promise<void> {
   const base = repository === '.' ? '' : `${repository}/`
   const repomd = `${base}repodata/repomd.xml`
-  const digest = description.checksums[repomd]
-  const wanted = { path: repomd, atMostBytes: documentLimits.repomd.bytes, ...defined({ digest }) }
+  const digest = named.digests[repomd]
+  const { by } = named
+  const wanted = { path: repomd, by, atMostBytes: documentLimits.repomd.bytes, ...defined({ digest }) }
   if (!(await fetcher.fetch(wanted))) {
     fetcher.absent.push(repomd)
     return
@@ -89,9 +91,10 @@ async function followRepository(
     (file) => !elsewhere.add(file),
   )
   if (elsewhere.note !== undefined) fetcher.notes.push(`${repomd} ${elsewhere.note}`)
-  await fetcher.fetchAll(files.map((file) => remoteFile(base, file)))
+  await fetcher.fetchAll(files.map((file) => remoteFile(base, file, repomd)))
   const primary = files.find((file) => file.type === 'primary')
-  if (!primary) return
+  // A damaged one is told already, and names nothing.
+  if (!primary || !(await fetcher.has(`${base}${primary.href}`))) return
   await followPrimary(fetcher, base, primary.href)
 }
 
@@ -100,7 +103,7 @@ async function followPrimary(fetcher: Fetcher, base: string, href: string): Prom
   const elsewhere = new ElsewhereCount()
   const place = fetcher.place(`${base}${href}`)
   for await (const file of readPackages(unpacked(createReadStream(place), href)))
-    if (!elsewhere.add(file)) packages.push(remoteFile(base, file))
+    if (!elsewhere.add(file)) packages.push(remoteFile(base, file, `${base}${href}`))
   if (elsewhere.note !== undefined) fetcher.notes.push(`${base}${href} ${elsewhere.note}`)
   await fetcher.fetchAll(packages)
 }
@@ -110,12 +113,13 @@ interface NamedFile extends Omit<RemoteFile, 'path'> {
   readonly href: string
 }
 
-function remoteFile(base: string, { href, size, digest }: NamedFile): RemoteFile {
-  return { path: `${base}${href}`, ...defined({ size, digest }) }
+function remoteFile(base: string, { href, size, digest }: NamedFile, by: string): RemoteFile {
+  return { path: `${base}${href}`, by, ...defined({ size, digest }) }
 }
 
 /** A `.treeinfo` that was fetched. */
 export interface FetchedTreeinfo {
+  readonly path: string
   readonly description: Description
   /** The files that the upstream, another treeboot, serves and the tree does not have; undefined for a tree's own one. */
   readonly made?: readonly string[]
@@ -127,7 +131,7 @@ export async function fetchTreeinfo(fetcher: Fetcher): Promise<FetchedTreeinfo |
     if (await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true })) {
       const bytes = await fetcher.read(path)
       const made = madeByTreeboot(bytes.toString('utf8'))
-      return { description: readDescriptor(path, bytes), ...defined({ made }) }
+      return { path, description: readDescriptor(path, bytes), ...defined({ made }) }
     }
   return undefined
 }

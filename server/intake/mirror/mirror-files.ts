@@ -2,7 +2,6 @@ import { mkdir, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
-import type { Description } from '../../core/tree/tree.ts'
 import { FreeSpace } from '../../host/free-space.ts'
 import { othersBelow } from '../../host/links.ts'
 import { TreeLinks } from '../import/tree-links.ts'
@@ -10,7 +9,7 @@ import { Crawl } from './crawl.ts'
 import { type FetchOptions, fetchFile } from './fetch-file.ts'
 import { fetchLists } from './fetch-lists.ts'
 import { Fetcher, type FetcherContext } from './fetcher.ts'
-import { fetchTreeinfo, followTreeinfo } from './follow-treeinfo.ts'
+import { type FetchedTreeinfo, fetchTreeinfo, followTreeinfo } from './follow-treeinfo.ts'
 import { FtpUpstream } from './ftp-upstream.ts'
 import { HttpUpstream } from './http-upstream.ts'
 import type {
@@ -36,7 +35,7 @@ export function mirrorByFiles(context: MirrorContext): MirrorMethod {
 class FileMirror implements MirrorMethod {
   readonly #context: MirrorContext
   readonly #pool: UpstreamPool
-  #description: Description | undefined
+  #treeinfo: FetchedTreeinfo | undefined
   #crawl: Crawl | undefined
 
   constructor(context: MirrorContext) {
@@ -59,7 +58,7 @@ class FileMirror implements MirrorMethod {
     )
     // One that another treeboot made knows only what boots. Nothing more is wanted of a tree whose packages stay there.
     if (found && (!found.made || options.bootOnly)) {
-      this.#description = found.description
+      this.#treeinfo = found
       return { kind: 'tree', description: found.description }
     }
     this.#crawl = new Crawl(this.#pool, options.signal, found?.made)
@@ -76,13 +75,13 @@ class FileMirror implements MirrorMethod {
     // Of an earlier run: nothing is written through a link.
     for await (const place of othersBelow(job.tree)) await rm(place, { force: true })
     const fetcher = this.#fetcher({ root: job.tree, prefix, currentVersion: current?.folder, onProgress })
-    if (this.#description) {
+    if (this.#treeinfo) {
       // A second time: the probe fetched it into the folder `probe`, and this fetcher writes into the tree.
       await fetchTreeinfo(fetcher)
-      await followTreeinfo(fetcher, this.#description, { bootOnly, signed: signatures !== undefined })
+      await followTreeinfo(fetcher, this.#treeinfo, { bootOnly, signed: signatures !== undefined })
     }
     const links = this.#crawl && (await this.#fetchListed(this.#crawl, fetcher))
-    const { absent, damaged } = fetcher
+    const { absent, damaged, suspects } = fetcher
     const leftOut = absent.map(
       (path) => `${path} is left out: the tree names it, and the upstream does not have it`,
     )
@@ -94,6 +93,7 @@ class FileMirror implements MirrorMethod {
         (await areSameLinks(links ?? [], job.tree, current.folder)),
       notes: [...fetcher.notes, ...leftOut],
       damaged,
+      suspects,
     }
   }
 

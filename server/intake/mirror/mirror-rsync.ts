@@ -87,7 +87,7 @@ class RsyncMirror implements MirrorMethod {
         notes.push(`${path} is left out: the tree names it, and the upstream does not have it`)
     }
     const unchanged = current !== undefined && (await isSameFolder(job.tree, current.folder))
-    return { unchanged, notes, damaged: [] }
+    return { unchanged, notes, damaged: [], suspects: [] }
   }
 
   /** rsync keeps no connection between its runs. */

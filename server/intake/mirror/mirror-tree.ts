@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Description } from '../../core/tree/tree.ts'
@@ -102,14 +103,18 @@ async function importFetched(
 
 async function publishFetched(
   { store, job, urls, options }: MirrorContext,
-  { unchanged, notes, damaged }: FetchedTree,
+  { unchanged, notes, damaged, suspects }: FetchedTree,
 ): Promise<MirrorResult> {
   const { resumed } = job
   if (unchanged) {
     await job.discard()
     return { trees: [], notes, resumed, unchanged }
   }
-  if (damaged.length > 0 && !options.accept) throw new Failure('invalid-data', describeDamage(damaged))
+  if (damaged.length > 0 && !options.accept) {
+    // The next run fetches these documents anew: it would keep what it has, and find the same damage for ever.
+    for (const document of suspects) await rm(document, { force: true })
+    throw new Failure('invalid-data', describeDamage(damaged))
+  }
   const preferredUrl = urls[0] ?? ''
   const trees = await publishJob(
     { store, job, source: preferredUrl, options },

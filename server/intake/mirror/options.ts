@@ -59,6 +59,8 @@ export interface FetchedTree {
   readonly notes: readonly string[]
   /** One line for each file that is left out because the upstream does not have it with the named bytes. */
   readonly damaged: readonly string[]
+  /** Local paths of the documents by which they are damaged. */
+  readonly suspects: Iterable<string>
 }
 
 export interface FetchedFile {
