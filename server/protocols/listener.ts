@@ -19,8 +19,8 @@ export interface Listener {
   /** The transfers that run. */
   transfers(): Iterable<RunningTransfer>
   /**
-   * Takes no new work, gives replies that are being sent a moment to end, then closes. `now`: without that moment.
-   * Safe to call twice.
+   * Takes no new work, gives replies that are being sent a moment to end, then closes. `now`: without that moment, or
+   * with no more of it when a call before has begun it. Safe to call twice.
    */
   stop(how?: 'now'): Promise<void>
   /** The address and port that the service listens on; undefined while it is closed. */

@@ -91,8 +91,16 @@ export class RunningServices {
     if (listeners.length === 0) return
     const ended = await waitForTransfers(running, grace)
     // What is left are requests without an end, which nobody waits for who wants no waiting.
-    const how = ended && grace.graceMs() > 0 && !grace.cut?.aborted ? undefined : 'now'
-    await Promise.all(listeners.map((listener) => listener.stop(how).catch(onTrouble)))
+    const { cut } = grace
+    const how = ended && grace.graceMs() > 0 && !cut?.aborted ? undefined : 'now'
+    const stopped = listeners.map((listener) => listener.stop(how).catch(onTrouble))
+    const hasten = (): void => {
+      // The promise is the same as above, where its error is told.
+      for (const listener of listeners) listener.stop('now').catch(() => undefined)
+    }
+    cut?.addEventListener('abort', hasten)
+    await Promise.all(stopped)
+    cut?.removeEventListener('abort', hasten)
   }
 }
 

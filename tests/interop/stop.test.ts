@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { run } from '../../server/cli/demo/child.ts'
 import { makeLan } from '../../server/cli/demo/lan.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
@@ -73,5 +74,62 @@ describe('treeboot is stopped while clients are loading', () => {
     expect(stdout + stderr).toContain('the server is stopping')
     expect(await ended).toBe(0)
     expect(output.text).toMatch(/"stopped"/)
+  })
+})
+
+describe('a client that has sent half of a request', () => {
+  /** A server on which a curl holds half of a request open. */
+  async function holding(config: Readonly<Record<string, unknown>> = {}) {
+    const bench = makeBench()
+    onTestFinished(() => bench.undo.unwind())
+    const { child, url, ports } = await startTreeboot(bench, { config })
+    const curl = spawn('curl', ['-sS', '-N', `telnet://127.0.0.1:${ports.http}`], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    })
+    onTestFinished(() => void curl.kill('SIGKILL'))
+    // The answer to the first request shows that the server has read the connection, and so half of the second.
+    curl.stdin.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost:')
+    await once(curl.stdout, 'data')
+    const signal = (name: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): void => void process.kill(child.pid, name)
+    /** Resolves when the server has begun to stop. curl's code 7: refused. */
+    const isStopping = () =>
+      eventually(async () => {
+        const probe = await execute('curl', ['-sS', url]).catch((error: { code: number }) => error)
+        expect(probe).toMatchObject({ code: 7 })
+      }, 20_000)
+    return { ended: child.ended, signal, isStopping }
+  }
+
+  beforeEach(() => void requireClient('curl'))
+
+  test.each([
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGTERM', 'SIGINT'],
+    ['SIGINT', 'SIGTERM'],
+  ] as const)('is given a moment, which a second signal ends: %s, then %s', async (first, second) => {
+    const patient = await holding()
+    const hurried = await holding()
+    const order: string[] = []
+    void patient.ended.then(() => order.push('patient'))
+    patient.signal(first)
+    hurried.signal(first)
+    await hurried.isStopping()
+    hurried.signal(second)
+    expect(await hurried.ended).toBe(0)
+    // It was told later to stop, and has stopped before.
+    expect(order).toEqual([])
+    expect(await patient.ended).toBe(0)
+  })
+
+  test('is given none by server.stop-grace: 0s', async () => {
+    const patient = await holding()
+    const none = await holding({ server: { 'stop-grace': '0s' } })
+    const order: string[] = []
+    void patient.ended.then(() => order.push('patient'))
+    patient.signal()
+    none.signal()
+    expect(await none.ended).toBe(0)
+    expect(order).toEqual([])
+    expect(await patient.ended).toBe(0)
   })
 })

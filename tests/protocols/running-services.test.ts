@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { serviceNames } from '../../server/core/services.ts'
 import type { Listener } from '../../server/protocols/listener.ts'
 import {
@@ -50,4 +50,48 @@ test.each([
 ])('%s stays as it is (IPv6 in the system: %s)', async (bind, hasIpv6) => {
   const table = await lines(bind, hasIpv6)
   expect(table.map(({ host, note }) => [host, note])).toEqual(table.map(() => [bind, '']))
+})
+
+describe('a stop', () => {
+  /** A listener that ends only when it is told to end now. */
+  function slow(asked: (how: string) => void): Listener {
+    let end: () => void = () => undefined
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    return {
+      ...listener('slow', '::', 1),
+      stop: (how) => {
+        asked(how ?? 'with a moment')
+        if (how === 'now') end()
+        return ended
+      },
+    }
+  }
+
+  async function stopping(graceMs: number) {
+    const asked: string[] = []
+    const running = new RunningServices()
+    const onlyHttp = { ...settings('::1'), ...disabled }
+    await running.open(onlyHttp, { ...makers, http: () => slow((how) => void asked.push(how)) })
+    const cut = new AbortController()
+    const grace = { graceMs: () => graceMs, cut: cut.signal, events: () => undefined }
+    return { asked, cut, stopped: running.stop(grace, () => undefined) }
+  }
+  const off = { enabled: false, bind: '::1', port: 0 }
+  const disabled = { tftp: off, ftp: off, nfs: off, dhcp: off }
+
+  test('that waits for unfinished requests is ended by a second signal', async () => {
+    const { asked, cut, stopped } = await stopping(60_000)
+    await vi.waitFor(() => expect(asked).toEqual(['with a moment']))
+    cut.abort()
+    await stopped
+    expect(asked).toEqual(['with a moment', 'now'])
+  })
+
+  test('without a grace waits for none', async () => {
+    const { asked, stopped } = await stopping(0)
+    await stopped
+    expect(asked).toEqual(['now'])
+  })
 })

@@ -124,16 +124,19 @@ export class FtpListener implements Listener {
 
   stop(how?: 'now'): Promise<void> {
     this.refuseNew()
-    this.#stopped ??= this.#close(how === 'now' ? 0 : this.#context.limits.stopMs)
+    this.#stopped ??= this.#close()
+    if (how === 'now') this.#cut()
     return this.#stopped
   }
 
-  async #close(graceMs: number): Promise<void> {
-    const late = setTimeout(() => {
-      for (const session of this.#sessions) session.destroy()
-    }, graceMs)
+  async #close(): Promise<void> {
+    const late = setTimeout(() => this.#cut(), this.#context.limits.stopMs)
     await this.#closed
     clearTimeout(late)
+  }
+
+  #cut(): void {
+    for (const session of this.#sessions) session.destroy()
   }
 
   #accept(socket: Socket): void {

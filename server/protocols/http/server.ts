@@ -137,17 +137,20 @@ export class HttpListener implements Listener {
 
   stop(how?: 'now'): Promise<void> {
     this.refuseNew()
-    this.#stopped ??= this.#close(how === 'now' ? 0 : stopGraceMs)
+    this.#stopped ??= this.#close()
+    if (how === 'now') this.#cut()
     return this.#stopped
   }
 
-  async #close(graceMs: number): Promise<void> {
-    const late = setTimeout(() => {
-      this.#server.closeAllConnections()
-      this.#fastPath.stop('now')
-    }, graceMs)
+  async #close(): Promise<void> {
+    const late = setTimeout(() => this.#cut(), stopGraceMs)
     await this.#closed
     clearTimeout(late)
+  }
+
+  #cut(): void {
+    this.#server.closeAllConnections()
+    this.#fastPath.stop('now')
   }
 
   /**

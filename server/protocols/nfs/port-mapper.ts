@@ -13,7 +13,7 @@ export type PortMapperState =
 export interface PortMapper {
   readonly state: PortMapperState
   /** Closes our own port mapper (see `TcpListenSocket.close`), or unregisters us from the machine's. */
-  stop(graceMs: number): Promise<void>
+  stop(cut: AbortSignal): Promise<void>
 }
 
 const noMapper = (reason: string): PortMapper => ({
@@ -60,9 +60,9 @@ async function openOurs(bind: string, port: number, hooks: TransportHooks): Prom
   }
   return {
     state: { type: 'ours', port: bound },
-    async stop(graceMs) {
+    async stop(cut) {
       udp.close()
-      await tcp.close(graceMs)
+      await tcp.close(cut)
     },
   }
 }

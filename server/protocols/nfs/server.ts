@@ -60,6 +60,8 @@ export class NfsListener implements Listener {
   readonly #options: NfsListenerOptions
   #open: OpenService | undefined
   #stopped: Promise<void> | undefined
+  /** Ends the moment that replies have to end. */
+  readonly #cut = new AbortController()
   readonly #noiseLimit = new RateLimit(noisePerSecond, 1000)
 
   constructor(options: NfsListenerOptions) {
@@ -132,16 +134,19 @@ export class NfsListener implements Listener {
   }
 
   stop(how?: 'now'): Promise<void> {
-    this.#stopped ??= this.#close(how === 'now' ? 0 : stopGraceMs)
+    this.#stopped ??= this.#close()
+    if (how === 'now') this.#cut.abort()
     return this.#stopped
   }
 
-  async #close(graceMs: number): Promise<void> {
+  async #close(): Promise<void> {
     const open = this.#open
     if (!open) return
     this.#open = undefined
     open.udp.close()
-    await Promise.all([open.mapper.stop(graceMs), open.tcp.close(graceMs)])
+    const late = setTimeout(() => this.#cut.abort(), stopGraceMs)
+    await Promise.all([open.mapper.stop(this.#cut.signal), open.tcp.close(this.#cut.signal)])
+    clearTimeout(late)
     open.files.close()
     open.log.flush()
     await open.handles.close()

@@ -59,16 +59,18 @@ export class TcpListenSocket {
   }
 
   /** Gives running calls up to `graceMs` for their replies, then closes everything. */
-  async close(graceMs = 0): Promise<void> {
+  async close(cut: AbortSignal = AbortSignal.abort()): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    const late = setTimeout(() => this.#destroyAll(), graceMs)
+    const onCut = (): void => this.#destroyAll()
+    if (cut.aborted) onCut()
+    cut.addEventListener('abort', onCut)
     await Promise.all(
       [...this.#connections].map(async ([socket, connection]) => {
         await Promise.race([connection.finish(), new Promise((resolve) => socket.once('close', resolve))])
         socket.destroy()
       }),
     )
-    clearTimeout(late)
+    cut.removeEventListener('abort', onCut)
     this.#destroyAll()
     await closed
   }

@@ -125,13 +125,14 @@ export class TftpListener implements Listener {
   }
 
   stop(how?: 'now'): Promise<void> {
-    this.#stopping ??= this.#close(how)
+    this.#stopping ??= this.#close()
+    if (how === 'now') this.#onLastSessionEnd?.()
     return this.#stopping
   }
 
-  async #close(how: 'now' | undefined): Promise<void> {
+  async #close(): Promise<void> {
     this.refuseNew()
-    if (this.#sessions.size > 0 && how !== 'now') await this.#lastSessionEnd()
+    if (this.#sessions.size > 0) await this.#lastSessionEnd()
     this.#closed = true
     for (const session of [...this.#sessions]) session.transfer?.abort('the server is stopping')
     await this.#backends.close()
