@@ -5,6 +5,7 @@ import type { SnapshotProblem } from '../core/problem.ts'
 import type { Machines } from '../machines/machines.ts'
 import type { GuestChecks } from '../namespace/guest-checks.ts'
 import type { DataFolder } from '../store/data-folder.ts'
+import { againText } from '../templates/problem.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 
 /** What is wrong with the running server, beside what the snapshot knows of configuration, trees and templates. */
@@ -59,10 +60,10 @@ export function serverHealth({
         ...running.problems,
         ...guestChecks.problems(),
         ...renderer.stopped.map(
-          ({ template, line, message, remedy }): SnapshotProblem => ({
+          ({ template, line, message, remedy, againMs }): SnapshotProblem => ({
             severity: 'error',
             where: `${template}:${line}`,
-            message: `${message}; it is tried again from time to time, and at once when a template is changed`,
+            message: `${message}${againText(defined({ againMs }))}`,
             ...defined({ remedy }),
           }),
         ),

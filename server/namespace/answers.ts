@@ -104,11 +104,11 @@ export class Answers {
    * and while nobody can tell: its tree is not ready, or too many renderings wait.
    */
   async whyNone(call: AnswerCall): Promise<string | undefined> {
-    return call.guest.settings.template && whyUseless(this.render(call))
+    return call.guest.settings.template && (await whyUseless(this.render(call)))?.why
   }
 
   /** Like `whyNone`, but keeps nothing: for checks of all guests, which would displace the texts that are asked for. */
-  async tryOut(call: AnswerCall): Promise<string | undefined> {
+  async tryOut(call: AnswerCall): Promise<Useless | undefined> {
     const facts = this.#options.facts(call.guest, call.who, call.snapshot)
     return facts instanceof Failure ? undefined : whyUseless(this.#renderWith(call, facts))
   }
@@ -157,11 +157,23 @@ function contextOf(guest: Guest, facts: InstallFacts): ReturnType<typeof answerC
   return { context, problems }
 }
 
-async function whyUseless(rendering: Promise<RenderedAnswerFile>): Promise<string | undefined> {
+/** Why an installer would get no answer file that it can use. */
+export interface Useless {
+  readonly why: string
+  /** When the template is tried again although nothing changes; in ms since 1970. */
+  readonly againMs?: number
+}
+
+async function whyUseless(rendering: Promise<RenderedAnswerFile>): Promise<Useless | undefined> {
   try {
-    return (await rendering).doomed
+    const { doomed } = await rendering
+    return doomed === undefined ? undefined : { why: doomed }
   } catch (error) {
-    return isPassing(error) ? undefined : `its answer file cannot be made: ${failureMessage(error)}`
+    if (isPassing(error)) return undefined
+    const why = `its answer file cannot be made: ${failureMessage(error)}`
+    const { againMs } =
+      (error instanceof Failure ? (error.cause as TemplateProblem | undefined) : undefined) ?? {}
+    return { why, ...defined({ againMs }) }
   }
 }
 

@@ -10,6 +10,9 @@ import { ownRequester } from '../machines/own-requester.ts'
 import { templateDigest } from '../templates/digest.ts'
 import type { AnswerCall, Answers } from './answers.ts'
 
+/** The renderer counts its pause by another clock, and would refuse what comes too early. */
+const againDelayMs = 100
+
 /** What was found out about one guest. */
 interface Verdict {
   readonly guest: Guest
@@ -17,6 +20,8 @@ interface Verdict {
   readonly key?: string
   /** Why it cannot be installed. */
   readonly why?: string
+  /** When that may change although nothing else does: its template took too long, and is tried again. */
+  readonly againMs?: number
   /** What its virtual machine lacks. */
   readonly warning?: string
 }
@@ -29,6 +34,8 @@ export interface GuestChecksOptions {
    * names and addresses. Default: all.
    */
   readonly mostOfOneTemplate?: number
+  /** Default: `Date.now`. */
+  readonly clock?: () => number
 }
 
 /** What the catalog is to those who follow it. */
@@ -50,9 +57,13 @@ export class GuestChecks {
   #next: Snapshot | undefined
   #looking: Promise<void> | undefined
   #stopped = false
+  readonly #clock: () => number
+  /** Until a template that took too long is tried again. */
+  #again: NodeJS.Timeout | undefined
 
   constructor(options: GuestChecksOptions) {
     this.#options = options
+    this.#clock = options.clock ?? Date.now
   }
 
   /** Checks the guests of a snapshot. Of several that come while it works, it takes the last. */
@@ -76,6 +87,7 @@ export class GuestChecks {
 
   async stop(): Promise<void> {
     this.#stopped = true
+    clearTimeout(this.#again)
     await this.settled()
   }
 
@@ -122,6 +134,18 @@ export class GuestChecks {
       verdicts.set(guest.name, await this.#judge({ guest, who, snapshot }, digest))
     }
     this.#verdicts = verdicts
+    this.#lookAgain(snapshot)
+  }
+
+  /** Looks at the same snapshot again when a template that took too long may be tried. */
+  #lookAgain(snapshot: Snapshot): void {
+    clearTimeout(this.#again)
+    const times = [...this.#verdicts.values()].flatMap(({ againMs }) =>
+      againMs === undefined ? [] : [againMs],
+    )
+    if (times.length === 0 || this.#stopped) return
+    const waitMs = Math.max(0, Math.min(...times) - this.#clock()) + againDelayMs
+    this.#again = setTimeout(() => this.look(this.#next ?? snapshot), waitMs).unref()
   }
 
   async #judge(call: AnswerCall, digest: string): Promise<Verdict> {
@@ -134,10 +158,11 @@ export class GuestChecks {
     }
     const key = keyOf(digest, answers.valuesOf(call))
     const known = this.#verdicts.get(guest.name)
-    if (known?.key !== key) return { guest, key, ...defined({ why: await answers.tryOut(call), warning }) }
+    if (known?.key !== key || (known.againMs ?? Number.POSITIVE_INFINITY) <= this.#clock())
+      return { guest, key, ...(await answers.tryOut(call)), ...defined({ warning }) }
     // Where nothing has to be rendered, requests come in between, too.
     await nextTurn()
-    return { guest, key, ...defined({ why: known.why, warning }) }
+    return { guest, key, ...defined({ why: known.why, againMs: known.againMs, warning }) }
   }
 }
 

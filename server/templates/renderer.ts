@@ -35,6 +35,7 @@ export interface RendererOptions {
 
 /** A template that ended the worker. */
 interface Stopped {
+  /** With `againMs`. */
   readonly problem: TemplateProblem
   readonly pauseMs: number
   /** On the clock of `performance.now`. */
@@ -139,7 +140,8 @@ export class TemplateRenderer implements TemplateChecker {
     if (!endedWorker(outcome)) throw templateFailure(problem)
     const before = this.#stopped.get(job.name)?.pauseMs
     const pauseMs = Math.min(before === undefined ? this.#retryMs : 2 * before, longestPauseMs)
-    const stopped = { problem, pauseMs, untilMs: performance.now() + pauseMs }
+    const untilMs = performance.now() + pauseMs
+    const stopped = { problem: { ...problem, againMs: Date.now() + pauseMs }, pauseMs, untilMs }
     this.#stopped.set(job.name, stopped)
     throw stoppedFailure(stopped)
   }
@@ -254,10 +256,8 @@ export function templateFailure(problem: TemplateProblem): Failure {
   return new Failure('invalid-data', problemText(problem), { cause: problem })
 }
 
-function stoppedFailure({ problem, pauseMs }: Stopped): Failure {
-  const minutes = Math.ceil(pauseMs / 60_000)
-  const message = `${problemText(problem)}; this template is not run for ${minutes} min, or until a template is changed`
-  return new Failure('unavailable', message, { cause: problem })
+function stoppedFailure({ problem }: Stopped): Failure {
+  return new Failure('unavailable', problemText(problem), { cause: problem })
 }
 
 /** A worker that did not start, for want of memory or of time, says nothing about any template: the next one may. */

@@ -1,14 +1,15 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { Snapshot } from '../../server/catalog/snapshot.ts'
 import type { Guest } from '../../server/core/guest/guest.ts'
 import { createTreeIndex } from '../../server/core/select/select.ts'
 import type { Tree } from '../../server/core/tree/tree.ts'
 import { Answers } from '../../server/namespace/answers.ts'
 import { GuestChecks } from '../../server/namespace/guest-checks.ts'
-import type { RenderJob, TemplateRenderer } from '../../server/templates/renderer.ts'
+import { type RenderJob, TemplateRenderer } from '../../server/templates/renderer.ts'
 import { guestWith, snapshotWith, treeWith, urls } from '../support/answers.ts'
 import { makeInputs } from '../support/boot-inputs.ts'
 import { parse } from '../support/config.ts'
+import { eventually } from '../support/eventually.ts'
 import { sharedRenderer } from '../support/renderer.ts'
 
 /** Which guests were rendered in each look, and what is known afterwards. */
@@ -97,4 +98,39 @@ test('of many snapshots at once the last is looked at', async () => {
   expect(checks.whyNot('two')).toBeUndefined()
   expect(checks.whyNot('last')).toContain('needed')
   await checks.stop()
+})
+
+/** Renders the first answer file with a template that does not end, as on a host that stands still. */
+function stillOnce() {
+  const own = new TemplateRenderer({ timeoutMs: 400, retryMs: 300 })
+  onTestFinished(() => own.close())
+  let calls = 0
+  const renderer = {
+    render: (job: RenderJob) => {
+      const slow = calls++ === 0
+      return own.render({ ...job, context: { ...job.context, slow } })
+    },
+  } as TemplateRenderer
+  return { renderer, calls: () => calls }
+}
+
+test('a template that took too long is tried again after its pause, without a change', async () => {
+  const { renderer, calls } = stillOnce()
+  const tree = treeWith({})
+  const answers = new Answers({ renderer, facts: () => ({ tree, urls }) })
+  const inputs = () => ({ ...makeInputs([tree], []), trees: createTreeIndex([tree]) })
+  const checks = new GuestChecks({ answers, inputs })
+  onTestFinished(() => checks.stop())
+  const hang = `{{ '${'a'.repeat(40)}!' | regex_search('^(a+)+$') }}`
+  const slow = new Map([['slow.ks', `{% if slow %}${hang}{% else %}in time{% endif %}`]])
+  const both = [named('one', 'slow.ks'), named('two', 'slow.ks')]
+  checks.look({ ...snapshotWith(both, slow), config: parse('').config })
+  await checks.settled()
+  const told = /slow\.ks:1: .* did not end .*; tried again at \d\d:\d\d UTC, or when a template is changed/
+  expect(checks.problems()).toMatchObject([{ message: expect.stringMatching(told) }])
+  expect(checks.whyNot('two')).toMatch(told)
+  expect(calls()).toBe(2)
+  await eventually(() => expect(checks.problems()).toEqual([]))
+  expect([checks.whyNot('one'), checks.whyNot('two')]).toEqual([undefined, undefined])
+  expect(calls()).toBe(4)
 })

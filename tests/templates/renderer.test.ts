@@ -236,7 +236,7 @@ describe('a template that does not end', () => {
     const own = await make({})
     const ask = (map: ReadonlyMap<string, string>) =>
       own.render({ name: 'hang', templates: map, context: {} })
-    await expect(ask(templates(''))).rejects.toThrow(stating('hang:1:', 'did not end', 'until a template'))
+    await expect(ask(templates(''))).rejects.toThrow(stating('hang:1:', 'did not end', 'when a template'))
     await own.render({ name: 'fine', templates: templates(''), context: {} })
     expect(own.stopped).toHaveLength(1)
     await expect(ask(templates(''))).rejects.toMatchObject({
