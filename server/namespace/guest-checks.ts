@@ -22,8 +22,8 @@ interface Verdict {
   readonly why?: string
   /** When that may change although nothing else does: its template took too long, and is tried again. */
   readonly againMs?: number
-  /** What its virtual machine lacks. */
-  readonly warning?: string
+  /** What its virtual machine lacks, and what may end its installation. */
+  readonly warnings: readonly string[]
 }
 
 export interface GuestChecksOptions {
@@ -98,8 +98,8 @@ export class GuestChecks {
 
   problems(): readonly SnapshotProblem[] {
     const verdicts = [...this.#verdicts.values()]
-    const errors = groupedBy(verdicts, ({ why }) => why)
-    const warnings = groupedBy(verdicts, ({ warning }) => warning)
+    const errors = groupedBy(verdicts, ({ why }) => (why === undefined ? [] : [why]))
+    const warnings = groupedBy(verdicts, ({ warnings: own }) => own)
     return [
       ...errors.map(({ who, where, text }): SnapshotProblem => {
         return { severity: 'error', where, message: `${who} cannot be installed: ${text}` }
@@ -151,27 +151,28 @@ export class GuestChecks {
   async #judge(call: AnswerCall, digest: string): Promise<Verdict> {
     const { answers, inputs } = this.#options
     const { guest } = call
-    const { why, warning } = planned(guest, inputs(call))
+    const { why, warnings } = planned(guest, inputs(call))
     if (why !== undefined || guest.settings.template === undefined) {
       await nextTurn()
-      return { guest, ...defined({ why, warning }) }
+      return { guest, warnings, ...defined({ why }) }
     }
     const key = keyOf(digest, answers.valuesOf(call))
     const known = this.#verdicts.get(guest.name)
     if (known?.key !== key || (known.againMs ?? Number.POSITIVE_INFINITY) <= this.#clock())
-      return { guest, key, ...(await answers.tryOut(call)), ...defined({ warning }) }
+      return { guest, key, warnings, ...(await answers.tryOut(call)) }
     // Where nothing has to be rendered, requests come in between, too.
     await nextTurn()
-    return { guest, key, ...defined({ why: known.why, againMs: known.againMs, warning }) }
+    return { guest, key, warnings, ...defined({ why: known.why, againMs: known.againMs }) }
   }
 }
 
 /** What the plan says of a guest for which there is a tree. One without is a problem of its setting, or waits for a tree. */
-function planned(guest: Guest, inputs: BootInputs): Pick<Verdict, 'why' | 'warning'> {
-  if (!selectForGuest(guest, inputs.trees, inputs.stateOf?.(guest.name)).found) return {}
+function planned(guest: Guest, inputs: BootInputs): Pick<Verdict, 'why' | 'warnings'> {
+  if (!selectForGuest(guest, inputs.trees, inputs.stateOf?.(guest.name)).found) return { warnings: [] }
   const plan = planGuest(guest, {}, inputs)
-  if (plan.kind === 'install') return defined({ warning: whyTooSmall(plan) })
-  return { why: plan.why.replace(`guest ${guest.name}: `, '') }
+  if (plan.kind === 'install')
+    return { warnings: [whyTooSmall(plan), plan.doubt].filter((text) => text !== undefined) }
+  return { why: plan.why.replace(`guest ${guest.name}: `, ''), warnings: [] }
 }
 
 function keyOf(templateDigest: string, values: unknown): string {
@@ -183,15 +184,15 @@ function keyOf(templateDigest: string, values: unknown): string {
 /** Each text once, with the guests that it is about, at the place of the first. */
 function groupedBy(
   verdicts: readonly Verdict[],
-  textOf: (verdict: Verdict) => string | undefined,
+  textsOf: (verdict: Verdict) => readonly string[],
 ): { readonly text: string; readonly who: string; readonly where: string }[] {
   const guestsByText = new Map<string, Guest[]>()
   for (const verdict of verdicts) {
-    const text = textOf(verdict)
-    if (text === undefined) continue
-    const guests = guestsByText.get(text)
-    if (guests) guests.push(verdict.guest)
-    else guestsByText.set(text, [verdict.guest])
+    for (const text of textsOf(verdict)) {
+      const guests = guestsByText.get(text)
+      if (guests) guests.push(verdict.guest)
+      else guestsByText.set(text, [verdict.guest])
+    }
   }
   return [...guestsByText].map(([text, [first, ...others]]) => ({
     text,

@@ -7,7 +7,7 @@ import { Answers } from '../../server/namespace/answers.ts'
 import { GuestChecks } from '../../server/namespace/guest-checks.ts'
 import { type RenderJob, TemplateRenderer } from '../../server/templates/renderer.ts'
 import { guestWith, snapshotWith, treeWith, urls } from '../support/answers.ts'
-import { makeInputs } from '../support/boot-inputs.ts'
+import { makeGuest, makeInputs } from '../support/boot-inputs.ts'
 import { parse } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import { sharedRenderer } from '../support/renderer.ts'
@@ -133,4 +133,23 @@ test('a template that took too long is tried again after its pause, without a ch
   await eventually(() => expect(checks.problems()).toEqual([]))
   expect([checks.whyNot('one'), checks.whyNot('two')]).toEqual([undefined, undefined])
   expect(calls()).toBe(4)
+})
+
+test('a guest with two doubts is a problem for each', async () => {
+  const tree = treeWith({
+    distro: 'alpine',
+    platforms: { x86_64: { kernel: 'boot/vmlinuz-lts', initrd: 'boot/initramfs-lts', others: {} } },
+    sizes: { 'boot/modloop-lts': 3_000_000_000 },
+  })
+  const guest = makeGuest('one', { tree, template: 'b.ks', virt: { memory: 1024 } })
+  const at = { http: 'http://[2001:db8::a]:8080', byIpv6: true } as const
+  const answers = new Answers({ renderer: sharedRenderer, facts: () => ({ tree, urls: at, token: 't' }) })
+  const inputs = () => ({ ...makeInputs([tree], []), trees: createTreeIndex([tree]), urls: at })
+  const checks = new GuestChecks({ answers, inputs })
+  checks.look({ ...snapshotWith([guest], templates), config: parse('').config })
+  await checks.settled()
+  expect(checks.problems()).toMatchObject([
+    { severity: 'warning', message: expect.stringMatching(/^guest one: virt\.memory is/) },
+    { severity: 'warning', message: expect.stringMatching(/^guest one: .*IPv4 address alone/) },
+  ])
 })

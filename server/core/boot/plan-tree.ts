@@ -4,6 +4,7 @@ import {
   installerArgs,
   loadsStage2,
   networkFor,
+  whyIpv4Needed,
   whyNoHttpFor,
   whyNotInstaller,
 } from '../distro/installers.ts'
@@ -86,7 +87,7 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
     // virt-install refuses nfs: URLs, so an NFS guest's location is the HTTP one.
     location: urlOfPath(sourceBase(source, urls) ?? urls.http, treeUrlPath(tree)),
     urls,
-    ...defined({ answerFile, guest, lacks }),
+    ...defined({ answerFile, guest, lacks, doubt: whyIpv4Needed(context) }),
     memoryNeeded: memoryNeeded(tree, effectiveArgs(args), { urls, loadsStage2: loadsStage2(context) }),
   }
   return { plan: checked(plan, options), args, platform }

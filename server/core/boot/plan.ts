@@ -60,6 +60,8 @@ export interface InstallPlan {
   readonly guest?: Guest
   /** What the installer lacks with these arguments alone; only in the plan of a lookup. */
   readonly lacks?: string
+  /** Why the installation may end early. The machine is offered it all the same, because nobody can know it here. */
+  readonly doubt?: string
   readonly urls: ServerUrls
   /** MiB, for what is loaded into memory as a whole; 0 when nothing is, or its size is unknown. */
   readonly memoryNeeded: number

@@ -9,7 +9,7 @@ const ownKeys: ReadonlySet<string> = new Set([
   ...['inst.repo', 'inst.stage2', 'inst.ks', 'method', 'ks', 'ksdevice'],
   ...['netmask', 'gateway', 'dns', 'ipv6', 'vlanid'],
   // dracut and klibc
-  ...['ip', 'nameserver', 'ifname', 'vlan', 'bond', 'bootdev', 'BOOTIF'],
+  ...['ip', 'ip6', 'nameserver', 'ifname', 'vlan', 'bond', 'bootdev', 'BOOTIF'],
   // debian-installer
   ...['auto', 'priority', 'interface', 'hostname', 'domain', 'preseed/url'],
   ...['netcfg/disable_autoconfig', 'netcfg/get_ipaddress', 'netcfg/get_netmask', 'netcfg/get_gateway'],
@@ -20,7 +20,17 @@ const ownKeys: ReadonlySet<string> = new Set([
   // live-boot and dracut's live systems
   ...['components', 'fetch', 'rd.live.image'],
   // linuxrc and Agama
-  ...['install', 'autoyast', 'ifcfg', 'hostip', 'netdevice', 'root', 'inst.install_url', 'inst.auto'],
+  ...[
+    'install',
+    'autoyast',
+    'ifcfg',
+    'ipv6only',
+    'hostip',
+    'netdevice',
+    'root',
+    'inst.install_url',
+    'inst.auto',
+  ],
   // drakx, CoreOS
   ...['automatic', 'auto_install', 'coreos.live.rootfs_url'],
   ...['ignition.firstboot', 'ignition.platform.id', 'ignition.config.url'],

@@ -22,8 +22,6 @@ export interface InstallerNetwork extends NetworkContext {
   readonly args: readonly KernelArg[]
 }
 
-export const byDhcp: readonly KernelArg[] = [{ key: 'ip', value: 'dhcp' }]
-
 export function optionalArg(key: string, value: string | undefined): KernelArg[] {
   return value === undefined ? [] : [{ key, value }]
 }

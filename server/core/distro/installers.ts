@@ -7,13 +7,14 @@ import { networkOf } from '../guest/resolve-network.ts'
 import type { InstallSource } from '../services.ts'
 import type { PlatformImages, Tree } from '../tree/tree.ts'
 import { compareVersions } from '../tree/version.ts'
+import { byDhcp, dracutAddress, linuxrcAddress } from './address-args.ts'
 import { installerOf, isOldAnaconda } from './distro.ts'
-import { dracutAddress } from './dracut-address.ts'
+import { drakx, whyNoDrakx } from './drakx-installer.ts'
 import { recordOf } from './families.ts'
-import { byDhcp, type InstallerContext, type InstallerNetwork, optionalArg } from './installer-context.ts'
+import { type InstallerContext, type InstallerNetwork, optionalArg } from './installer-context.ts'
 import { casper, dmsquashLive, liveBoot, subiquity, whyNoCasper, whyNoLiveBoot } from './live-installers.ts'
 import { coreosRootfs } from './needed-files.ts'
-import { drakxNetwork, installable, type NetworkStyle, networkArgs, whyNoNetwork } from './network-args.ts'
+import { installable, knowsIpv6, type NetworkStyle, networkArgs, whyNoNetwork } from './network-args.ts'
 import type { InstallerName } from './record.ts'
 import { whyNoFile, whyNoRecorded, whyNoRepository } from './why-doomed.ts'
 
@@ -49,7 +50,7 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
   // cloud-init appends `user-data` and `meta-data`.
   subiquity: {
     args: subiquity,
-    network: 'klibc',
+    network: 'casper',
     whyNot: whyNoCasper,
     answerFileBy: httpOnly,
     answerFileInFolder: true,
@@ -64,22 +65,14 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
     answerFileBy: httpOrFtp,
   },
   agama: { args: agama, network: 'dracut', whyNot: whyNoFile(['root']), answerFileBy: httpOnly },
-  drakx: {
-    args: drakx,
-    network: 'drakx',
-    whyNot: whyNoRepository({
-      keys: ['automatic'],
-      example: 'automatic=method:http,network:dhcp,server:MIRROR,directory:/PATH/distrib/VERSION/ARCH',
-    }),
-    answerFileBy: httpOnly,
-  },
+  drakx: { args: drakx, network: 'drakx', whyNot: whyNoDrakx, answerFileBy: httpOnly },
   coreos: {
     args: coreos,
     network: 'dracut-all',
     whyNot: whyNoFile(['coreos.live.rootfs_url']),
     answerFileBy: httpOnly,
   },
-  casper: { args: casper, network: 'klibc', whyNot: whyNoCasper, answerFileBy: httpOnly },
+  casper: { args: casper, network: 'casper', whyNot: whyNoCasper, answerFileBy: httpOnly },
   'live-boot': { args: liveBoot, network: 'klibc', whyNot: whyNoLiveBoot, answerFileBy: httpOnly },
   'dmsquash-live': {
     args: dmsquashLive,
@@ -170,13 +163,34 @@ export function networkFor({
   const network = networkOf(guest)
   const name = installerOf(tree.distro, tree.version, images.kernel)
   if (!network || (name === 'unknown' && !recordOf(tree.distro).bootArgs)) return undefined
-  const { network: said } = installers[name]
-  const style = typeof said === 'string' ? said : said(tree)
+  const style = styleOf(installers[name], tree)
   const [label = ''] = hostnameOf(guest).split('.')
-  const byIpv6 = new URL(urls.http).hostname.startsWith('[')
+  const { byIpv6 = false } = urls
   const context = installable(style, { network, host: isLabel(label) ? label : '', byIpv6 })
   const why = whyNoNetwork(style, context)
   return why === undefined ? { ...context, args: networkArgs(style, context) } : { why }
+}
+
+function styleOf({ network }: Installer, tree: Tree): NetworkStyle {
+  return typeof network === 'string' ? network : network(tree)
+}
+
+/**
+ * Why a machine that reaches us by IPv6 may end in the initrd of the tree: that asks for an IPv4 address alone. Beside IPv4
+ * it may work, because the kernel takes an IPv6 address from the router advertisement.
+ */
+export function whyIpv4Needed({
+  tree,
+  images,
+  urls,
+}: Pick<InstallerContext, 'tree' | 'images' | 'urls'>): string | undefined {
+  const name = installerOf(tree.distro, tree.version, images.kernel)
+  if (!urls.byIpv6 || (name === 'unknown' && !recordOf(tree.distro).bootArgs)) return undefined
+  if (knowsIpv6(styleOf(installers[name], tree))) return undefined
+  return (
+    `the initrd of ${tree.id} asks for an IPv4 address alone, and the machine reaches treeboot by IPv6 (${urls.http}): ` +
+    'on a network without IPv4 it ends there'
+  )
 }
 
 /** linuxrc before the `ifcfg=` of SUSE Linux Enterprise 12. openSUSE counts 12.3, 13.1, 42.1, 15.0. */
@@ -261,7 +275,7 @@ function autoyast({ tree, source, urls, answerFile, network }: InstallerContext)
   const location = nfs ?? urlOfPath(sourceBase(source, urls) ?? urls.http, place)
   return [
     { key: 'install', value: location },
-    ...(network?.args ?? []),
+    ...(network?.args ?? linuxrcAddress(urls)),
     ...optionalArg('autoyast', answerFile),
   ]
 }
@@ -281,19 +295,6 @@ function agama({ tree, urls, answerFile, network }: InstallerContext): KernelArg
     ...optionalArg('inst.install_url', repositories.length > 0 ? repositories.join(',') : undefined),
     ...optionalArg('inst.auto', answerFile),
   ]
-}
-
-/**
- * Mageia's first stage reads one argument, `automatic=key:value,key:value`; a port is part of the value of
- * `server`.
- */
-function drakx({ tree, source, urls, answerFile, network }: InstallerContext): KernelArg[] {
-  const base = sourceBase(source, urls) ?? urls.http
-  const method = source === 'ftp' && urls.ftp !== undefined ? 'ftp' : 'http'
-  const server = base.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '')
-  const how = network ? drakxNetwork(network) : 'network:dhcp'
-  const list = `method:${method},${how},server:${server},directory:${treeUrlPath(tree)}`
-  return [{ key: 'automatic', value: list }, ...optionalArg('auto_install', answerFile)]
 }
 
 /** The live system of CoreOS fetches its root file system by URL, and Ignition its answer file. */

@@ -2,8 +2,8 @@ import { isoUrl, treeFileUrlPath, treeUrlPath } from '../boot/install-source.ts'
 import type { KernelArg, ServerUrls } from '../boot/plan.ts'
 import { urlOfPath } from '../boot/urls.ts'
 import type { PlatformImages, Tree } from '../tree/tree.ts'
-import { dracutAddress } from './dracut-address.ts'
-import { byDhcp, type InstallerContext } from './installer-context.ts'
+import { casperAddress, dracutAddress } from './address-args.ts'
+import type { InstallerContext } from './installer-context.ts'
 import { saysItself, whyNoFile } from './why-doomed.ts'
 
 /** Live systems: their initrd is told where to take the rest of the system from. */
@@ -18,7 +18,7 @@ export function subiquity({ tree, images, urls, answerFile, network }: Installer
       ? []
       : [{ key: 'autoinstall' }, { key: 'ds', value: `nocloud-net;s=${answerFile}` }]
   const medium = isTarball(images) ? [] : casperMedium(tree, urls)
-  return [...medium, ...(network?.args ?? byDhcp), ...seed]
+  return [...medium, ...(network?.args ?? casperAddress(urls)), ...seed]
 }
 
 /**
@@ -33,7 +33,7 @@ export function casper({ tree, images, urls, network }: InstallerContext): Kerne
     { key: 'boot', value: 'casper' },
     ...medium.filter(({ key }) => key !== 'boot'),
     ...(folder === 'casper' ? [] : [{ key: 'live-media-path', value: `/${folder}` }]),
-    ...(network?.args ?? byDhcp),
+    ...(network?.args ?? casperAddress(urls)),
   ]
 }
 

@@ -7,6 +7,7 @@ import {
   type StaticAddress,
   stackOf,
 } from '../guest/network.ts'
+import { casperAddress, linuxrcAddress } from './address-args.ts'
 
 /** How an installer reads its network from the command line. */
 export type NetworkStyle =
@@ -17,6 +18,7 @@ export type NetworkStyle =
   | 'linuxrc'
   | 'hostip'
   | 'klibc'
+  | 'casper'
   | 'drakx'
 
 /** What the arguments of a network are made from. */
@@ -32,6 +34,8 @@ interface Style {
   readonly args: (context: NetworkContext) => KernelArg[]
   /** What its language cannot say; undefined when it can say what the installation needs. */
   readonly lacks?: (top: NetworkInterface) => string | undefined
+  /** It reads nothing about IPv6. */
+  readonly ipv4Alone?: true
 }
 
 const styles: Readonly<Record<NetworkStyle, Style>> = {
@@ -39,13 +43,18 @@ const styles: Readonly<Record<NetworkStyle, Style>> = {
   dracut: { args: (context) => dracut(context, [context.network.main]) },
   // Where no answer file does it, dracut's arguments are all that the system gets.
   'dracut-all': { args: (context) => dracut(context, context.network.interfaces.filter(hasAddress)) },
-  loader: { args: loader, lacks: (top) => (top.bond ? 'a bond' : ipv4Only(top)) },
+  loader: { args: loader, lacks: (top) => (top.bond ? 'a bond' : ipv4Only(top)), ipv4Alone: true },
   netcfg: { args: netcfg, lacks: cardOnly },
   linuxrc: { args: linuxrc, lacks: (top) => (top.bond ? 'a bond' : undefined) },
   hostip: { args: hostip, lacks: (top) => cardOnly(top) ?? ipv4Only(top) },
-  klibc: { args: klibc, lacks: (top) => cardOnly(top) ?? ipv4Only(top) },
+  klibc: { args: klibc, lacks: (top) => cardOnly(top) ?? ipv4Only(top), ipv4Alone: true },
+  casper: { args: casper, lacks: (top) => cardOnly(top) ?? noStaticIpv6(top) },
   // Mageia's first stage has it in the value of `automatic=`.
-  drakx: { args: () => [], lacks: (top) => cardOnly(top) ?? ipv4Only(top) },
+  drakx: { args: () => [], lacks: (top) => cardOnly(top) ?? ipv4Only(top), ipv4Alone: true },
+}
+
+export function knowsIpv6(style: NetworkStyle): boolean {
+  return !styles[style].ipv4Alone
 }
 
 /** The arguments by which an installer sets up the interface that it needs. */
@@ -84,6 +93,10 @@ function cardOnly({ vlan, bond }: NetworkInterface): string | undefined {
 
 function ipv4Only({ ipv4 }: NetworkInterface): string | undefined {
   return ipv4 === undefined ? 'an IPv6 address' : undefined
+}
+
+function noStaticIpv6({ ipv4, ipv6 }: NetworkInterface): string | undefined {
+  return ipv4 === undefined && typeof ipv6 === 'object' ? 'a static IPv6 address' : undefined
 }
 
 /** What stands for the family by which the installer reaches us, if the interface has it, else for the other one. */
@@ -188,14 +201,15 @@ function netcfg({ network, byIpv6 }: NetworkContext): KernelArg[] {
  * linuxrc's `ifcfg=DEVICE=ADDRESSES,GATEWAYS,SERVERS,DOMAINS`, several of each with blanks between them (`ifcfg_parse` in
  * net.c). A device may be a MAC or a pattern, and `.10` at its end is the VLAN. A static one is used for one card only.
  */
-function linuxrc({ network }: NetworkContext): KernelArg[] {
+function linuxrc({ network, byIpv6 }: NetworkContext): KernelArg[] {
   const { main, nameservers, search } = network
   const card = stackOf(network, main)[0] ?? main
   const device = `${card.mac ?? card.name ?? '*'}${main.vlan ? `.${main.vlan.id}` : ''}`
   const statics = [main.ipv4, main.ipv6].filter((family) => typeof family === 'object')
+  const alone = byIpv6 && main.ipv4 === undefined ? linuxrcAddress({ byIpv6 }) : []
   if (statics.length === 0) {
     const word = main.ipv4 === undefined ? 'dhcp6' : 'dhcp'
-    return [{ key: 'ifcfg', value: `${device}=${word}` }]
+    return [{ key: 'ifcfg', value: `${device}=${word}` }, ...alone]
   }
   const fields = [
     statics.map(({ address, prefix }) => `${address}/${prefix}`).join(' '),
@@ -203,7 +217,7 @@ function linuxrc({ network }: NetworkContext): KernelArg[] {
     nameservers.join(' '),
     search.join(' '),
   ]
-  return [{ key: 'ifcfg', value: `${device}=${fields.join(',').replace(/,+$/, '')}` }]
+  return [{ key: 'ifcfg', value: `${device}=${fields.join(',').replace(/,+$/, '')}` }, ...alone]
 }
 
 /** linuxrc before SUSE Linux Enterprise 12 (linuxrc.html: HostIP, Gateway, Nameserver, NetDevice). */
@@ -220,23 +234,34 @@ function hostip({ network }: NetworkContext): KernelArg[] {
   ]
 }
 
+/** klibc's ipconfig for IPv4. For IPv6 Ubuntu's initramfs-tools has an argument of its own, which takes no address. */
+function casper(context: NetworkContext): KernelArg[] {
+  const { network, byIpv6 } = context
+  const { ipv4, ipv6, mac } = network.main
+  if (typeof ipv6 !== 'string' || (ipv4 !== undefined && !byIpv6)) return klibc(context)
+  return [...casperAddress({ byIpv6: true }), ...bootif(mac)]
+}
+
+function bootif(mac: string | undefined): KernelArg[] {
+  return optional('BOOTIF', mac && `01-${mac.replaceAll(':', '-')}`)
+}
+
 /**
  * klibc's ipconfig, which initramfs-tools (casper), Alpine and archiso read `ip=` as: IPv4, a card by its name, and two
  * name servers at the end. By MAC, initramfs-tools finds the card of `BOOTIF` (`configure_networking`).
  */
 function klibc({ network, host }: NetworkContext): KernelArg[] {
   const { main, nameservers } = network
-  const bootif = optional('BOOTIF', main.mac && `01-${main.mac.replaceAll(':', '-')}`)
   const device = kernelName(main) ?? ''
   const address = staticIpv4(main)
   if (!address) {
     const value = device === '' ? 'dhcp' : ['', '', '', '', host, device, 'dhcp'].join(':')
-    return [{ key: 'ip', value }, ...bootif]
+    return [{ key: 'ip', value }, ...bootif(main.mac)]
   }
   const servers = nameservers.filter((each) => !each.includes(':')).slice(0, 2)
   const { gateway = '' } = address
   const fields = [address.address, '', gateway, netmaskOf(address.prefix), host, device, 'none', ...servers]
-  return [{ key: 'ip', value: fields.join(':') }, ...bootif]
+  return [{ key: 'ip', value: fields.join(':') }, ...bootif(main.mac)]
 }
 
 /**

@@ -30,6 +30,8 @@ const coreos = makeTree('fcos', { distro: 'coreos' })
 const sles11 = makeTree('sles11', { distro: 'sles', version: '11.4' })
 const sles16 = makeTree('sles16', { distro: 'sles', version: '16.0' })
 
+const byIpv6 = { http: 'http://[2001:db8::a]:8080', byIpv6: true } as const
+
 /** What the installer of a tree is told of a network: the arguments that a guest without one does not get. */
 function told(tree: Tree, network: NetworkSettings, more: Parameters<typeof makeGuest>[1] = {}): string {
   const cmdline = (wishes: Parameters<typeof makeGuest>[1]) => {
@@ -172,6 +174,8 @@ describe('what each installer can be told', () => {
     ['DHCP on one of several cards, klibc', ubuntu, { interface: 'eno2' }, 'ip=::::web01:eno2:dhcp'],
     ['router advertisements', fedora40, { address: ['auto6'] }, 'ip=52-54-00-aa-bb-01:auto6'],
     ['DHCPv6', fedora40, { address: ['dhcp6'] }, 'ip=52-54-00-aa-bb-01:dhcp6'],
+    ['DHCPv6, casper', ubuntu, { address: ['dhcp6'] }, 'ip=off ip6=dhcp BOOTIF=01-52-54-00-aa-bb-01'],
+    ['DHCPv6, linuxrc', leap15, { address: ['dhcp6'] }, 'ifcfg=52:54:00:aa:bb:01=dhcp6'],
   ])('%s', (_, tree, network, expected) => expect(told(tree, network)).toBe(expected))
 
   test.each<[string, Tree, NetworkSettings, string]>([
@@ -196,7 +200,7 @@ describe('what each installer can be told', () => {
     const guest = makeGuest('web01', {
       network: { address: ['10.0.0.5/24', '2001:db8::5/64'], gateway: ['10.0.0.1', '2001:db8::1'] },
     })
-    const plan = planTree(fedora40, { urls: { http: 'http://[2001:db8::a]:8080' }, virt: 'hvm', guest })
+    const plan = planTree(fedora40, { urls: byIpv6, virt: 'hvm', guest })
     expect(plan.kind === 'install' && formatCmdline(plan.args)).toContain(
       'ip=[2001:db8::5]::[2001:db8::1]:64:',
     )
