@@ -21,12 +21,16 @@ export function renderDnsmasq(plan: DhcpPlan): string {
   ].join('\n')
 }
 
-function lines({ name, archs, http, bootFile }: DhcpRule, next: string): string[] {
+function lines({ name, archs, http, bootFile, restartSeconds }: DhcpRule, next: string): string[] {
   return [
     '',
     ...archs.map((arch) => `dhcp-match=set:${name},option:client-arch,${arch}`),
     // dnsmasq sends option 60 by itself to PXE clients only.
     ...(http ? [`dhcp-option-force=tag:${name},60,HTTPClient`] : []),
+    // No firmware asks for it: PXELINUX reads the reply that its firmware got.
+    ...(restartSeconds === undefined
+      ? []
+      : [`dhcp-option-force=tag:${name},tag:!ipxe,211,${restartSeconds}i`]),
     `dhcp-boot=tag:${name},tag:!ipxe,${dnsmasqWord(bootFile)},,${next}`,
   ]
 }

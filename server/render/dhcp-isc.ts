@@ -11,6 +11,9 @@ export function renderIsc(plan: DhcpPlan): string {
     'option ipxe-encap code 175 = encapsulate ipxe;',
     '# 1: iPXE does not wait for a ProxyDHCP server.',
     'option ipxe.no-pxedhcp code 176 = unsigned integer 8;',
+    ...(rules.some(({ restartSeconds }) => restartSeconds !== undefined)
+      ? ['option pxelinux-restart code 211 = unsigned integer 32;']
+      : []),
     '',
     `next-server ${address(server)};`,
     `option tftp-server-name ${iscString(server)};`,
@@ -24,14 +27,25 @@ export function renderIsc(plan: DhcpPlan): string {
   ].join('\n')
 }
 
-function branch({ archs, http, bootFile }: DhcpRule): string[] {
+function branch({ archs, http, bootFile, restartSeconds }: DhcpRule): string[] {
   const test = archs
     .map((arch) => `substring(option client-architecture, 0, 2) = 00:${arch.toString(16).padStart(2, '0')}`)
     .join(' or ')
   return [
     `} elsif ${test} {`,
     ...(http ? ['  option vendor-class-identifier "HTTPClient";'] : []),
+    ...(restartSeconds === undefined ? [] : restart(restartSeconds)),
     `  filename ${iscString(bootFile)};`,
+  ]
+}
+
+/** dhcpd sends what is asked for, and no firmware asks for this: PXELINUX reads the reply that its firmware got. */
+function restart(seconds: number): string[] {
+  return [
+    `  option pxelinux-restart ${seconds};`,
+    '  if exists dhcp-parameter-request-list {',
+    '    option dhcp-parameter-request-list = concat(option dhcp-parameter-request-list, d3);',
+    '  }',
   ]
 }
 

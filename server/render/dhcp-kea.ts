@@ -24,10 +24,18 @@ export function renderKea(plan: DhcpPlan): string {
   return `${JSON.stringify({ Dhcp4: config }, undefined, 2)}\n`
 }
 
-function classOf({ name, archs, http, bootFile }: DhcpRule, server: string) {
+function classOf({ name, archs, http, bootFile, restartSeconds }: DhcpRule, server: string) {
   const arch = archs
     .map((each) => `option[93].hex == 0x${each.toString(16).padStart(4, '0').toUpperCase()}`)
     .join(' or ')
+  // Without `always-send`, Kea sends an option only to clients that ask for it. No firmware asks for 211: PXELINUX reads
+  // the reply that its firmware got.
+  const options = [
+    ...(http ? [{ name: 'vendor-class-identifier', data: 'HTTPClient', 'always-send': true }] : []),
+    ...(restartSeconds === undefined
+      ? []
+      : [{ code: 211, 'csv-format': false, data: uint32(restartSeconds), 'always-send': true }]),
+  ]
   return {
     name: `treeboot-${name}`,
     test: `(${arch}) and not member(${keaExpressionString('treeboot-ipxe')})`,
@@ -35,9 +43,10 @@ function classOf({ name, archs, http, bootFile }: DhcpRule, server: string) {
     // `sname`, where a client may look for the server, too (see replyPacket in protocols/dhcp/reply.ts).
     'server-hostname': server,
     'boot-file-name': bootFile,
-    // Without `always-send`, Kea sends an option only to clients that ask for it.
-    ...(http && {
-      'option-data': [{ name: 'vendor-class-identifier', data: 'HTTPClient', 'always-send': true }],
-    }),
+    ...(options.length > 0 && { 'option-data': options }),
   }
+}
+
+function uint32(value: number): string {
+  return value.toString(16).padStart(8, '0').toUpperCase()
 }

@@ -30,7 +30,8 @@ export function renderPxelinux(plan: BootPlan, options: RenderOptions): string {
  * variables it cannot count how often it went back to the server.
  *
  * When the server goes away within a file, PXELINUX waits for two minutes and restarts the machine after five more
- * (core/fs/pxe/tftp.c, core/pxelinux.asm). No configuration changes that; DHCP option 211 shortens the five.
+ * (core/fs/pxe/tftp.c, core/pxelinux.asm). No configuration changes that. DHCP option 211, which our offer and the lines
+ * of `dhcp-config` have, makes the five minutes one (core/loader/loaders.ts).
  *
  * U-Boot takes the last of ONTIMEOUT and DEFAULT for its default (boot/pxe_utils.c), so DEFAULT comes last.
  */

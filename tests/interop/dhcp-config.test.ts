@@ -25,6 +25,7 @@ function accepted(program: string, args: readonly string[], text: string): void 
 test('dnsmasq --test', () => {
   const program = requireClient('dnsmasq')
   accepted(program, ['--test', '-C'], golden('dnsmasq.conf'))
+  accepted(program, ['--test', '-C'], golden('pxelinux.conf'))
   expect(() => accepted(program, ['--test', '-C'], `${golden('dnsmasq.conf')}nonsense=1\n`)).toThrow()
 })
 
@@ -46,17 +47,23 @@ test('dhcpd -t', () => {
   const program = requireClient('dhcpd')
   const subnet = 'subnet 192.0.2.0 netmask 255.255.255.0 { range 192.0.2.100 192.0.2.199; }\n'
   accepted(program, ['-t', '-cf'], subnet + golden('dhcpd.conf'))
+  accepted(program, ['-t', '-cf'], subnet + golden('pxelinux-dhcpd.conf'))
   expect(() => accepted(program, ['-t', '-cf'], `${golden('dhcpd.conf')}subnet nonsense {`)).toThrow()
 })
 
 test('kea-dhcp4 -t', () => {
   const program = requireClient('kea-dhcp4')
-  const config = JSON.parse(golden('kea-dhcp4.json'))
-  Object.assign(config.Dhcp4, {
-    'interfaces-config': { interfaces: [] },
-    'lease-database': { type: 'memfile', persist: false },
-    subnet4: [{ subnet: '192.0.2.0/24', pools: [{ pool: '192.0.2.100-192.0.2.199' }] }],
-  })
+  const whole = (name: string) => {
+    const config = JSON.parse(golden(name))
+    Object.assign(config.Dhcp4, {
+      'interfaces-config': { interfaces: [] },
+      'lease-database': { type: 'memfile', persist: false },
+      subnet4: [{ subnet: '192.0.2.0/24', pools: [{ pool: '192.0.2.100-192.0.2.199' }] }],
+    })
+    return config
+  }
+  accepted(program, ['-t'], JSON.stringify(whole('pxelinux-kea-dhcp4.json')))
+  const config = whole('kea-dhcp4.json')
   accepted(program, ['-t'], JSON.stringify(config))
   config.Dhcp4['client-classes'][0].test = 'nonsense('
   expect(() => accepted(program, ['-t'], JSON.stringify(config))).toThrow()

@@ -41,10 +41,23 @@ const plan6: DhcpPlan = {
   missing: plan.missing,
 }
 
+/** A BIOS gets PXELINUX, which is told when to restart the machine. */
+const pxelinux: DhcpPlan = {
+  ...plan,
+  rules: plan.rules
+    .filter(({ firmware }) => firmware === 'bios')
+    .map((rule) => ({ ...rule, bootFile: 'pxelinux.0', restartSeconds: 60 })),
+  missing: [],
+}
+
 describe('settings for a DHCP server', () => {
   test('dnsmasq', () => expectGolden('dhcp-config/dnsmasq.conf', renderDnsmasq(plan)))
   test('ISC', () => expectGolden('dhcp-config/dhcpd.conf', renderIsc(plan)))
   test('Kea', () => expectGolden('dhcp-config/kea-dhcp4.json', renderKea(plan)))
+
+  test('dnsmasq, PXELINUX', () => expectGolden('dhcp-config/pxelinux.conf', renderDnsmasq(pxelinux)))
+  test('ISC, PXELINUX', () => expectGolden('dhcp-config/pxelinux-dhcpd.conf', renderIsc(pxelinux)))
+  test('Kea, PXELINUX', () => expectGolden('dhcp-config/pxelinux-kea-dhcp4.json', renderKea(pxelinux)))
 
   test('dnsmasq, DHCPv6', () => expectGolden('dhcp-config/dnsmasq6.conf', renderDnsmasq6(plan6)))
   test('ISC, DHCPv6', () => expectGolden('dhcp-config/dhcpd6.conf', renderIsc6(plan6)))

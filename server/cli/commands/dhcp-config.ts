@@ -1,8 +1,10 @@
 import { Argument, type Command } from 'commander'
 import type { Config } from '../../config/schema.ts'
+import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { bootFileName } from '../../core/loader/choice.ts'
 import { type DhcpPlan, dhcpClientKinds, missingText } from '../../core/loader/dhcp-plan.ts'
+import { restartSecondsOf } from '../../core/loader/loaders.ts'
 import { canonicalIp, isLinkLocal } from '../../core/net/address.ts'
 import { serviceTable } from '../../core/services.ts'
 import { bootInputs } from '../../machines/decide.ts'
@@ -83,7 +85,8 @@ async function dhcpPlan(
     const file = bootFileName(clientKind.firmware, loader, urls.http)
     // EDK2 takes no host name in the URL of DHCPv6, so `server.url` does not count here.
     const needsUrl = address.includes(':') && !clientKind.http
-    return [{ ...clientKind, bootFile: needsUrl ? `tftp://[${address}]/${file}` : file }]
+    const bootFile = needsUrl ? `tftp://[${address}]/${file}` : file
+    return [{ ...clientKind, bootFile, ...defined({ restartSeconds: restartSecondsOf(`/${file}`) }) }]
   })
   const plan = {
     server: address,

@@ -11,6 +11,8 @@ export interface DhcpRule {
   readonly http: boolean
   /** TFTP path or URL; a URL in DHCPv6, which has no other form (RFC 5970 section 3.1). */
   readonly bootFile: string
+  /** For option 211; see `Loader` in loaders.ts. */
+  readonly restartSeconds?: number
 }
 
 /** Everything that a DHCP server must know to do what the ProxyDHCP service does. */

@@ -6,6 +6,11 @@ interface Loader {
   readonly configFile: string
   /** Its files by the firmware that starts them, best first, as paths of the namespace. */
   readonly files: Partial<Record<'bios' | UefiCpu, readonly string[]>>
+  /**
+   * Seconds after which it shall restart the machine when it can go on no more, as DHCP option 211 says it (RFC 5071
+   * section 6). Absent for a loader that does not read that option.
+   */
+  readonly restartSeconds?: number
 }
 
 /**
@@ -40,6 +45,8 @@ export const loaders = {
   pxelinux: {
     configFile: 'pxelinux.cfg',
     files: { bios: ['/pxelinux.0', '/lpxelinux.0'] },
+    // Five minutes without the option (6.04, core/pxelinux.asm). A minute is enough to read the screen.
+    restartSeconds: 60,
   },
   grub: {
     configFile: 'grub.cfg',
@@ -62,6 +69,16 @@ export const loaderKinds = Object.keys(loaders) as readonly LoaderKind[]
 export function loaderFilesFor(kind: LoaderKind, firmware: 'bios' | UefiCpu): readonly string[] {
   const { files }: Loader = loaders[kind]
   return files[firmware] ?? []
+}
+
+/** What option 211 tells the loader in a file, from its name; undefined for a loader that does not read it. */
+export function restartSecondsOf(bootFile: string): number | undefined {
+  const name = bootFile.slice(bootFile.lastIndexOf('/'))
+  const kind = loaderKinds.find((each) =>
+    Object.values<readonly string[]>(loaders[each].files).flat().includes(name),
+  )
+  const loader: Loader | undefined = kind && loaders[kind]
+  return loader?.restartSeconds
 }
 
 /** Which loader reads a file of this name below `/boot/<guest>`. */

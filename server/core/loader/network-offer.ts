@@ -1,6 +1,8 @@
 import type { ClientFacts, Firmware } from '../boot/firmware.ts'
 import { loadsByHttp, runsIpxe } from '../boot/firmware.ts'
+import { defined } from '../defined.ts'
 import { bootFileName, type LoaderCandidate } from './choice.ts'
+import { restartSecondsOf } from './loaders.ts'
 
 /** One DHCP packet by which a machine asks for network boot. */
 export interface NetworkBootRequest {
@@ -26,6 +28,8 @@ export interface NetworkOffer {
   readonly style: 'pxe' | 'http' | 'raspberry-pi'
   /** TFTP path or URL; '' for a Raspberry Pi, which asks for files by fixed names. */
   readonly bootFile: string
+  /** See `Loader` in loaders.ts. */
+  readonly restartSeconds?: number
 }
 
 /** What a machine that asked for network boot gets, and why. */
@@ -73,7 +77,8 @@ export function decideOffer(
   if (!loader) return { why: `no loader for ${firmware} is there; treeboot loaders says what is missing` }
   const style = loadsByHttp(firmware) ? 'http' : 'pxe'
   const bootFile = bootFileName(firmware, loader.urlPath, httpBase)
-  return { offer: { firmware, style, bootFile }, loader, why: loader.why }
+  const restartSeconds = restartSecondsOf(loader.urlPath)
+  return { offer: { firmware, style, bootFile, ...defined({ restartSeconds }) }, loader, why: loader.why }
 }
 
 function closedService({ firmware, tftp, http }: OfferInputs): string | undefined {

@@ -74,7 +74,7 @@ function replyFlags({ flags, giaddr }: DhcpPacket): number {
 function replyOptions(
   request: DhcpPacket,
   type: ReplyType,
-  { style, bootFile }: NetworkOffer,
+  { style, bootFile, restartSeconds }: NetworkOffer,
   serverAddress: string,
 ): Map<number, Uint8Array> {
   const options = new Map<number, Uint8Array>([
@@ -87,6 +87,8 @@ function replyOptions(
   if (style !== 'http') options.set(optionCode.vendorSpecific, vendorOptions(request, style))
   options.set(optionCode.tftpServerName, bytesOf(serverAddress))
   if (bootFile !== '') options.set(optionCode.bootFile, bytesOf(bootFile))
+  // PXELINUX reads it in a proxy's reply, too, and since 4.0 without option 208 (6.04, core/fs/pxe/bios.c).
+  if (restartSeconds !== undefined) options.set(optionCode.rebootTime, encodeUint32(restartSeconds))
   // RFC 4578 section 2: 93, 94 and 97 are in every packet of clients and of servers. RFC 3046 section 2.2:
   // the option of a relay goes back unchanged, as the last option.
   for (const code of [
@@ -108,6 +110,12 @@ function vendorOptions(request: DhcpPacket, style: 'pxe' | 'raspberry-pi'): Uint
   const item = requested && decodePxe(requested)?.get(pxeCode.bootItem)
   if (item) options.set(pxeCode.bootItem, item)
   return encodePxe(options)
+}
+
+function encodeUint32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
 }
 
 /**

@@ -99,6 +99,15 @@ describe('an offer', () => {
     expect(text(reply.options.get(67))).toBe(url)
   })
 
+  test('an offer of PXELINUX says when it restarts the machine (RFC 5071, 6), and no other does', () => {
+    const reply = from({}, { firmware: 'bios', style: 'pxe', bootFile: 'pxelinux.0', restartSeconds: 60 })
+    expect(hex(reply.options.get(211))).toBe('0000003c')
+    const octets = Buffer.from(encodePacket(reply)).toString('hex')
+    expect(octets).toContain('d3040000003c')
+    expect(octets.length / 2).toBeLessThanOrEqual(548)
+    expect(from({}).options.has(211)).toBe(false)
+  })
+
   test('an offer for a Raspberry Pi has the words that its ROM looks for', () => {
     const reply = from({ archs: [0] }, { firmware: 'raspberry-pi', style: 'raspberry-pi', bootFile: '' })
     expect(text(reply.options.get(43))).toContain('Raspberry Pi Boot')

@@ -25,6 +25,8 @@ export const optionCode = {
   machineId: 97,
   /** Used by Etherboot, gPXE and iPXE; not assigned by IANA. */
   etherboot: 175,
+  /** RFC 5071 */
+  rebootTime: 211,
   end: 255,
 } as const
 
