@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { archiveDistros } from '../core/distro/cd-initrd.ts'
 import { loaderOrigins, loaderPreferences } from '../core/loader/loaders.ts'
 import { canonicalIp } from '../core/net/address.ts'
-import { canonicalMac } from '../core/net/mac.ts'
+import { cardMac } from '../core/net/mac.ts'
 import { canonicalNetwork } from '../core/net/network.ts'
 import { canonicalSerial, canonicalUuid } from '../core/net/uuid.ts'
 import { installSources, type OwnKey, type ServiceName, type serviceKeys } from '../core/services.ts'
@@ -123,12 +123,12 @@ const settings = {
 const interfaceName = /^[^\s/]{1,15}$/
 const interfaceText = 'the name of a network interface, such as br0'
 const profileNames = oneOrMore(text('the name of a profile'), 'the name of a profile, or a list of names')
-const macText = 'a MAC address such as 52:54:00:aa:bb:01'
+const macText = 'the MAC address of one card, such as 52:54:00:aa:bb:01'
 
 export const profileSchema = section({ inherits: profileNames.optional(), ...settings })
 
 export const guestSchema = section({
-  mac: oneOrMore(canonical(canonicalMac, macText), `${macText}, or a list of them`).optional(),
+  mac: oneOrMore(canonical(cardMac, macText), `${macText}, or a list of them`).optional(),
   uuid: canonical(canonicalUuid, 'a UUID such as 4c4c4544-0042-3510-8052-b4c04f4a3732').optional(),
   serial: line('a serial number')
     .refine((value) => canonicalSerial(value) !== undefined, 'a serial number of at most 128 characters')

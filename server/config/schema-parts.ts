@@ -58,8 +58,8 @@ export const flag = z.boolean('true or false')
 export const count = (least: number, expected: string) => z.int(expected).min(least, expected)
 export const oneOf = <const Values extends readonly string[]>(values: Values) =>
   z.enum(values, `one of ${values.join(', ')}`)
-export const oneOrMore = <T extends z.ZodType>(item: T, expected: string) =>
-  z.union([item.transform((value) => [value]), z.array(item)], { error: expected })
+export const oneOrMore = <T extends z.ZodType>(item: T, expected: string, most = Number.POSITIVE_INFINITY) =>
+  z.union([item.transform((value) => [value]), z.array(item).max(most, expected)], { error: expected })
 
 function hasControl(value: string): boolean {
   return /[\u0000-\u001f\u007f]/.test(value)

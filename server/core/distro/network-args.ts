@@ -45,7 +45,7 @@ const styles: Readonly<Record<NetworkStyle, Style>> = {
   'dracut-all': { args: (context) => dracut(context, context.network.interfaces.filter(hasAddress)) },
   loader: { args: loader, lacks: (top) => (top.bond ? 'a bond' : ipv4Only(top)), ipv4Alone: true },
   netcfg: { args: netcfg, lacks: cardOnly },
-  linuxrc: { args: linuxrc, lacks: (top) => (top.bond ? 'a bond' : undefined) },
+  linuxrc: { args: linuxrc, lacks: (top) => (top.bond ? 'a bond' : undefined) ?? dottedCard(top) },
   hostip: { args: hostip, lacks: (top) => cardOnly(top) ?? ipv4Only(top) },
   klibc: { args: klibc, lacks: (top) => cardOnly(top) ?? ipv4Only(top), ipv4Alone: true },
   casper: { args: casper, lacks: (top) => cardOnly(top) ?? noStaticIpv6(top) },
@@ -93,6 +93,13 @@ function cardOnly({ vlan, bond }: NetworkInterface): string | undefined {
 
 function ipv4Only({ ipv4 }: NetworkInterface): string | undefined {
   return ipv4 === undefined ? 'an IPv6 address' : undefined
+}
+
+/** linuxrc takes `.7` at the end of a card's name for a VLAN (`ifcfg_parse`). */
+function dottedCard({ name, mac, vlan }: NetworkInterface): string | undefined {
+  return !vlan && mac === undefined && name !== undefined && /\.\d+$/.test(name)
+    ? `a card with the name ${name}`
+    : undefined
 }
 
 function noStaticIpv6({ ipv4, ipv6 }: NetworkInterface): string | undefined {

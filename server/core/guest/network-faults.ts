@@ -35,6 +35,7 @@ export function networkFaults(guest: NetworkOwner): NetworkFault[] {
   })
   return [
     ...own,
+    ...serverFaults(written),
     ...namingFaults(interfaces, pathOf),
     ...sharedFaults(interfaces, pathOf),
     ...wholeFaults(guest),
@@ -77,6 +78,8 @@ function familyFaults(
   if (otherGateways.length > 0)
     faults.push(['gateway', `more than one ${family} gateway`, 'keep one of them'])
   if (first) faults.push(...hostFaults(first))
+  const noRouter = via === undefined ? undefined : whyNoHost(via)
+  if (noRouter !== undefined) return [...faults, ['gateway', noRouter, 'write the address of the router']]
   if (via === undefined) return faults
   if (first) return [...faults, ...gatewayFaults(first, via)]
   const why = `${via} is for a static ${family} address, and there is none`
@@ -89,19 +92,52 @@ function gatewayFaults([ip, prefix]: readonly [string, number], gateway: string)
   // Routers of IPv6 are mostly known by their link-local addresses.
   const via = ipaddr.parse(gateway)
   if (via.range() === 'linkLocal' && isIpv6(gateway)) return []
-  if (via.match(ipaddr.parseCIDR(`${ip}/${prefix}`))) return []
+  if (via.match(ipaddr.parseCIDR(`${ip}/${prefix}`))) {
+    const whole = whyWholeNetwork(gateway, prefix)
+    return whole === undefined ? [] : [['gateway', whole, 'write the address of the router']]
+  }
   const network = `${networkAddress(ip, prefix)}/${prefix}`
   const why = `${gateway} is outside of ${network}, the network of ${ip}`
   return [['gateway', why, 'correct the gateway or the prefix']]
 }
 
 function hostFaults([ip, prefix]: readonly [string, number]): Why[] {
-  if (isIpv6(ip) || prefix > 30) return []
-  const remedy = 'write the address of the machine'
-  if (ip === networkAddress(ip, prefix))
-    return [['address', `${ip}/${prefix} is the address of the network itself`, remedy]]
+  const why = whyNoHost(ip) ?? whyWholeNetwork(ip, prefix)
+  return why === undefined ? [] : [['address', why, 'write the address of the machine']]
+}
+
+/** A point-to-point network has no such address: RFC 3021, RFC 6164. */
+function whyWholeNetwork(ip: string, prefix: number): string | undefined {
+  if (prefix > (isIpv6(ip) ? 126 : 30)) return undefined
+  if (ip === networkAddress(ip, prefix)) return `${ip}/${prefix} is the address of the network itself`
+  if (isIpv6(ip)) return undefined
   const broadcast = ipaddr.IPv4.broadcastAddressFromCIDR(`${ip}/${prefix}`).toString()
-  return ip === broadcast ? [['address', `${ip} is the broadcast address of its network`, remedy]] : []
+  return ip === broadcast ? `${ip} is the broadcast address of its network` : undefined
+}
+
+/** Why no other machine has this address. 240.0.0.0/4 is reserved (RFC 1112 section 4). */
+function whyNoHost(ip: string): string | undefined {
+  const range = ipaddr.parse(ip).range()
+  if (range === 'unspecified' || range === 'loopback' || range === 'multicast' || range === 'broadcast')
+    return `${ip} is ${range === 'unspecified' ? 'an' : 'a'} ${range} address`
+  return /^2[45]\d\./.test(ip) ? `${ip} is a reserved address` : undefined
+}
+
+/** A name server may be on the machine itself. */
+function serverFaults({ nameservers = [] }: NetworkSettings): NetworkFault[] {
+  const remedy = 'write the address of a name server'
+  return nameservers.flatMap((ip, i) => {
+    const why = ipaddr.parse(ip).range() === 'loopback' ? undefined : whyNoHost(ip)
+    const path = ['nameservers', i]
+    if (why !== undefined) return [{ path, message: why, remedy }]
+    if (nameservers.indexOf(ip) < i)
+      return [{ path, message: `${ip} is in the list already`, remedy: 'keep one of them' }]
+    if (isIpv6(ip) && ipaddr.parse(ip).range() === 'linkLocal')
+      return [
+        { path, message: `${ip} is a link-local address, which is another machine on each link`, remedy },
+      ]
+    return []
+  })
 }
 
 function networkAddress(ip: string, prefix: number): string {
@@ -211,28 +247,46 @@ function sharedFaults(interfaces: readonly InterfaceSettings[], pathOf: PathOf):
 /** What shows only when the parts are joined. */
 function wholeFaults(guest: NetworkOwner): NetworkFault[] {
   const network = networkOf(guest)
-  if (network === undefined)
-    return [
-      {
-        path: [],
-        message: 'no interface has an address',
-        remedy: 'give one an address, or dhcp: the installer needs one',
-      },
-    ]
-  const { interfaces } = network
-  const members = new Set(interfaces.flatMap(({ bond }) => bond?.members ?? []))
-  const faults: NetworkFault[] = []
-  for (const each of interfaces) {
-    if (each.name !== undefined && members.has(each.name) && (each.ipv4 ?? each.ipv6) !== undefined)
-      faults.push({
-        path: [],
-        message: `${each.name} is a part of a bond and has an address`,
-        remedy: `write "address: none" for ${each.name}, and the address for the bond`,
-      })
-    if (isInCircle(each, interfaces))
-      faults.push({ path: [], message: `${each.name} is made of itself`, remedy: 'correct parent or bond' })
-  }
+  const none = [
+    'no interface has an address',
+    'give one an address, or dhcp: the installer needs one',
+  ] as const
+  const faults = network?.interfaces.flatMap((each) => joinedFaults(each, network.interfaces)) ?? [none]
+  return faults.map(([message, remedy]) => ({ path: [], message, remedy }))
+}
+
+type Joined = readonly [message: string, remedy: string]
+
+function joinedFaults(each: NetworkInterface, all: readonly NetworkInterface[]): Joined[] {
+  const { name, vlan } = each
+  const members = all.flatMap((other) => other.bond?.members ?? [])
+  const faults: Joined[] = []
+  if (name !== undefined && members.includes(name)) faults.push(...memberFaults(each, name))
+  if (vlan && members.includes(vlan.parent))
+    faults.push([
+      `${vlan.parent} is a part of a bond, and VLAN ${vlan.id} is on it`,
+      `put the VLAN on the bond, or take ${vlan.parent} out of it`,
+    ])
+  if (name !== undefined && all.find((other) => other.name === name) !== each)
+    faults.push([`two interfaces get the name ${name}`, otherName(each)])
+  if (isInCircle(each, all)) faults.push([`${name} is made of itself`, 'correct parent or bond'])
   return faults
+}
+
+/** Linux makes no bond of bonds, and uses no address of a part of one. */
+function memberFaults({ ipv4, ipv6, bond }: NetworkInterface, name: string): Joined[] {
+  if (bond) return [[`the bond ${name} is a part of a bond`, 'name its cards instead']]
+  if ((ipv4 ?? ipv6) === undefined) return []
+  return [
+    [
+      `${name} is a part of a bond and has an address`,
+      `write "address: none" for ${name}, and the address for the bond`,
+    ],
+  ]
+}
+
+function otherName({ vlan }: NetworkInterface): string {
+  return vlan ? `add name: to one of them, which ends in ${vlan.id}` : 'give one of them another name'
 }
 
 function isInCircle(start: NetworkInterface, interfaces: readonly NetworkInterface[]): boolean {

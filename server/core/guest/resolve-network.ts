@@ -96,15 +96,23 @@ function withParts(written: readonly InterfaceSettings[]): InterfaceSettings[] {
     ...(bond?.interfaces ?? []),
   ])
   const isPart = ({ name, mac }: InterfaceSettings) => wanted.some((part) => part === name || part === mac)
+  const taken = new Set<string | undefined>([...written.map(({ name }) => name), ...wanted])
+  /** The first free one from `net<i>` on. */
+  const freeName = (i: number): string => {
+    const name = `net${i}`
+    if (taken.has(name)) return freeName(i + 1)
+    taken.add(name)
+    return name
+  }
   const known = written.map((each, i) => {
     if (!isPart(each)) return each
-    const named = each.name === undefined && each.mac !== undefined ? { ...each, name: `net${i}` } : each
+    const named = each.name === undefined && each.mac !== undefined ? { ...each, name: freeName(i) } : each
     return { address: ['none'], ...named }
   })
   const added: InterfaceSettings[] = []
   for (const part of new Set(wanted)) {
     if ([...known, ...added].some(({ name, mac }) => part === name || part === mac)) continue
-    const card = isMac(part) ? { name: `net${known.length + added.length}`, mac: part } : { name: part }
+    const card = isMac(part) ? { name: freeName(known.length + added.length), mac: part } : { name: part }
     added.push({ ...card, address: ['none'] })
   }
   return [...added, ...known].map((each, _, all) => namedParts(each, all))

@@ -6,6 +6,15 @@ const maxLength = requestLimits.identity.bytes
 
 const macForm =
   /^(?:0[16][:-])?([0-9a-f]{2})([:.-]?)([0-9a-f]{2})\2([0-9a-f]{2})\2([0-9a-f]{2})\2([0-9a-f]{2})\2([0-9a-f]{2})$/i
+/** The address of a group, as in IEEE 802 (the lowest bit of the first octet), or of no card. */
+const noCardForm = /^(?:[0-9a-f][13579bdf]|00(?::00){5}$)/
+
+/** `canonicalMac` for what must be the address of one card: broadcast, multicast and zero addresses are refused. */
+export function cardMac(text: string): string | undefined {
+  const mac = canonicalMac(text)
+  return mac === undefined || noCardForm.test(mac) ? undefined : mac
+}
+
 const ciscoMacForm = /^([0-9a-f]{2})([0-9a-f]{2})\.([0-9a-f]{2})([0-9a-f]{2})\.([0-9a-f]{2})([0-9a-f]{2})$/i
 
 /**

@@ -262,3 +262,13 @@ describe('the operator', () => {
     expect(lines).toContainEqual({ what: 'argument', value: 'nameserver=10.91.7.1', from: origin })
   })
 })
+
+test('linuxrc would take the end of such a name for a VLAN: another card is told, or none', () => {
+  const card = { name: 'lan.7', address: ['10.0.0.5/24'] }
+  expect(told(leap15, { interfaces: [card] })).toMatch(/^refused: .*a card with the name lan\.7/)
+  expect(told(leap15, { interfaces: [card, { name: 'eno2' }] })).toBe('ifcfg=eno2=dhcp')
+  expect(told(leap15, { interfaces: [{ ...card, mac: '52:54:00:00:00:09' }] })).toBe(
+    'ifcfg=52:54:00:00:00:09=10.0.0.5/24',
+  )
+  expect(told(fedora40, { interfaces: [card] })).toContain(':lan.7:none')
+})
