@@ -18,6 +18,11 @@ function pathJoin(parts: readonly string[]): string {
   }, '')
 }
 
+/** `a`, `a or b`, `a, b or c`. */
+function choice(values: readonly string[]): string {
+  return values.join(', ').replace(/, ([^,]*)$/, ' or $1')
+}
+
 function centered(text: string, width: number): string {
   return text.padStart(text.length + Math.floor(Math.max(0, width - text.length) / 2)).padEnd(width)
 }
@@ -47,6 +52,15 @@ export const textFilters: Readonly<Record<string, Filter>> = {
   quote: { run: (call) => shellWord(asText(call.value)) },
   ks_quote: { run: (call) => kickstartQuote(asText(call.value)) },
   one_line: { run: (call) => oneLine(asText(call.value)) },
+  one_of: {
+    params: ['values', 'what'],
+    run(call) {
+      const text = asText(call.value)
+      const values = asList(call.args[0]).map((each) => asText(each))
+      if (values.includes(text)) return text
+      throw new Error(`${asText(call.args[1] ?? 'value', 'what')} is '${text}', expected ${choice(values)}`)
+    },
+  },
   xml_escape: {
     run: (call) => asText(call.value).replaceAll(/[&<>"']/g, (sign) => `&#${sign.codePointAt(0)};`),
   },
