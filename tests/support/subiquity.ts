@@ -32,9 +32,13 @@ const rules: Readonly<Record<string, Rule>> = {
   keyboard: mapping({ layout: isText, variant: isText, toggle: isText }),
   timezone: isText,
   apt: mapping({ primary: listOf(mapping({ arches: listOf(isText), uri: isText })) }),
-  storage: mapping({ layout: mapping({ name: oneOf('lvm', 'direct', 'zfs', 'hybrid') }) }),
+  storage: mapping({
+    layout: mapping({ name: oneOf('lvm', 'direct', 'zfs'), match: mapping({ path: isText }) }),
+  }),
   ssh: mapping({ 'install-server': isFlag, 'allow-pw': isFlag, 'authorized-keys': listOf(isText) }),
   packages: listOf(isText),
+  // netplan judges it.
+  network: (value) => typeof value === 'object' && value !== null && 'version' in value,
   // cloud-init judges it.
   'user-data': (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'late-commands': listOf(command),
