@@ -18,7 +18,7 @@ const bonded = {
   ],
 }
 
-test('Agama gets what its schema can say: connections by name, and neither VLANs nor cards known by MAC alone', () => {
+test('Agama gets what its schema can say: cards by MAC or name, and no VLAN on a card known by its MAC', () => {
   expect(networkData(withNetwork(guestWith('x'), bonded), undefined)?.agama).toEqual({
     connections: [
       { id: 'eno1', interface: 'eno1', method4: 'disabled', method6: 'disabled' },
@@ -32,8 +32,13 @@ test('Agama gets what its schema can say: connections by name, and neither VLANs
         nameservers: ['10.0.0.53'],
         bond: { mode: 'active-backup', options: 'miimon=100', ports: ['eno1'] },
       },
-      { id: 'stor', interface: 'stor', method4: 'disabled', method6: 'auto' },
+      { id: 'stor', macAddress: '52:54:00:00:00:09', method4: 'disabled', method6: 'auto' },
+      { id: '52:54:00:00:00:08', macAddress: '52:54:00:00:00:08', method4: 'auto', method6: 'disabled' },
     ],
+  })
+  const vlan = { search: ['lab.example'], interfaces: [{ vlan: 9, parent: 'eno1' }, { name: 'eno1' }] }
+  expect(networkData(withNetwork(guestWith('x'), vlan), undefined)?.agama).toMatchObject({
+    connections: [{ id: 'eno1' }, { vlan: { id: 9, parent: 'eno1' }, dnsSearchlist: ['lab.example'] }],
   })
 })
 

@@ -1,4 +1,5 @@
 import { defined } from '../defined.ts'
+import { shippedTemplate } from '../distro/distro.ts'
 import type { Guest, Sourced, TreeSelector } from '../guest/guest.ts'
 import { addressText, interfaceLabel, type NetworkInterface } from '../guest/network.ts'
 import { networkOf } from '../guest/resolve-network.ts'
@@ -64,17 +65,17 @@ function explainPlan(facts: BootFacts, inputs: BootInputs, known: KnownOfMachine
   const match = inputs.guests.match(facts)
   if (!match) return explainUnknown(facts, inputs, known)
   const { guest, by } = match
+  const state = inputs.stateOf?.(guest.name)
+  // Without `inputs.client`: that is the operator who asks, and not the guest's machine.
+  const selection = selectForGuest(guest, inputs.trees, state)
   const lines: Explanation[] = [
     { what: 'guest', value: guest.name, from: `matched by ${by}, defined at ${guest.definedAt}` },
     ...guest.profiles.map((name) => ({ what: 'profile', value: name, from: 'inherited, nearest first' })),
-    ...settings(guest),
+    ...settings(guest, selection.found ? selection.tree : undefined),
     ...explainSeen(known),
     ...explainLoaders(known),
   ]
-  const state = inputs.stateOf?.(guest.name)
   lines.push({ what: 'state', value: state?.state ?? 'install', from: stateFrom(guest, state) })
-  // Without `inputs.client`: that is the operator who asks, and not the guest's machine.
-  const selection = selectForGuest(guest, inputs.trees, state)
   const rule = guest.settings.tree?.from ?? guest.definedAt
   if (!selection.found) return [...lines, { what: 'plan', value: 'refuse', from: whyNoTree(selection) }]
   const { tree, others } = selection
@@ -115,7 +116,7 @@ function stateFrom(guest: Guest, state: GuestState | undefined): string {
 }
 
 /** Of a variable only the name is shown: it may be a password, and the API tells this to anyone. */
-function settings(guest: Guest): Explanation[] {
+function settings(guest: Guest, tree: Tree | undefined): Explanation[] {
   const { template, source, virt, retry, loader, loaderFrom, vars } = guest.settings
   const line = (what: string, { value, from }: Sourced<string | number | boolean>): Explanation => ({
     what,
@@ -132,10 +133,16 @@ function settings(guest: Guest): Explanation[] {
     ...(loaderFrom ? [line('loader-from', loaderFrom)] : []),
     template
       ? line('template', template)
-      : { what: 'template', value: 'none', from: 'no guest or profile setting: the installer will ask' },
+      : { what: 'template', value: 'none', from: whyNoTemplate(tree) },
     ...networkLines(guest),
     ...Object.entries(vars).map(([name, { from }]) => ({ what: 'var', value: name, from })),
   ]
+}
+
+function whyNoTemplate(tree: Tree | undefined): string {
+  const why = 'no guest or profile setting: the installer will ask'
+  const shipped = tree && shippedTemplate(tree.distro, tree.version)
+  return shipped === undefined ? why : `${why}; ${shipped} is the shipped template for it`
 }
 
 /** The interfaces, name servers and search domains that the configuration says, each with its origin. */

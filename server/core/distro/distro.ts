@@ -58,6 +58,12 @@ export function isOldAnaconda({
   return compareVersions(version, instPrefixSince) < 0
 }
 
+/** The shipped template for the guests of a tree; undefined where none is shipped. */
+export function shippedTemplate(distro: Distro, version: string, kernel?: string): string | undefined {
+  const { template } = recordOf(distro)
+  return typeof template === 'object' ? template[installerOf(distro, version, kernel)] : template
+}
+
 /** What osinfo-db calls a version of a distribution, or the newest name that is not newer; undefined without one. */
 export function osinfoName(distro: Distro, version: string): string | undefined {
   if (version === '') return undefined

@@ -53,8 +53,8 @@ export interface DistroRecord {
   readonly osinfo?: OsinfoNames
   /** The folder below `EFI/` in which its installed systems keep their loader. */
   readonly efi?: EfiFolder
-  /** The template of `kickstart-templates/` for its guests. */
-  readonly template?: string
+  /** The template of `kickstart-templates/` for its guests; by installer, where several versions have different ones. */
+  readonly template?: string | Readonly<Partial<Record<InstallerName, string>>>
   /** Where its archive has debian-installer's images for network boot. */
   readonly netboot?: NetbootArchive
 }

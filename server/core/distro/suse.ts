@@ -15,7 +15,7 @@ const installer = [
 const common = {
   installer,
   longCmdlineSince: { ppc: '15', s390: '16' },
-  template: 'suse.autoyast.xml',
+  template: { autoyast: 'suse.autoyast.xml', agama: 'suse.agama.json' },
   osinfo: [
     ['10', 'sles10'],
     ['11', 'sles11'],

@@ -329,3 +329,11 @@ test('explain names every step in order, and says how the guest was recognised',
   ])
   expect(said[0]?.from).toBe('matched by mac 52:54:00:aa:bb:01, defined at config.yaml:21')
 })
+
+test('explain names the shipped template for the tree of a guest without one', () => {
+  const said = explainBoot({ name: 'web01' }, makeInputs(trees, [makeGuest('web01', { tree: fedora40 })]))
+  expect(said.find(({ what }) => what === 'template')).toMatchObject({
+    value: 'none',
+    from: expect.stringContaining('fedora.ks'),
+  })
+})

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { cmdlineLimit } from '../../../server/core/boot/limits.ts'
-import { coveredBy, distros } from '../../../server/core/distro/distro.ts'
+import { coveredBy, distros, shippedTemplate } from '../../../server/core/distro/distro.ts'
 import { diskLoaders, otherLoaders, packagedEfiFolders } from '../../../server/core/distro/efi.ts'
 import { isDistro, recordOf } from '../../../server/core/distro/families.ts'
 import { bootImagesIn, isTellingFolder, mayBeKernel } from '../../../server/core/distro/layouts.ts'
@@ -26,9 +26,21 @@ describe('records of distributions', () => {
       const { exceptions = [], covers = [], template } = recordOf(distro)
       for (const other of [...exceptions.map((each) => each.distro), ...covers])
         expect(isDistro(other), `${distro} names ${other}`).toBe(true)
-      if (template !== undefined) expect(existsSync(join(templates, template)), template).toBe(true)
+      for (const name of typeof template === 'object' ? Object.values(template) : [template])
+        if (name !== undefined) expect(existsSync(join(templates, name)), name).toBe(true)
     }
     expect(coveredBy('centos')).toEqual(['centos', 'centos-stream'])
+  })
+
+  test('the installer of a version has the shipped template that it can read', () => {
+    expect(shippedTemplate('opensuse', '15.6')).toBe('suse.autoyast.xml')
+    expect(shippedTemplate('opensuse', '42.3')).toBe('suse.autoyast.xml')
+    expect(shippedTemplate('opensuse', 'tumbleweed')).toBe('suse.autoyast.xml')
+    expect(shippedTemplate('opensuse', '16.0')).toBe('suse.agama.json')
+    expect(shippedTemplate('sles', '16.1')).toBe('suse.agama.json')
+    expect(shippedTemplate('slem', '6.1', 'pxeboot.x.x86_64-6.1.kernel')).toBeUndefined()
+    expect(shippedTemplate('rocky', '9.4')).toBe('fedora.ks')
+    expect(shippedTemplate('arch', '2024.01.01')).toBeUndefined()
   })
 
   test('each code name belongs to one release', () => {
