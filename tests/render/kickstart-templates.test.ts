@@ -1,13 +1,27 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import type { VarValue } from '../../server/core/guest/guest.ts'
+import type { Tree } from '../../server/core/tree/tree.ts'
 import { noMachines } from '../../server/machines/machines.ts'
 import { renderAnswerFile } from '../../server/namespace/answer-files.ts'
 import { ownFilterNames } from '../../server/templates/filters/table.ts'
 import { lintTemplates } from '../../server/templates/lint.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { answerCases } from '../support/answer-cases.ts'
-import { guestWith, shippedTemplates, snapshotWith, treeWith, urls } from '../support/answers.ts'
+import {
+  centos7,
+  debian12,
+  guestWith,
+  leap15,
+  leap16,
+  rocky9,
+  shippedTemplates,
+  snapshotWith,
+  treeWith,
+  ubuntu2404,
+  urls,
+} from '../support/answers.ts'
 import { expectGolden } from '../support/golden.ts'
 
 const templates = shippedTemplates()
@@ -66,6 +80,49 @@ describe('the templates that treeboot ships', () => {
     await expect(renderAnswerFile(options, guest, requester)).rejects.toThrow(
       /debian\.preseed:\d+: .*backslash/,
     )
+  })
+
+  test.each<[template: string, tree: Tree, vars: Record<string, VarValue>, why: RegExp]>([
+    [
+      'fedora.ks',
+      rocky9,
+      { filesystem: 'btrfs' },
+      /for Rocky Linux 9\.4 is 'btrfs', expected lvm, plain or thinp/,
+    ],
+    ['fedora.ks', rocky9, { partitions: ['btrfs none --label=x btrfs.01'] }, /partitions names btrfs/],
+    ['fedora.ks', treeWith({ version: '19' }), { filesystem: 'thinp' }, /is 'thinp'/],
+    ['fedora.ks', treeWith({ version: '17' }), {}, /from 18 on/],
+    ['fedora.ks', { ...centos7, version: '6.10' }, {}, /from 7 on/],
+    ['fedora.ks', rocky9, { selinux: 'off' }, /selinux is 'off'/],
+    ['fedora.ks', rocky9, { after_install: 'eject' }, /after_install is 'eject'/],
+    ['fedora.ks', rocky9, { bootproto: 'none' }, /bootproto is 'none'/],
+    ['fedora.ks', rocky9, { bootproto: 'static' }, /ip, gateway and prefix make no static address/],
+    ['debian.preseed', debian12, { filesystem: 'ext4' }, /expected regular, lvm or crypto/],
+    [
+      'ubuntu.user-data',
+      { ...ubuntu2404, version: '22.04' },
+      { filesystem: 'zfs' },
+      /expected lvm or direct/,
+    ],
+    ['ubuntu.user-data', ubuntu2404, { disk: '/dev/sd*' }, /neither a link nor a pattern/],
+    ['ubuntu.user-data', ubuntu2404, { disk: 'disk/by-id/ata-a' }, /neither a link nor a pattern/],
+    ['suse.autoyast.xml', leap15, { filesystem: 'zfs' }, /filesystem is 'zfs'/],
+    ['suse.autoyast.xml', leap16, {}, /take suse\.agama\.json/],
+    ['suse.agama.json', leap15, {}, /take suse\.autoyast\.xml/],
+    ['suse.agama.json', leap16, { proxy: 'http://me:secret@p:3128' }, /: write args: \["proxy=http:\/\/\.\.\."\]/],
+    ['debian.preseed', debian12, { users: [{ name: 'ann', sudo: 'always' }] }, /sudo of ann is 'always'/],
+    ['fedora.ks', rocky9, { users: [{ name: 'a n', sudo: true }] }, /sudo of a n: a name/],
+  ])('%s refuses a value that the installer does not have', async (template, tree, vars, why) => {
+    const guest = guestWith(template, vars)
+    const snapshot = snapshotWith([guest], templates)
+    const options = {
+      snapshot: () => snapshot,
+      renderer,
+      machines: noMachines,
+      facts: () => ({ tree, urls }),
+    }
+    const rendering = renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
+    await expect(rendering).rejects.toThrow(why)
   })
 
   test('have no problems', async () => {

@@ -1,4 +1,14 @@
-import { centos7, debian12, guestWith, leap15, rocky9, treeWith, ubuntu2404, withNetwork } from './answers.ts'
+import {
+  centos7,
+  debian12,
+  guestWith,
+  leap15,
+  leap16,
+  rocky9,
+  treeWith,
+  ubuntu2404,
+  withNetwork,
+} from './answers.ts'
 
 const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4x admin "at" home'
 const everything = {
@@ -8,8 +18,9 @@ const everything = {
   root_password: 'correct horse',
   ssh_keys: [key],
   users: [
-    { name: 'ann', gecos: 'Ann "A" Other', groups: ['wheel'], password: 'pw', ssh_keys: [key] },
-    { name: 'bob' },
+    { name: 'ann', gecos: 'Ann "A" Other', groups: ['wheel'], password: 'pw', ssh_keys: [key], sudo: true },
+    { name: 'bob', sudo: 'nopasswd' },
+    { name: 'eve' },
   ],
   packages: ['vim-enhanced', 'tmux'],
   post: 'echo "a $HOME" > /etc/motd\necho "it\'s ]]> done"',
@@ -45,21 +56,21 @@ const oneIpv6 = {
 
 /**
  * A guest and a tree for each template that treeboot ships, with the least settings (`plain`) and with the most
- * (`full`). `pykickstart` is the version of the kickstart syntax by which ksvalidator judges the result.
+ * (`full`). `syntax` is the version of kickstart's syntax, or of Agama's profile, by which the result is judged.
  */
 export const answerCases = [
-  { golden: 'fedora-40-plain.ks', guest: guestWith('fedora.ks'), tree: treeWith({}), pykickstart: 'F40' },
+  { golden: 'fedora-40-plain.ks', guest: guestWith('fedora.ks'), tree: treeWith({}), syntax: 'F40' },
   {
     golden: 'fedora-40-full.ks',
     guest: guestWith('fedora.ks', everything),
     tree: treeWith({}),
-    pykickstart: 'F40',
+    syntax: 'F40',
   },
   {
     golden: 'fedora-21-keys.ks',
     guest: guestWith('fedora.ks', { ssh_keys: [key] }),
     tree: treeWith({ id: 'fedora-21', version: '21' }),
-    pykickstart: 'F21',
+    syntax: 'F21',
   },
   {
     golden: 'rocky-9-static.ks',
@@ -74,7 +85,7 @@ export const answerCases = [
       { ip: '10.0.0.7' },
     ),
     tree: rocky9,
-    pykickstart: 'RHEL9',
+    syntax: 'RHEL9',
   },
   {
     golden: 'rocky-9-ipv6.ks',
@@ -84,19 +95,19 @@ export const answerCases = [
       { ip: '2001:db8:5::17' },
     ),
     tree: rocky9,
-    pykickstart: 'RHEL9',
+    syntax: 'RHEL9',
   },
   {
     golden: 'alma-10-plain.ks',
     guest: guestWith('fedora.ks'),
     tree: { ...rocky9, id: 'alma-10', distro: 'alma' as const, family: 'AlmaLinux', version: '10.0' },
-    pykickstart: 'RHEL10',
+    syntax: 'RHEL10',
   },
   {
     golden: 'centos-7-full.ks',
     guest: guestWith('fedora.ks', everything),
     tree: centos7,
-    pykickstart: 'RHEL7',
+    syntax: 'RHEL7',
   },
   {
     golden: 'stream-8-partitions.ks',
@@ -110,7 +121,7 @@ export const answerCases = [
       family: 'CentOS Stream',
       version: '8',
     },
-    pykickstart: 'RHEL8',
+    syntax: 'RHEL8',
   },
   { golden: 'debian-12-plain.preseed', guest: guestWith('debian.preseed'), tree: debian12 },
   { golden: 'debian-12-full.preseed', guest: guestWith('debian.preseed', everything), tree: debian12 },
@@ -141,13 +152,13 @@ export const answerCases = [
     golden: 'fedora-40-network.ks',
     guest: withNetwork(guestWith('fedora.ks'), everyInterface),
     tree: treeWith({}),
-    pykickstart: 'F40',
+    syntax: 'F40',
   },
   {
     golden: 'rocky-9-network.ks',
     guest: withNetwork(guestWith('fedora.ks'), oneAddress),
     tree: rocky9,
-    pykickstart: 'RHEL9',
+    syntax: 'RHEL9',
   },
   {
     golden: 'debian-12-network.preseed',
@@ -178,5 +189,24 @@ export const answerCases = [
     golden: 'leap-15.6-static.autoyast.xml',
     guest: withNetwork(guestWith('suse.autoyast.xml'), oneAddress),
     tree: leap15,
+  },
+  { golden: 'leap-16.0-plain.agama.json', guest: guestWith('suse.agama.json'), tree: leap16, syntax: '16.0' },
+  {
+    golden: 'leap-16.0-full.agama.json',
+    guest: guestWith('suse.agama.json', { ...everything, filesystem: 'xfs', ssh_keys: [key, `${key} too`] }),
+    tree: leap16,
+    syntax: '16.0',
+  },
+  {
+    golden: 'sles-16.1-network.agama.json',
+    guest: withNetwork(guestWith('suse.agama.json', { proxy: 'http://proxy.example:3128' }), everyInterface),
+    tree: treeWith({ ...leap16, distro: 'sles', family: 'SLES', version: '16.1' }),
+    syntax: '16.1',
+  },
+  {
+    golden: 'leap-16.0-static.agama.json',
+    guest: withNetwork(guestWith('suse.agama.json'), { ...oneAddress, search: ['lab.example'] }),
+    tree: leap16,
+    syntax: '16.0',
   },
 ]

@@ -1,6 +1,6 @@
 import type { VarValue } from '../../server/core/guest/guest.ts'
 import type { Tree } from '../../server/core/tree/tree.ts'
-import { centos7, debian12, leap15, rocky9, treeWith, ubuntu2404 } from './answers.ts'
+import { centos7, debian12, leap15, leap16, rocky9, treeWith, ubuntu2404 } from './answers.ts'
 
 /** The shipped templates with every var that they read, for tests of every var alone and of all pairs. */
 
@@ -12,8 +12,8 @@ export interface AnswerFamily {
   readonly trees: readonly {
     readonly tree: Tree
     readonly syntax: string
-    /** What this version does not have. */
-    readonly without?: string
+    /** Settings with a value that this version does not have: their files are refused. */
+    readonly refuses?: readonly string[]
   }[]
   /** One entry for each var, or for each value of it that leads to other text; some vars need others. */
   readonly settings: Readonly<Record<string, Vars>>
@@ -39,8 +39,9 @@ const common: AnswerFamily['settings'] = {
         groups: ['adm', 'sudo'],
         password: 'p"w',
         ssh_keys: [key],
+        sudo: true,
       },
-      { name: 'bob', password_hash: '$6$salt$hash', groups: [], ssh_keys: [] },
+      { name: 'bob', password_hash: '$6$salt$hash', groups: [], ssh_keys: [], sudo: 'nopasswd' },
     ],
   },
   'users, empty': { users: [] },
@@ -49,25 +50,35 @@ const common: AnswerFamily['settings'] = {
   post: { post: 'echo "a $HOME" > /etc/motd\necho "it\'s ]]> done" \\\n  again\n' },
 }
 
-const fedora = (version: string): Tree => treeWith({ id: `fedora-${version}`, version })
+const fedora = (version: number) => ({
+  tree: treeWith({ id: `fedora-${version}`, version: String(version) }),
+  syntax: `F${version}`,
+})
+
+const el = (version: string) => ({
+  tree: { ...rocky9, version },
+  syntax: `RHEL${version.split('.')[0]}`,
+  refuses: ['filesystem btrfs', 'partitions btrfs'],
+})
 
 export const answerFamilies: readonly AnswerFamily[] = [
   {
     template: 'fedora.ks',
     trees: [
-      { tree: fedora('21'), syntax: 'F21' },
-      { tree: fedora('40'), syntax: 'F40' },
+      // Each version since 18 whose syntax changed something that the template writes, and the newest.
+      { ...fedora(18), refuses: ['filesystem thinp'] },
+      ...[20, 21, 22, 28, 34, 40, 44].map(fedora),
       { tree: centos7, syntax: 'RHEL7' },
-      { tree: { ...rocky9, version: '8.10' }, syntax: 'RHEL8', without: 'btrfs' },
-      { tree: rocky9, syntax: 'RHEL9', without: 'btrfs' },
-      { tree: { ...rocky9, version: '10.0' }, syntax: 'RHEL10', without: 'btrfs' },
+      ...['8.10', '9.4', '10.0'].map(el),
     ],
     settings: {
       ...common,
       disk: { disk: 'disk/by-id/ata-a_b' },
       'filesystem plain': { filesystem: 'plain' },
+      'filesystem thinp': { filesystem: 'thinp' },
       'filesystem btrfs': { filesystem: 'btrfs' },
       partitions: { partitions: ['part / --fstype=xfs --grow --size=4096'] },
+      'partitions btrfs': { partitions: ['part / --fstype=btrfs --grow --size=4096'] },
       gateway: { gateway: '10.0.0.1' },
       prefix: { prefix: 20 },
       nameservers: { nameservers: ['10.0.0.2', '10.0.0.3'] },
@@ -103,11 +114,14 @@ export const answerFamilies: readonly AnswerFamily[] = [
       {
         tree: treeWith({ ...ubuntu2404, id: 'ubuntu-20.04', version: '20.04', codename: 'focal' }),
         syntax: '',
+        refuses: ['filesystem zfs'],
       },
     ],
     settings: {
       ...common,
+      disk: { disk: 'nvme0n1' },
       'filesystem direct': { filesystem: 'direct' },
+      'filesystem zfs': { filesystem: 'zfs' },
       mirror_url: { mirror_url: 'https://archive.ubuntu.com/ubuntu' },
       after_install: { after_install: 'poweroff' },
     },
@@ -126,19 +140,52 @@ export const answerFamilies: readonly AnswerFamily[] = [
       disk: { disk: 'vda' },
       filesystem: { filesystem: 'xfs' },
       patterns: { patterns: [] },
+      proxy: { proxy: 'http://proxy.example:3128/' },
       product: { product: 'SLE_HPC' },
+    },
+  },
+  {
+    template: 'suse.agama.json',
+    trees: [
+      { tree: leap16, syntax: '16.0', refuses: ['proxy'] },
+      { tree: { ...leap16, id: 'leap-16.1', version: '16.1' }, syntax: '16.1' },
+      {
+        tree: treeWith({ ...leap16, id: 'sles-16', distro: 'sles', family: 'SLES' }),
+        syntax: '16.0',
+        refuses: ['proxy'],
+      },
+    ],
+    settings: {
+      ...common,
+      'ssh_keys, two': { ssh_keys: [key, `${key.trim()} at home`] },
+      disk: { disk: 'disk/by-id/ata-a_b' },
+      filesystem: { filesystem: 'xfs' },
+      patterns: { patterns: [] },
+      proxy: { proxy: 'http://proxy.example:3128/' },
+      product: { product: 'SLES_SAP' },
     },
   },
 ]
 
+export interface Combination {
+  readonly name: string
+  readonly vars: Vars
+  /** Those of its settings that hold. */
+  readonly settings: readonly string[]
+}
+
 /** No setting, each alone, and all pairs. Of a pair that sets one var twice, the second holds. */
-export function combinations({ settings }: AnswerFamily): readonly { name: string; vars: Vars }[] {
+export function combinations({ settings }: AnswerFamily): readonly Combination[] {
   const all = Object.entries(settings)
   return [
-    { name: 'no var', vars: {} },
-    ...all.map(([name, vars]) => ({ name, vars })),
+    { name: 'no var', vars: {}, settings: [] },
+    ...all.map(([name, vars]) => ({ name, vars, settings: [name] })),
     ...all.flatMap(([name, vars], at) =>
-      all.slice(at + 1).map(([other, more]) => ({ name: `${name} + ${other}`, vars: { ...vars, ...more } })),
+      all.slice(at + 1).map(([other, more]) => ({
+        name: `${name} + ${other}`,
+        vars: { ...vars, ...more },
+        settings: Object.keys(vars).every((key) => Object.hasOwn(more, key)) ? [other] : [name, other],
+      })),
     ),
   ]
 }

@@ -135,6 +135,8 @@ export const leap15 = treeWith({
   repositories: [],
 })
 
+export const leap16 = treeWith({ ...leap15, id: 'leap-16.0', version: '16.0' })
+
 /** The templates that treeboot ships, as the catalog reads them. */
 export function shippedTemplates(): ReadonlyMap<string, string> {
   const folder = join(import.meta.dirname, '../../kickstart-templates')
