@@ -18,7 +18,7 @@ const ownKeys: ReadonlySet<string> = new Set([
   ...['url', 'cloud-config-url', 'boot', 'netboot', 'nfsroot', 'autoinstall', 'ds'],
   ...['live-media-path'],
   // live-boot and dracut's live systems
-  ...['components', 'fetch', 'rd.live.image'],
+  ...['components', 'fetch', 'ethdevice', 'rd.live.image'],
   // linuxrc and Agama
   ...[
     'install',

@@ -73,7 +73,7 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
     answerFileBy: httpOnly,
   },
   casper: { args: casper, network: 'casper', whyNot: whyNoCasper, answerFileBy: httpOnly },
-  'live-boot': { args: liveBoot, network: 'klibc', whyNot: whyNoLiveBoot, answerFileBy: httpOnly },
+  'live-boot': { args: liveBoot, network: 'live-boot', whyNot: whyNoLiveBoot, answerFileBy: httpOnly },
   'dmsquash-live': {
     args: dmsquashLive,
     network: 'dracut-all',

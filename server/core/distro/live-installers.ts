@@ -41,25 +41,26 @@ export function casper({ tree, images, urls, network }: InstallerContext): Kerne
  * live-boot(7): `fetch` copies one squashfs image into RAM. Its addresses come by DHCP without an argument. wget of its
  * initrd has no TLS.
  */
-export function liveBoot({ tree, urls }: InstallerContext): KernelArg[] {
+export function liveBoot({ tree, urls, network }: InstallerContext): KernelArg[] {
   if (tree.stage2 === undefined) return []
   return [
     { key: 'boot', value: 'live' },
     { key: 'components' },
     { key: 'fetch', value: urlOfPath(urls.http, treeFileUrlPath(tree, tree.stage2)) },
+    ...(network?.args ?? []),
   ]
 }
 
-const noLiveBootImage = whyNoFile(['fetch', 'httpfs', 'ftpfs', 'netboot', 'nfsroot', 'live-media', 'root'])
-
-/** The `ip=` of live-boot(7) has another order than the kernel's, and names the interface, which differs by machine. */
-export function whyNoLiveBoot(context: InstallerContext): string | undefined {
-  const { network, guest } = context
-  const noFile = noLiveBootImage(context)
-  if (noFile !== undefined) return noFile
-  if (network?.network.main.ipv4 === undefined || saysItself(guest, ['ip'])) return undefined
-  return 'its live system cannot be told a static address by treeboot: put ip= of live-boot(7) into args'
-}
+/** The live system is not in the tree, and the guest names none elsewhere. */
+export const whyNoLiveBoot = whyNoFile([
+  'fetch',
+  'httpfs',
+  'ftpfs',
+  'netboot',
+  'nfsroot',
+  'live-media',
+  'root',
+])
 
 /** dracut.cmdline(7), "Booting live images": livenet fetches the image into RAM. */
 export function dmsquashLive({ tree, urls, network }: InstallerContext): KernelArg[] {

@@ -19,6 +19,7 @@ export type NetworkStyle =
   | 'hostip'
   | 'klibc'
   | 'casper'
+  | 'live-boot'
   | 'drakx'
 
 /** What the arguments of a network are made from. */
@@ -49,6 +50,7 @@ const styles: Readonly<Record<NetworkStyle, Style>> = {
   hostip: { args: hostip, lacks: (top) => cardOnly(top) ?? ipv4Only(top) },
   klibc: { args: klibc, lacks: (top) => cardOnly(top) ?? ipv4Only(top), ipv4Alone: true },
   casper: { args: casper, lacks: (top) => cardOnly(top) ?? noStaticIpv6(top) },
+  'live-boot': { args: liveBoot, lacks: (top) => cardOnly(top) ?? dhcpOnly(top), ipv4Alone: true },
   // Mageia's first stage has it in the value of `automatic=`.
   drakx: { args: () => [], lacks: (top) => cardOnly(top) ?? ipv4Only(top), ipv4Alone: true },
 }
@@ -93,6 +95,11 @@ function cardOnly({ vlan, bond }: NetworkInterface): string | undefined {
 
 function ipv4Only({ ipv4 }: NetworkInterface): string | undefined {
   return ipv4 === undefined ? 'an IPv6 address' : undefined
+}
+
+function dhcpOnly({ ipv4 }: NetworkInterface): string | undefined {
+  if (ipv4 === undefined) return 'an IPv6 address'
+  return ipv4 === 'dhcp' ? undefined : 'a static address'
 }
 
 /** linuxrc takes `.7` at the end of a card's name for a VLAN (`ifcfg_parse`). */
@@ -269,6 +276,19 @@ function klibc({ network, host }: NetworkContext): KernelArg[] {
   const { gateway = '' } = address
   const fields = [address.address, '', gateway, netmaskOf(address.prefix), host, device, 'none', ...servers]
   return [{ key: 'ip', value: fields.join(':') }, ...bootif(main.mac)]
+}
+
+/**
+ * Debian's live-boot(7) asks DHCPv4 before it fetches its image, whatever its `ip=` says: that is for the new system alone
+ * (1:20230131, do_netsetup in 9990-networking.sh). It is told the card, and name servers.
+ */
+function liveBoot({ network }: NetworkContext): KernelArg[] {
+  const { main, nameservers } = network
+  return [
+    ...optional('ethdevice', kernelName(main)),
+    ...bootif(main.mac),
+    ...optional('dns', nameservers.join(',')),
+  ]
 }
 
 /**

@@ -272,3 +272,24 @@ test('linuxrc would take the end of such a name for a VLAN: another card is told
   )
   expect(told(fedora40, { interfaces: [card] })).toContain(':lan.7:none')
 })
+
+describe('live-boot, which takes its address by DHCP alone', () => {
+  const live = makeTree('live', {
+    distro: 'debian',
+    platforms: { amd64: { kernel: 'live/vmlinuz', initrd: 'live/initrd.img', others: {} } },
+    stage2: 'live/filesystem.squashfs',
+  })
+  test('is told the card, by its name or its MAC, and name servers', () => {
+    expect(told(live, { interface: 'eno2', nameservers: ['10.0.0.53', '10.0.0.54'] })).toBe(
+      'ethdevice=eno2 dns=10.0.0.53,10.0.0.54',
+    )
+    expect(told(live, { nameservers: ['10.0.0.53'] })).toBe('BOOTIF=01-52-54-00-aa-bb-01 dns=10.0.0.53')
+  })
+  test('is not started with an address that it cannot take, whatever ip= says', () => {
+    const args = [{ value: 'ip=eno1:10.0.0.5:255.255.255.0:10.0.0.1', from: 'guest web01 (config.yaml:21)' }]
+    expect(told(live, common, { args })).toMatch(/^refused: .*a static address/)
+    expect(told(live, { address: ['dhcp6'] })).toMatch(/^refused: .*an IPv6 address/)
+    const other = { interfaces: [{ name: 'eno1', address: ['10.0.0.5/24'] }, { name: 'eno2' }] }
+    expect(told(live, other)).toBe('ethdevice=eno2')
+  })
+})
