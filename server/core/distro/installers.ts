@@ -84,7 +84,7 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
   // A system that treeboot knows no arguments of, or those that its record has.
   unknown: {
     args: recordedArgs,
-    network: 'klibc',
+    network: ({ distro }) => (distro === 'arch' ? 'archiso' : 'klibc'),
     // By other arguments, which the operator gives, it may as well be mounted.
     loadsStage2: (context) => recordedArgs(context).length > 0,
     whyNot: (context) => whyNoRecorded(context, recordedArgs(context)),

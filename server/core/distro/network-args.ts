@@ -18,6 +18,7 @@ export type NetworkStyle =
   | 'linuxrc'
   | 'hostip'
   | 'klibc'
+  | 'archiso'
   | 'casper'
   | 'live-boot'
   | 'drakx'
@@ -50,6 +51,11 @@ const styles: Readonly<Record<NetworkStyle, Style>> = {
   hostip: { args: hostip, lacks: (top) => cardOnly(top) ?? ipv4Only(top) },
   klibc: { args: klibc, lacks: (top) => cardOnly(top) ?? ipv4Only(top), ipv4Alone: true },
   casper: { args: casper, lacks: (top) => cardOnly(top) ?? noStaticIpv6(top) },
+  archiso: {
+    args: archiso,
+    lacks: (top) => cardOnly(top) ?? ipv4Only(top) ?? namedCard(top),
+    ipv4Alone: true,
+  },
   'live-boot': { args: liveBoot, lacks: (top) => cardOnly(top) ?? dhcpOnly(top), ipv4Alone: true },
   // Mageia's first stage has it in the value of `automatic=`.
   drakx: { args: () => [], lacks: (top) => cardOnly(top) ?? ipv4Only(top), ipv4Alone: true },
@@ -100,6 +106,10 @@ function ipv4Only({ ipv4 }: NetworkInterface): string | undefined {
 function dhcpOnly({ ipv4 }: NetworkInterface): string | undefined {
   if (ipv4 === undefined) return 'an IPv6 address'
   return ipv4 === 'dhcp' ? undefined : 'a static address'
+}
+
+function namedCard(top: NetworkInterface): string | undefined {
+  return kernelName(top) === undefined ? undefined : 'a card without its MAC'
 }
 
 /** linuxrc takes `.7` at the end of a card's name for a VLAN (`ifcfg_parse`). */
@@ -261,7 +271,7 @@ function bootif(mac: string | undefined): KernelArg[] {
 }
 
 /**
- * klibc's ipconfig, which initramfs-tools (casper), Alpine and archiso read `ip=` as: IPv4, a card by its name, and two
+ * klibc's ipconfig, which initramfs-tools (casper) and Alpine read `ip=` as: IPv4, a card by its name, and two
  * name servers at the end. By MAC, initramfs-tools finds the card of `BOOTIF` (`configure_networking`).
  */
 function klibc({ network, host }: NetworkContext): KernelArg[] {
@@ -276,6 +286,18 @@ function klibc({ network, host }: NetworkContext): KernelArg[] {
   const { gateway = '' } = address
   const fields = [address.address, '', gateway, netmaskOf(address.prefix), host, device, 'none', ...servers]
   return [{ key: 'ip', value: fields.join(':') }, ...bootif(main.mac)]
+}
+
+/**
+ * archiso's `ip=` is what PXELINUX makes of it: four fields, behind which the hook puts the card of `BOOTIF`
+ * (mkinitcpio-archiso 73, hooks/archiso_pxe_common). Our loaders add a BOOTIF. With more fields ipconfig would give the
+ * address to every card, or find no address where the hook has put the card. So there is no room for name servers.
+ */
+function archiso({ network }: NetworkContext): KernelArg[] {
+  const { main } = network
+  const address = staticIpv4(main)
+  const fields = address && [address.address, '', address.gateway ?? '', netmaskOf(address.prefix)]
+  return [{ key: 'ip', value: fields?.join(':') ?? 'dhcp' }, ...bootif(main.mac)]
 }
 
 /**

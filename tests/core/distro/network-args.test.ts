@@ -25,6 +25,16 @@ const alpine = makeTree('alpine', {
   distro: 'alpine',
   platforms: { x86_64: { kernel: 'boot/vmlinuz-lts', initrd: 'boot/initramfs-lts', others: {} } },
 })
+const arch = makeTree('arch', {
+  distro: 'arch',
+  platforms: {
+    x86_64: {
+      kernel: 'arch/boot/x86_64/vmlinuz-linux',
+      initrd: 'arch/boot/x86_64/initramfs-linux.img',
+      others: {},
+    },
+  },
+})
 const mageia = makeTree('mga', { distro: 'mageia', version: '9' })
 const coreos = makeTree('fcos', { distro: 'coreos' })
 const sles11 = makeTree('sles11', { distro: 'sles', version: '11.4' })
@@ -96,6 +106,7 @@ describe('a static address, for the card with the MAC of the guest', () => {
       alpine,
       'ip=10.91.7.50::10.91.7.254:255.255.255.0:web01::none:10.91.7.1:10.91.7.2 BOOTIF=01-52-54-00-aa-bb-01',
     ],
+    ['archiso', arch, 'ip=10.91.7.50::10.91.7.254:255.255.255.0 BOOTIF=01-52-54-00-aa-bb-01'],
     [
       'drakx',
       mageia,
@@ -171,6 +182,7 @@ describe('what each installer can be told', () => {
     ['DHCP on one of several cards', fedora40, { interface: 'eno2' }, 'ip=eno2:dhcp'],
     ['DHCP on one of several cards, netcfg', debian12, { interface: 'eno2' }, 'interface=eno2'],
     ['DHCP on one of several cards, linuxrc', leap15, { interface: 'eno2' }, 'ifcfg=eno2=dhcp'],
+    ['DHCP, archiso', arch, { address: ['dhcp'] }, 'BOOTIF=01-52-54-00-aa-bb-01'],
     ['DHCP on one of several cards, klibc', ubuntu, { interface: 'eno2' }, 'ip=::::web01:eno2:dhcp'],
     ['router advertisements', fedora40, { address: ['auto6'] }, 'ip=52-54-00-aa-bb-01:auto6'],
     ['DHCPv6', fedora40, { address: ['dhcp6'] }, 'ip=52-54-00-aa-bb-01:dhcp6'],
@@ -183,6 +195,8 @@ describe('what each installer can be told', () => {
     ['a VLAN', ubuntu, vlan, 'VLAN'],
     ['IPv6', ubuntu, ipv6, 'IPv6'],
     ['IPv6', mageia, ipv6, 'IPv6'],
+    ['IPv6', arch, ipv6, 'IPv6'],
+    ['a card by its name', arch, { interface: 'eno2' }, 'without its MAC'],
     ['IPv6', rhel6, ipv6, 'IPv6'],
     ['a bond', leap15, { address: ['10.0.0.5/24'], bond: { interfaces: ['eno1', 'eno2'] } }, 'bond'],
   ])('%s that an installer cannot be told is refused: %#', (_, tree, network, word) => {
