@@ -13,7 +13,7 @@ import { temporaryFolder } from '../support/tree-folder.ts'
 
 /**
  * The users that a script of an answer file makes, by the programs of the new system: useradd, usermod, sudo. It runs in
- * a mount namespace with an /etc and a /home of its own.
+ * namespaces with an /etc, a /home and a host name of its own.
  */
 const renderer = new TemplateRenderer()
 afterAll(() => renderer.close())
@@ -44,6 +44,8 @@ async function usersScript(template: string, tree: Tree): Promise<string> {
 
 const show = `
 set -e
+# sudo looks the name of the machine up.
+hostname localhost
 private=$(mktemp -d)
 mount -t tmpfs none "$private"
 cp -a /etc "$private/etc"
@@ -74,7 +76,7 @@ test.each([
   const folder = temporaryFolder()
   const script = join(folder, 'users.sh')
   writeFileSync(script, await usersScript(template, tree))
-  const args = ['--mount', 'sh', '-c', show, 'sh', script]
+  const args = ['--mount', '--uts', 'sh', '-c', show, 'sh', script]
   const { stdout, stderr, status } = spawnSync('unshare', args, { encoding: 'utf8' })
   expect([status, stderr]).toEqual([0, ''])
   expect(stdout.replaceAll(/ on \S+\.$/gm, '').split('\n')).toEqual([

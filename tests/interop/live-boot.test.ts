@@ -82,7 +82,7 @@ function boot({ namespace, inside }: Host, args: string): string {
   ip('link', 'set', 'nowhere', 'up')
   const root = initrdRoot(join(bench.folder, 'root'))
   const mounted = `mount --bind /sys '${root}/sys' && exec chroot '${root}' /bin/sh /init "$0"`
-  return run(...inside(['unshare', '--mount', 'sh', '-c', mounted, args]))
+  return run(...inside(['unshare', '--mount', '--uts', 'sh', '-c', mounted, args]))
 }
 
 function initrdRoot(root: string): string {

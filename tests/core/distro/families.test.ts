@@ -26,8 +26,8 @@ describe('records of distributions', () => {
       const { exceptions = [], covers = [], template } = recordOf(distro)
       for (const other of [...exceptions.map((each) => each.distro), ...covers])
         expect(isDistro(other), `${distro} names ${other}`).toBe(true)
-      for (const name of typeof template === 'object' ? Object.values(template) : [template])
-        if (name !== undefined) expect(existsSync(join(templates, name)), name).toBe(true)
+      const names = typeof template === 'string' ? [template] : Object.values(template ?? {})
+      for (const name of names) expect(existsSync(join(templates, name)), name).toBe(true)
     }
     expect(coveredBy('centos')).toEqual(['centos', 'centos-stream'])
   })
