@@ -7,7 +7,15 @@ import { noMachines } from '../../server/machines/machines.ts'
 import { renderAnswerFile } from '../../server/namespace/answer-files.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { scriptsIn } from '../support/answer-scripts.ts'
-import { debian12, guestWith, leap15, leap16, shippedTemplates, snapshotWith, urls } from '../support/answers.ts'
+import {
+  debian12,
+  guestWith,
+  leap15,
+  leap16,
+  shippedTemplates,
+  snapshotWith,
+  urls,
+} from '../support/answers.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { temporaryFolder } from '../support/tree-folder.ts'
 

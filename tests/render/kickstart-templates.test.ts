@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { distros } from '../../server/core/distro/distro.ts'
+import { recordOf } from '../../server/core/distro/families.ts'
 import type { VarValue } from '../../server/core/guest/guest.ts'
 import type { Tree } from '../../server/core/tree/tree.ts'
 import { noMachines } from '../../server/machines/machines.ts'
@@ -109,7 +111,12 @@ describe('the templates that treeboot ships', () => {
     ['suse.autoyast.xml', leap15, { filesystem: 'zfs' }, /filesystem is 'zfs'/],
     ['suse.autoyast.xml', leap16, {}, /take suse\.agama\.json/],
     ['suse.agama.json', leap15, {}, /take suse\.autoyast\.xml/],
-    ['suse.agama.json', leap16, { proxy: 'http://me:secret@p:3128' }, /: write args: \["proxy=http:\/\/\.\.\."\]/],
+    [
+      'suse.agama.json',
+      leap16,
+      { proxy: 'http://me:secret@p:3128' },
+      /: write args: \["proxy=http:\/\/\.\.\."\]/,
+    ],
     ['debian.preseed', debian12, { users: [{ name: 'ann', sudo: 'always' }] }, /sudo of ann is 'always'/],
     ['fedora.ks', rocky9, { users: [{ name: 'a n', sudo: true }] }, /sudo of a n: a name/],
   ])('%s refuses a value that the installer does not have', async (template, tree, vars, why) => {
@@ -123,6 +130,23 @@ describe('the templates that treeboot ships', () => {
     }
     const rendering = renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
     await expect(rendering).rejects.toThrow(why)
+  })
+
+  test('of kickstart is rendered for each distribution that it is for, whatever its numbers', async () => {
+    for (const distro of distros.filter((each) => recordOf(each).template === 'fedora.ks')) {
+      const counted = recordOf(distro).instPrefixSince === 'always' ? '2' : '22.03'
+      const tree = treeWith({ distro, family: recordOf(distro).name, version: counted })
+      const guest = guestWith('fedora.ks')
+      const snapshot = snapshotWith([guest], templates)
+      const options = {
+        snapshot: () => snapshot,
+        renderer,
+        machines: noMachines,
+        facts: () => ({ tree, urls }),
+      }
+      const { text } = await renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
+      expect(text, distro).toContain('autopart --type=lvm')
+    }
   })
 
   test('have no problems', async () => {
