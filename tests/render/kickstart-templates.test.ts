@@ -132,6 +132,29 @@ describe('the templates that treeboot ships', () => {
     await expect(rendering).rejects.toThrow(why)
   })
 
+  test.each([
+    ['fedora.ks', treeWith({})],
+    ['debian.preseed', debian12],
+    ['ubuntu.user-data', ubuntu2404],
+    ['suse.autoyast.xml', leap15],
+    ['suse.agama.json', leap16],
+  ] as const)(
+    '%s passes no colon in the name of a user, which useradd would refuse',
+    async (template, tree) => {
+      const guest = guestWith(template, { users: [{ name: 'ann', gecos: 'Ann: Other' }] })
+      const snapshot = snapshotWith([guest], templates)
+      const options = {
+        snapshot: () => snapshot,
+        renderer,
+        machines: noMachines,
+        facts: () => ({ tree, urls }),
+      }
+      const { text } = await renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
+      expect(text).not.toContain('Ann:')
+      expect(text).toContain('Ann  Other')
+    },
+  )
+
   test('of kickstart is rendered for each distribution that it is for, whatever its numbers', async () => {
     for (const distro of distros.filter((each) => recordOf(each).template === 'fedora.ks')) {
       const counted = recordOf(distro).instPrefixSince === 'always' ? '2' : '22.03'
