@@ -27,7 +27,7 @@ guests:
   good: { mac: ${macs.good}, tree: fedora-40, template: web.ks }
   bad: { mac: ${macs.bad}, tree: fedora-40, template: bad.ks }
   gone: { mac: ${macs.gone}, tree: fedora-40, template: gone.ks }
-  bare: { mac: ${macs.bare} }
+  bare: { mac: ${macs.bare}, template: source.ks }
   netboot: { mac: ${macs.netboot}, tree: debian-12, template: own.preseed }
   mirrored: { mac: ${macs.mirrored}, tree: debian-12, template: own.preseed, vars: { mirror: /debian } }
   disk: { mac: ${macs.disk}, tree: fedora-40, template: bad.ks, virt: { network: br0 } }
@@ -128,6 +128,7 @@ describe.each(doomed)('a guest that cannot be installed: %s', (name) => {
       ['guests', 'show', name],
     ])
       expect((await treeboot(...command)).out).toContain(why)
+    expect((await treeboot('install', name)).out).not.toContain(', once')
     expect((await treeboot('render', name, '--as', 'libvirt')).err).toContain(why)
   })
 })
@@ -186,6 +187,7 @@ test('problems and the front page name the guests before a machine asks', async 
   const { out } = await treeboot('check')
   for (const message of [...(await messages()), 'guest bare has no tree', 'write bridge=br0 for'])
     expect(out).toContain(message)
+  expect(out).not.toMatch(/guest bare.*answer file/)
 })
 
 test('a repository that the guest names is where its kickstart sends it', async () => {

@@ -1,4 +1,5 @@
 import type { LoadedConfig } from '../config/load.ts'
+import { defined } from '../core/defined.ts'
 import { cdInitrd } from '../core/distro/cd-initrd.ts'
 import { type Guest, lineIn, type TreeSelector } from '../core/guest/guest.ts'
 import { createGuestIndex } from '../core/guest/match.ts'
@@ -57,7 +58,7 @@ function treeProblems(tree: Tree): SnapshotProblem[] {
     })
   if (tree.state === 'broken')
     for (const reason of tree.reasons)
-      problems.push({ severity: 'error', where, message: reason, remedy: 'copy that file again' })
+      problems.push({ severity: 'error', where, message: reason, ...defined({ remedy: tree.remedy }) })
   if (tree.unverified)
     problems.push({
       severity: 'warning',
@@ -87,11 +88,18 @@ function packagesOnly(trees: readonly Tree[]): SnapshotProblem[] {
   return trees
     .filter((tree) => tree.state === 'ready' && isPackagesOnly(tree))
     .filter(({ release }) => release === undefined || !booting.has(release.id))
-    .map(({ id }) => ({
+    .map(({ id, distro }) => ({
       severity: 'warning',
       where: `trees/${id}`,
-      message: 'packages only: it has no kernel and initrd, so no machine boots from it',
-      remedy: 'guests can use it as a repository; to install from it, add the disc or tree that boots',
+      ...(distro === 'xenserver'
+        ? {
+            message: 'its installer runs on Xen, which treeboot does not start: no machine boots from it',
+            remedy: 'boot its disc, or start boot/xen.gz by a boot configuration of your own in tftpboot/',
+          }
+        : {
+            message: 'packages only: it has no kernel and initrd, so no machine boots from it',
+            remedy: 'guests can use it as a repository; to install from it, add the disc or tree that boots',
+          }),
     }))
 }
 

@@ -57,9 +57,11 @@ export async function inputsForGuest(
 export async function nextInstallation(
   guest: Guest,
   { snapshot, io }: { readonly snapshot: Snapshot; readonly io: CliIo },
-): Promise<string> {
+): Promise<{ readonly installs: boolean; readonly text: string }> {
   const plan = planGuest(guest, {}, await inputsForGuest(guest, { snapshot }, io))
-  return plan.kind === 'install' ? `installs ${plan.tree.id}` : `installs nothing: ${plan.why}`
+  return plan.kind === 'install'
+    ? { installs: true, text: `installs ${plan.tree.id}` }
+    : { installs: false, text: `installs nothing: ${plan.why}` }
 }
 
 /** Enough for each template to be seen with all its vars, and few enough for a command. */

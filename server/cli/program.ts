@@ -101,6 +101,7 @@ export function createProgram(io: CliIo): Command {
 }
 
 function processIo(): CliIo {
+  endQuietlyWithReader()
   return {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
@@ -109,6 +110,15 @@ function processIo(): CliIo {
     color: process.stdout.isTTY === true && !process.env.NO_COLOR,
     cwd: process.cwd(),
   }
+}
+
+/** `treeboot trees | head -1`: when the reader of our output has gone, the rest of it is not wanted, and is no fault. */
+function endQuietlyWithReader(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      process.exit()
+    })
 }
 
 async function askAtTerminal(question: string): Promise<boolean | undefined> {

@@ -2,7 +2,7 @@ import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
 import { canonicalArch } from '../core/tree/arch.ts'
-import { fileName, localImages, type Machine, machineOf, notesOf } from './machine.ts'
+import { fileName, isX86, localImages, type Machine, machineOf, needsMaximumCpu, notesOf } from './machine.ts'
 import { shellWord, xmlComment, xmlText } from './quote.ts'
 import { hostArch } from './virt-install.ts'
 
@@ -79,20 +79,9 @@ const boards: ReadonlyMap<string, string> = new Map([
   ['s390x', 's390-ccw-virtio'],
 ])
 
-/**
- * By itself QEMU has a processor of 2003. Enterprise Linux 9 panics on it at once, because it needs x86-64-v2, and 10
- * needs v3.
- */
-function cpuModel({ hypervisor }: Machine, plan: InstallPlan): string[] {
-  if (plan.virt !== 'hvm') return []
-  if (hypervisor === 'kvm') return [`  <cpu mode='host-passthrough'/>`]
-  const hasMaximum = isX86(plan) || canonicalArch(plan.tree.arch) === 'aarch64'
-  return hypervisor === 'qemu' && hasMaximum ? [`  <cpu mode='maximum'/>`] : []
-}
-
-/** Also `x86_64_v2` and `x86_64_v3`. */
-function isX86(plan: InstallPlan): boolean {
-  return /^(x86_64|i386)/.test(canonicalArch(plan.tree.arch))
+function cpuModel(machine: Machine, plan: InstallPlan): string[] {
+  if (plan.virt === 'hvm' && machine.hypervisor === 'kvm') return [`  <cpu mode='host-passthrough'/>`]
+  return needsMaximumCpu(plan, machine) ? [`  <cpu mode='maximum'/>`] : []
 }
 
 function devices(machine: Machine, plan: InstallPlan, disk: string): string[] {

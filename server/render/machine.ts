@@ -6,6 +6,7 @@ import type { Guest, Hypervisor } from '../core/guest/guest.ts'
 import { defaultVirt } from '../core/guest/inherit.ts'
 import { networkOf } from '../core/guest/resolve-network.ts'
 import { networkMeant, type VirtNetwork, virtNetworkOf } from '../core/guest/virt-network.ts'
+import { canonicalArch } from '../core/tree/arch.ts'
 import { screenText } from './quote.ts'
 
 /**
@@ -68,6 +69,20 @@ export function shellNotes(plan: InstallPlan): string {
   return notesOf(plan)
     .map((note) => `# ${note}\n`)
     .join('')
+}
+
+/** Also `x86_64_v2` and `x86_64_v3`. */
+export function isX86({ tree }: InstallPlan): boolean {
+  return /^(x86_64|i386)/.test(canonicalArch(tree.arch))
+}
+
+/**
+ * Whether the machine needs all that QEMU's emulation can do. By itself QEMU has a processor of 2003: Enterprise Linux 9
+ * panics on it at once, because it needs x86-64-v2, and 10 needs v3.
+ */
+export function needsMaximumCpu(plan: InstallPlan, { hypervisor }: Machine): boolean {
+  const hasMaximum = isX86(plan) || canonicalArch(plan.tree.arch) === 'aarch64'
+  return plan.virt === 'hvm' && hypervisor === 'qemu' && hasMaximum
 }
 
 /** A name that is safe in every file system, URL and comment: letters, digits, `.`, `_`, single dashes. */

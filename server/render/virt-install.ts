@@ -3,7 +3,7 @@ import type { InstallPlan } from '../core/boot/plan.ts'
 import { osinfoName } from '../core/distro/distro.ts'
 import type { VirtNetwork } from '../core/guest/virt-network.ts'
 import { canonicalArch } from '../core/tree/arch.ts'
-import { machineOf, shellNotes } from './machine.ts'
+import { machineOf, needsMaximumCpu, shellNotes } from './machine.ts'
 import { shellWord, virtInstallPart } from './quote.ts'
 
 /**
@@ -26,6 +26,8 @@ export function renderVirtInstall(plan: InstallPlan): string {
     ['--arch', hostArch(plan.tree.arch)],
     ['--memory', String(machine.memory)],
     ['--vcpus', String(machine.vcpus)],
+    // virt-install 4.1 itself names no processor where there is no KVM.
+    ...(needsMaximumCpu(plan, machine) ? [['--cpu', 'mode=maximum'] as const] : []),
     ['--disk', `size=${machine.disk}${isBare ? ',bus=virtio' : ''}`],
     ...networks(withModel(machine.network, isBare), machine.macs),
     // Trees that libosinfo does not know install as well.

@@ -90,6 +90,16 @@ test('an empty home has no trees, and says which folders are missing', async () 
 
 const netinst = 'Debian GNU/Linux 12.5.0 "Bookworm" - Official amd64 NETINST with firmware 20240210-11:27'
 
+test('a tree that boots nothing is called a repository only where it is one', async () => {
+  const cwd = temporaryFolder()
+  const xcp = '[platform]\nname = XCP\nversion = 3.2.0\n[branding]\nname = XCP-ng\nversion = 8.2.0\n'
+  writeBelow(cwd, 'trees/xcp/.treeinfo', xcp)
+  for (const name of ['xen.gz', 'vmlinuz']) writeBelow(cwd, `trees/xcp/boot/${name}`, 'bytes')
+  const { problems } = await loadSnapshot({ cwd })
+  const told = problems.filter(({ where }) => where === 'trees/xcp')
+  expect(told).toMatchObject([{ message: expect.stringContaining('its installer runs on Xen') }])
+})
+
 test('a disc of packages only, and the initrd of a disc, are problems that say so', async () => {
   const cwd = temporaryFolder()
   writeBelow(cwd, 'trees/dvd2/.disk/info', netinst.replace('NETINST', 'DVD Binary-2'))

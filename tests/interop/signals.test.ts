@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { httpOnly } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
+import { treebootMain } from '../support/lab/lab.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 /** What signals do to a server that was started as the README says. */
@@ -15,6 +16,12 @@ interface LogLine {
   readonly pid?: number
   readonly services?: { readonly http: { readonly port: number } }
 }
+
+test('a reader that goes before the output comes is no fault', () => {
+  const script = `{ node '${treebootMain}' config-schema; echo "$?" >&2; } | true`
+  const { stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' })
+  expect(stderr).toBe('0\n')
+})
 
 /** `npm start` on a configuration, and the lines of its log. */
 function npmStart(config: string): { npm: ChildProcess; lines: LogLine[] } {

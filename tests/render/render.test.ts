@@ -131,6 +131,9 @@ describe('text that a format cannot express is refused, with the name of the for
     const plan = planBoot({ name: 'tcg' }, makeInputs([fedora40], [guest]))
     expect(renderPlan(plan, 'libvirt')).toContain("<cpu mode='maximum'/>")
     expect(renderPlan(plan, 'qemu')).toContain('-cpu max')
+    expect(renderPlan(plan, 'virt-install')).toContain('--cpu mode=maximum \\\n')
+    const withKvm = planBoot({ name: 'kvm' }, makeInputs([fedora40], [makeGuest('kvm', { tree: fedora40 })]))
+    expect(renderPlan(withKvm, 'virt-install')).not.toContain('--cpu')
   })
   test('a machine description needs a plan to install', () => {
     expect(() => renderPlan({ kind: 'local-disk', why: 'web01 is installed' }, 'libvirt')).toThrow(

@@ -4,6 +4,7 @@ import { defined } from '../../core/defined.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, whyLocalDisk } from '../../core/guest/state.ts'
 import { retryAfterSeconds } from '../../core/http-status.ts'
+import { listenText } from '../../core/net/address.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import type { TreeIndex } from '../../core/select/select.ts'
@@ -88,10 +89,10 @@ function frontView(context: ApiContext, urls: ServerUrls, shorten: (text: string
       identity: identityText(guest),
       plan: planText(guest, trees, machines.stateOf(guest.name), guestChecks.whyNot(guest.name)),
     })),
-    services: serviceLines().map(({ name, open, host, port, note }) => ({
+    services: serviceLines().map(({ name, open, host = '', port = 0, note }) => ({
       name,
       open,
-      where: open ? `${host}:${port}` : 'closed',
+      where: open ? listenText(host, port) : 'closed',
       note,
       ...defined({ link: open ? linkOf(name, urls) : undefined }),
     })),

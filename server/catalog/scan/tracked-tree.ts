@@ -256,6 +256,7 @@ export function treeOf(
     ...(reading.published?.upstream !== undefined && { upstream: reading.published.upstream }),
     state: verdict.state,
     reasons: verdict.reasons,
+    ...defined({ remedy: verdict.remedy }),
     ...(verdict.state === 'ready' && unverified.length > 0 && { unverified }),
     sizes,
     sha256: {},

@@ -107,7 +107,7 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
     const newGuest = guestNamed(adopted, name)
     const disk = state && whyLocalDisk(newGuest, state)
     const next =
-      disk ?? `its next network boot ${await nextInstallation(newGuest, { snapshot: adopted, io })}`
+      disk ?? `its next network boot ${(await nextInstallation(newGuest, { snapshot: adopted, io })).text}`
     io.out(
       options.json
         ? json({ name, file: path, next })

@@ -213,5 +213,5 @@ async function outcome(
     return `${guest.name} ${was}; it is held, and boots its own disk until you say otherwise`
   if (type === 'local') return `${guest.name} ${was}; it boots its own disk from now on`
   const next = await nextInstallation(guest, context)
-  return `${guest.name} ${was}; its next network boot ${next}${next.startsWith('installs') ? ', once' : ''}`
+  return `${guest.name} ${was}; its next network boot ${next.text}${next.installs ? ', once' : ''}`
 }

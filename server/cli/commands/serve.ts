@@ -6,6 +6,7 @@ import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
 import { defined } from '../../core/defined.ts'
 import { failureMessage } from '../../core/failure.ts'
+import { bracketed, listenText } from '../../core/net/address.ts'
 import type { LogLevel } from '../../events/log.ts'
 import { giveMemoryBack, shareArenas } from '../../host/idle-memory.ts'
 import { firstAddress } from '../cli-requester.ts'
@@ -102,18 +103,12 @@ function summary({ config, trees, guests }: Snapshot): string {
 function serviceCells(service: ServiceLine): string[] {
   if (!service.open) return ['-', service.note]
   const url = service.name === 'http' ? httpUrl(service) : ''
-  // `*:8080` is how ss(8) prints a socket on `::` that IPv4 clients reach, too.
-  const host = service.host === '::' ? '*' : bracketed(service.host)
-  return [`${host}:${service.port}`, [url, service.note].filter(Boolean).join('  ')]
+  return [listenText(service.host ?? '', service.port ?? 0), [url, service.note].filter(Boolean).join('  ')]
 }
 
-function httpUrl({ host, port }: ServiceLine): string {
+function httpUrl({ host = '', port }: ServiceLine): string {
   const wildcard = host === '0.0.0.0' || host === '::'
   return `http://${bracketed(wildcard ? firstAddress() : host)}:${port}/`
-}
-
-function bracketed(host = ''): string {
-  return host.includes(':') ? `[${host}]` : host
 }
 
 /** Shows an operator what to do while there are no trees. */

@@ -97,7 +97,7 @@ function describe(id: string, report: VerifyReport): string {
   if (findings.length > mostLines) lines.push(`and ${findings.length - mostLines} more\n`)
   const by = documents.length === 0 ? 'none of its files names a checksum' : `named by ${shorten(documents)}`
   const verdict = errors === 0 ? 'whole' : count(errors, 'fault')
-  return `${lines.join('')}${describeSignatures(signatures)}${id}: ${verdict}; ${files} files checked, ${size(bytes)} read; ${by}\n`
+  return `${lines.join('')}${describeSignatures(signatures)}${id}: ${verdict}; ${count(files, 'file')} checked, ${size(bytes)} read; ${by}\n`
 }
 
 function shorten(documents: readonly string[]): string {

@@ -131,9 +131,7 @@ function settings(guest: Guest, tree: Tree | undefined): Explanation[] {
     line('retry', retry),
     ...(loader ? [line('loader wanted', loader)] : []),
     ...(loaderFrom ? [line('loader-from', loaderFrom)] : []),
-    template
-      ? line('template', template)
-      : { what: 'template', value: 'none', from: whyNoTemplate(tree) },
+    template ? line('template', template) : { what: 'template', value: 'none', from: whyNoTemplate(tree) },
     ...networkLines(guest),
     ...Object.entries(vars).map(([name, { from }]) => ({ what: 'var', value: name, from })),
   ]

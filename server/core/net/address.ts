@@ -81,3 +81,13 @@ export function ipv4FromHex(hex: string): string | undefined {
 export function ipv4HexCovers(prefix: string, ip: string): boolean {
   return prefix !== '' && (ipv4Hex(ip)?.startsWith(prefix.toUpperCase()) ?? false)
 }
+
+/** An address as it stands before a port: IPv6 in brackets. */
+export function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address
+}
+
+/** Where a service listens, for people: `*:8080`, as ss(8) prints a socket on `::` that IPv4 clients reach, too. */
+export function listenText(address: string, port: number): string {
+  return `${address === '::' ? '*' : bracketed(address)}:${port}`
+}

@@ -44,9 +44,15 @@ export const settleTimes: SettleTimes = { quietMs: 1000, missingGraceMs: 30_000 
 export interface TreeVerdict {
   readonly state: TreeState
   readonly reasons: readonly string[]
+  /** What an operator can do about a broken tree, where the reasons do not say it. */
+  readonly remedy?: string
   /** After this time the verdict may change, even if no file does. */
   readonly lookAgainInMs?: number
 }
+
+const copyAgain = 'copy that file again'
+/** A kernel's header does not err; a name or a descriptor that was copied along may. */
+const rightArch = 'correct the descriptor or the name that says so, or put the right kernel there'
 
 /**
  * The state of a tree, from facts alone. A tree is `incoming` while anything below it changes, and for a
@@ -83,6 +89,7 @@ export function judgeTree(facts: SettleFacts, times: SettleTimes): TreeVerdict {
     return {
       state: 'broken',
       reasons: facts.missing.map((path) => `${path} is missing or empty${namedBy(facts)}`),
+      remedy: copyAgain,
     }
   }
   if (facts.unreadable.length > 0)
@@ -93,8 +100,9 @@ export function judgeTree(facts: SettleFacts, times: SettleTimes): TreeVerdict {
       ),
     }
   if (facts.foreign !== undefined && facts.foreign.length > 0)
-    return { state: 'broken', reasons: facts.foreign }
-  if (facts.damaged.length > 0) return { state: 'broken', reasons: facts.damaged.map(damageReason) }
+    return { state: 'broken', reasons: facts.foreign, remedy: rightArch }
+  if (facts.damaged.length > 0)
+    return { state: 'broken', reasons: facts.damaged.map(damageReason), remedy: copyAgain }
   if (facts.unverified.length > 0)
     return { state: 'verifying', reasons: [`checking the digest of ${facts.unverified.join(', ')}`] }
   return { state: 'ready', reasons: [] }

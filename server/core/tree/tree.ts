@@ -46,6 +46,8 @@ export interface Tree extends Description {
   readonly state: TreeState
   /** Why it is `broken` or still `incoming`; empty when ready. */
   readonly reasons: readonly string[]
+  /** What an operator can do about it, where the reasons do not say it. */
+  readonly remedy?: string
   /**
    * The files of a `ready` tree whose digests nobody has checked. A server never offers such a tree; a command that
    * was told not to verify does.

@@ -121,6 +121,7 @@ describe('a tree whose kernel is for another machine than its descriptor says', 
     expect(trees.trees[0]?.reasons).toEqual([
       'images/pxeboot/vmlinuz is a kernel for aarch64, and the tree says x86_64',
     ])
+    expect(trees.trees[0]?.remedy).toMatch(/^correct the descriptor or the name/)
     writeBelow(folder, 'images/pxeboot/vmlinuz', kernelHeads().get('amd64')?.head ?? arm64)
     await becomes('ready')
   })

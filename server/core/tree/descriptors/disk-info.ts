@@ -8,6 +8,10 @@ import { createNotes, splitLines, splitRelease } from './text.ts'
  *
  *     Debian GNU/Linux 12.5.0 "Bookworm" - Official amd64 NETINST with firmware 20240210-11:27
  *     Ubuntu-Server 22.04.3 LTS "Jammy Jellyfish" - Release amd64 (20230810)
+ *
+ * Debian's live systems have another form, which names neither code name nor architecture (live-build):
+ *
+ *     Official Debian GNU/Linux Live 12.5.0 gnome 2024-02-10T11:30
  */
 export function readDiskInfo(file: string, text: string): Description | undefined {
   const lines = splitLines(text)
@@ -15,7 +19,8 @@ export function readDiskInfo(file: string, text: string): Description | undefine
   // Products and code names of real media are far shorter than the limits.
   const match = /^([^"]{2,80}?)\s*"([^"]{1,60})"\s*-(.*)$/.exec(line)
   // A longer file is something else.
-  if (!match || lines.length > 5) return undefined
+  if (lines.length > 5) return undefined
+  if (!match) return readLive(line)
   const [, product = '', codename = '', rest = ''] = match
   const notes = createNotes(file)
   const { family, version } = splitRelease(product)
@@ -38,9 +43,21 @@ export function readDiskInfo(file: string, text: string): Description | undefine
   }
 }
 
-/** `20240210-11:27` or `(20230810)`, taken as UTC. */
+function readLive(line: string): Description | undefined {
+  const match = /^(?:\w+ )?(\w[\w/ ]{1,40}) Live (\d[\w.]{0,20}) [\w-]{1,40}(?: (20\d\d-\d\d-\d\d.*))?$/.exec(
+    line,
+  )
+  if (!match) return undefined
+  const [, family = '', version = '', date = ''] = match
+  return {
+    ...nameOnly('disk-info', { family, version, variant: 'LIVE', arch: '' }),
+    ...defined({ timestamp: timestampIn(date) }),
+  }
+}
+
+/** `20240210-11:27`, `(20230810)` or `2024-02-10T11:30`, taken as UTC. */
 function timestampIn(text: string): number | undefined {
-  const match = /\b(20\d\d)(\d\d)(\d\d)(?:[-.](\d\d):(\d\d))?/.exec(text)
+  const match = /\b(20\d\d)-?(\d\d)-?(\d\d)(?:[-.T](\d\d):(\d\d))?/.exec(text)
   if (!match) return undefined
   const [year = 0, month = 1, day = 1, hour = 0, minute = 0] = match.slice(1).map((part) => Number(part ?? 0))
   return Date.UTC(year, month - 1, day, hour, minute) / 1000

@@ -25,6 +25,13 @@ describe('.disk/info', () => {
       'etch',
       utc(2007, 7, 20, 20, 21),
     ],
+    [
+      'Official Debian GNU/Linux Live 10.10.0 cinnamon 2021-06-19T12:13',
+      'Debian GNU/Linux / 10.10.0 / LIVE / -',
+      undefined,
+      utc(2021, 5, 19, 12, 13),
+    ],
+    ['Kali Live 2024.1 xfce\n', 'Kali / 2024.1 / LIVE / -', undefined, undefined],
     ['\n\nDebian 9 "x"--live\r\n', 'Debian / 9 / LIVE / -', 'x', undefined],
     ['  \n  Debian 9"x"---amd64', 'Debian / 9 / - / amd64', 'x', undefined],
     [
