@@ -11,6 +11,7 @@ import { bootablePlatforms } from '../core/tree/boot-files.ts'
 import { treeIdTrouble } from '../core/tree/names.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import type { Snapshot } from './snapshot.ts'
+import { unknownArchProblems } from './unknown-arch.ts'
 
 /** Everything that a snapshot is made from. */
 export interface SnapshotParts {
@@ -39,6 +40,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
       ...parts.problems,
       ...parts.trees.flatMap(treeProblems),
       ...packagesOnly(parts.trees),
+      ...unknownArchProblems(trees, loaded.guests),
       ...guestProblems(loaded.guests, trees, templates),
       ...guestsWithoutTree(loaded.guests),
     ]),

@@ -33,6 +33,9 @@ export function fitsKernel(arch: string, archs: readonly string[]): boolean {
   return archs.includes(canonicalArch(arch).replace(/_v\d$/, ''))
 }
 
+/** What an operator can do about a tree whose architecture nothing tells. */
+export const howToTellArch = 'put it into the name of the tree, as in fedora-40-x86_64'
+
 /** What `archByKernel` weighs. */
 export interface ArchSources {
   /** What a descriptor says; '' when none does. */
@@ -69,7 +72,7 @@ export function archByKernel({ told, hint, hintFrom, paths, kernels }: ArchSourc
     return { arch: one, problem: `${nameless}: ${hintFrom} says ${hint}, and ${header}, which counts` }
   return {
     arch: '',
-    problem: `nothing tells the architecture of ${nameless} (${header}): put it into the name of the tree, as in fedora-40-x86_64`,
+    problem: `nothing tells the architecture of ${nameless} (${header}): ${howToTellArch}`,
   }
 }
 

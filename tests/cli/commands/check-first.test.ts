@@ -153,3 +153,27 @@ guests:
     expect((await treebootIn(cwd, 'check')).out).not.toContain('no template reads')
   })
 })
+
+describe('a tree of which nothing tells the architecture', () => {
+  const pair = ['casper/vmlinuz', 'casper/initrd', 'casper/minimal.squashfs']
+  const checked = async (id: string, guests = '') => {
+    const cwd = home(guests === '' ? '' : `guests:\n${guests}`)
+    for (const file of pair) writeBelow(cwd, `trees/${id}/${file}`, file)
+    return (await treebootIn(cwd, 'check')).out
+  }
+
+  test('is a warning that says what to do, and which guests would get it', async () => {
+    const out = await checked(
+      'noble',
+      '  web: { tree: noble }\n  db: { tree: noble }\n  old: { tree: fedora-40 }\n',
+    )
+    expect(out).toMatch(
+      /warning {2}trees\/noble: the architecture of tree noble is not known: .* the header of casper\/vmlinuz tells it; guests web, db would boot it on any processor\n.*fedora-40-x86_64/,
+    )
+    expect(await checked('noble')).toContain('the header of casper/vmlinuz tells it\n')
+  })
+
+  test('is none when its name tells it', async () => {
+    expect(await checked('noble-amd64')).not.toContain('is not known')
+  })
+})
