@@ -2,6 +2,7 @@ import type { Snapshot } from '../catalog/snapshot.ts'
 import type { KnownOfMachine } from '../core/boot/explain.ts'
 import { type Firmware, firmwareNamed } from '../core/boot/firmware.ts'
 import { selectForGuest } from '../core/boot/plan-boot.ts'
+import { whyUnserved } from '../core/boot/unserved-archs.ts'
 import { defined } from '../core/defined.ts'
 import type { Guest, GuestFacts } from '../core/guest/guest.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
@@ -41,7 +42,13 @@ export async function knownOfMachine(
     loaders.push(
       await explainLoader(parts, { firmware, guest, snapshot, serverAddress, ...defined({ mac }) }),
     )
-  return { seen: machine ?? 'never', loaders, isProxy: snapshot.config.dhcp.mode === 'proxy' }
+  const whyNoLoader = whyUnserved(machine?.firmware ?? '')
+  return {
+    seen: machine ?? 'never',
+    loaders,
+    ...defined({ whyNoLoader }),
+    isProxy: snapshot.config.dhcp.mode === 'proxy',
+  }
 }
 
 /** The canonical MACs and UUIDs by which the machine may have been seen. */
@@ -64,6 +71,7 @@ function firmwareOf(
 ): readonly Firmware[] {
   const shown = machine?.firmware === undefined ? undefined : firmwareNamed(machine.firmware)
   if (shown !== undefined) return [shown]
+  if (whyUnserved(machine?.firmware ?? '') !== undefined) return []
   const selection = guest && selectForGuest(guest, trees, machines.stateOf(guest.name))
   return selection?.found ? (likelyFirmware[canonicalArch(selection.tree.arch)] ?? []) : []
 }

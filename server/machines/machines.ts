@@ -1,6 +1,6 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootDecision } from '../core/boot/decision.ts'
-import type { ClientFacts, Firmware } from '../core/boot/firmware.ts'
+import type { ClientFacts } from '../core/boot/firmware.ts'
 import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
@@ -189,7 +189,7 @@ export class Machines implements BootMachines {
   }
 
   /** Notes that a machine asked by DHCP for network boot. `explain` needs that of guests, too. */
-  askedByDhcp(client: ClientFacts, firmware: Firmware): void {
+  askedByDhcp(client: ClientFacts, firmware: string): void {
     const { mac, uuid, vendorClass } = client
     const macs = mac === undefined ? undefined : [mac]
     this.#unknown?.seen({ firmware, ...defined({ macs, uuid, vendor: vendorClass }) })

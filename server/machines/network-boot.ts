@@ -5,7 +5,7 @@ import {
   classifyFirmware,
   type Firmware,
   runsIpxe,
-  whyNoFirmware,
+  unservedClient,
 } from '../core/boot/firmware.ts'
 import { selectForGuest } from '../core/boot/plan-boot.ts'
 import { type OpenServices, serverUrls } from '../core/boot/urls.ts'
@@ -51,8 +51,9 @@ export function networkBoot(parts: NetworkBootParts): DecideNetworkBoot {
   return async (request) => {
     const firmware = classifyFirmware(request.client)?.firmware
     if (firmware === undefined) {
-      const why = whyNoFirmware(request.client)
-      return why === undefined ? undefined : { kind: 'silence', why }
+      const unserved = unservedClient(request.client)
+      if (unserved?.shown !== undefined) learn(parts.machines, request, unserved.shown)
+      return unserved && { kind: 'silence', why: unserved.why }
     }
     const snapshot = parts.snapshot()
     const guest = snapshot.guests.match(identityOf(request.client))?.guest
@@ -67,7 +68,7 @@ export function networkBoot(parts: NetworkBootParts): DecideNetworkBoot {
 function learn(
   machines: NetworkBootParts['machines'],
   { client, isFollowUp, isRepeat }: NetworkBootRequest,
-  firmware: Firmware,
+  firmware: string,
 ): void {
   const { mac, uuid } = client
   if (mac !== undefined && uuid !== undefined) machines.learnNames(mac, uuid)

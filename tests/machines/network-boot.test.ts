@@ -134,13 +134,14 @@ describe('what each client is offered', () => {
     expect(await fileFor(clients.dhclient)).toBe('nobody')
   })
 
-  test('a machine that no loader exists for gets a line in the log', async () => {
-    const { ask } = machineRoom()
+  test('a machine that no loader exists for gets a line in the log, and is remembered', async () => {
+    const { ask, seen } = machineRoom()
     // 37: UEFI for 32-bit LoongArch.
     expect(await ask({ ...clients.uefi, archs: [37] })).toEqual({
       kind: 'silence',
-      why: 'there is no loader for option 93 37',
+      why: 'there is no loader for option 93 37 (UEFI on LoongArch, 32 bits)',
     })
+    expect(seen.map(([{ mac: of }, firmware]) => [of, firmware])).toEqual([[mac, 'option 93: 37']])
   })
 
   test('in the style that its firmware expects', async () => {

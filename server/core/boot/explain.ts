@@ -44,6 +44,8 @@ export interface KnownOfMachine {
   readonly seen?: UnknownMachine | 'never'
   /** For the firmware that it showed, or for each that it may have. */
   readonly loaders?: readonly LoaderExplanation[]
+  /** Why it gets none, when its kind of machine has none at all. */
+  readonly whyNoLoader?: string
   /** Whether treeboot answers DHCP at all. */
   readonly isProxy?: boolean
 }
@@ -212,8 +214,8 @@ function explainUnknown(facts: BootFacts, inputs: BootInputs, known: KnownOfMach
   const rule = `unknown: ${inputs.unknown}`
   const [loader] = known.loaders ?? []
   // Nothing of ours reaches a machine that gets no loader, unless another DHCP server sends it one.
-  const isStranded =
-    known.isProxy && known.seen !== 'never' && loader !== undefined && loader.file === undefined
+  const hasNone = known.whyNoLoader !== undefined || (loader !== undefined && loader.file === undefined)
+  const isStranded = known.isProxy && known.seen !== 'never' && hasNone
   return [
     { what: 'guest', value: 'none', from: 'no guest has this name, UUID, serial, MAC or address' },
     ...explainSeen(known),
@@ -245,7 +247,8 @@ function explainSeen({ seen }: KnownOfMachine): Explanation[] {
   ]
 }
 
-function explainLoaders({ loaders = [], isProxy, seen }: KnownOfMachine): Explanation[] {
+function explainLoaders({ loaders = [], whyNoLoader, isProxy, seen }: KnownOfMachine): Explanation[] {
+  if (whyNoLoader !== undefined) return [{ what: 'loader', value: 'none', from: whyNoLoader }]
   const isShown = typeof seen === 'object' && seen.firmware !== undefined
   return loaders.map(({ firmware, file, why }) => {
     const when = isShown ? '' : `if it is ${firmware}: `

@@ -1,3 +1,5 @@
+import { unservedArchs, whyUnserved } from './unserved-archs.ts'
+
 /**
  * What asks for network boot. `Firmware` decides which loader is sent. It does not tell the architecture of
  * the kernel: a BIOS says nothing about it, and an x64 machine boots i386 trees, too.
@@ -36,8 +38,7 @@ export interface ClientFacts {
 
 /**
  * IANA, "Processor Architecture Types" (RFC 5970 section 3.3, also for option 93 of RFC 4578). 7 and 9 were
- * mixed up in the first print of RFC 4578: x64 firmware says either. 2, 3, 4 and 5 (Itanium, Alpha, Arc,
- * Lean) have no loaders any more.
+ * mixed up in the first print of RFC 4578: x64 firmware says either. `unserved-archs.ts` names those without a loader.
  */
 const uefiByArch: ReadonlyMap<number, UefiCpu> = new Map([
   [6, 'ia32'],
@@ -58,6 +59,8 @@ const uefiByArch: ReadonlyMap<number, UefiCpu> = new Map([
 ])
 
 const biosArch = 0
+/** What the registry calls "ARM rpiboot". Boards so far say 0. */
+const raspberryPiArch = 41
 /** arm and arm64 U-Boot, by TFTP and by HTTP. */
 const uBootArchs: ReadonlySet<number> = new Set([21, 22, 23, 24])
 
@@ -104,22 +107,27 @@ export function classifyFirmware(facts: ClientFacts): Classified | undefined {
   return undefined
 }
 
-/**
- * Why a machine that asks for network boot gets no loader. Undefined for a client that does not ask for
- * network boot.
- */
-export function whyNoFirmware({ vendorClass = '', archs }: ClientFacts): string | undefined {
+/** A machine that asks for network boot and gets no loader. */
+export interface Unserved {
+  readonly why: string
+  /** What stands in the place of its firmware; absent when it does not say what it is. */
+  readonly shown?: string
+}
+
+/** Undefined for a client that does not ask for network boot. */
+export function unservedClient({ vendorClass = '', archs }: ClientFacts): Unserved | undefined {
   if (!/^(PXEClient|HTTPClient)/.test(vendorClass)) return undefined
   const numbers = archs.length > 0 ? archs : archInClass(vendorClass)
-  return numbers.length > 0
-    ? `there is no loader for option 93 ${numbers.join(', ')}`
-    : 'it does not say what it is: no option 93'
+  if (numbers.length === 0) return { why: 'it does not say what it is: no option 93' }
+  const shown = unservedArchs(numbers)
+  return { shown, why: whyUnserved(shown) ?? '' }
 }
 
 function firmwareOf(arch: number, byHttp: boolean, mac: string | undefined): Firmware | undefined {
   // HTTP Boot is a part of UEFI.
   if (arch === biosArch && byHttp) return undefined
   if (arch === biosArch) return raspberryPiMacs.has((mac ?? '').slice(0, 8)) ? 'raspberry-pi' : 'bios'
+  if (arch === raspberryPiArch) return byHttp ? undefined : 'raspberry-pi'
   if (uBootArchs.has(arch)) return 'u-boot'
   const cpu = uefiByArch.get(arch)
   if (cpu === undefined) return undefined
@@ -138,7 +146,7 @@ export function uefiCpu(firmware: Firmware): UefiCpu | undefined {
   return /^uefi-(?:http-)?(.+)$/.exec(firmware)?.[1] as UefiCpu | undefined
 }
 
-export function runsIpxe(firmware: Firmware): boolean {
+export function runsIpxe(firmware: string): boolean {
   return firmware === 'ipxe-bios' || firmware === 'ipxe-uefi'
 }
 

@@ -137,3 +137,15 @@ test('firmware that a store of another version names is no firmware of ours, and
   expect((await explain(cwd, stranger)).seen).toEqual([expect.stringContaining('uefi-z80')])
   expect((await explain(cwd, web01)).loader).toHaveLength(2)
 })
+
+test('a machine of a kind that has no loader at all is told so, by name', async () => {
+  const cwd = await home({ seen: { [stranger]: 'option 93: 31', [web01]: 'option 93: 2' } })
+  const { seen, loader, plan } = await explain(cwd, stranger)
+  expect(seen).toEqual(['option 93: 31 <- 2026-11-23T16:20:31.000Z; asked once'])
+  expect(loader).toEqual(['none <- there is no loader for option 93 31 (s390, basic)'])
+  expect(plan).toEqual([expect.stringMatching(/^nothing <- it gets no loader/)])
+  // Its tree does not say what the machine is: the machine did.
+  expect((await explain(cwd, 'web01')).loader).toEqual([
+    'none <- there is no loader for option 93 2 (UEFI on Itanium)',
+  ])
+})

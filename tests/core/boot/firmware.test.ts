@@ -5,7 +5,9 @@ import {
   type Firmware,
   loadsByHttp,
   uefiCpu,
+  unservedClient,
 } from '../../../server/core/boot/firmware.ts'
+import { whyUnserved } from '../../../server/core/boot/unserved-archs.ts'
 import { clientFacts } from '../../../server/protocols/dhcp/request.ts'
 import { clients, type PretendClient, request } from '../../support/dhcp.ts'
 
@@ -43,6 +45,7 @@ describe('option 93', () => {
     [22, 'u-boot'],
     [27, 'uefi-riscv64'],
     [39, 'uefi-loongarch64'],
+    [41, 'raspberry-pi'],
     [999, undefined],
   ]
   test.each(table)('%i by PXE is %s', (arch, firmware) => {
@@ -110,4 +113,32 @@ test('each UEFI firmware has its CPU and its way to load', () => {
   expect(uefiCpu('bios')).toBeUndefined()
   expect(loadsByHttp('uefi-http-x64')).toBe(true)
   expect(loadsByHttp('uefi-x64')).toBe(false)
+})
+
+test('each number of the registry has firmware, or a name in the words why it has none', () => {
+  // IANA, "Processor Architecture Types": 0 to 41 are assigned.
+  const nameless = Array.from({ length: 42 }, (_, arch) => arch).filter((arch) => {
+    const client = facts({ vendorClass: 'PXEClient', archs: [arch] })
+    return !classifyFirmware(client) && !/\(.+\)$/.test(unservedClient(client)?.why ?? '')
+  })
+  expect(nameless).toEqual([])
+})
+
+describe('the words why a machine gets no loader', () => {
+  const wordsOf = (more: Partial<ClientFacts>) => unservedClient(facts({ vendorClass: 'PXEClient', ...more }))
+  test.each([
+    [[37], 'there is no loader for option 93 37 (UEFI on LoongArch, 32 bits)'],
+    [[2, 999], 'there is no loader for option 93 2 (UEFI on Itanium), 999'],
+  ])('%j', (archs, why) => {
+    const unserved = wordsOf({ archs })
+    expect(unserved?.why).toBe(why)
+    // The same from what the store keeps.
+    expect(whyUnserved(unserved?.shown ?? '')).toBe(why)
+  })
+
+  test('without a number', () => {
+    expect(wordsOf({})).toEqual({ why: 'it does not say what it is: no option 93' })
+    expect(unservedClient(facts({ archs: [2] }))).toBeUndefined()
+    expect(whyUnserved('uefi-x64')).toBeUndefined()
+  })
 })
