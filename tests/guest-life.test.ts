@@ -1,126 +1,32 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { request as httpRequest } from 'node:http'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { App } from '../server/app.ts'
+import { describe, expect, test } from 'vitest'
 import { exitCodes } from '../server/cli/output/io.ts'
-import type { Event } from '../server/events/bus.ts'
-import { httpOnly, portOf, testApp } from './support/app.ts'
-import { type CliResult, treebootIn } from './support/cli.ts'
 import { eventually } from './support/eventually.ts'
-import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
+import {
+  app,
+  ask,
+  boot,
+  desk,
+  events,
+  home,
+  install,
+  machine,
+  macs,
+  meddle,
+  other,
+  ready,
+  serveGuests,
+  start,
+  stateOf,
+  throughProxy,
+  treeboot,
+} from './support/guest-life.ts'
+import { makeTree, writeBelow } from './support/tree-folder.ts'
 
 /** What a machine gets over its life, by the services and the commands that people and machines use. */
 
-const macs = { web01: '52-54-00-aa-bb-01', web02: '52-54-00-aa-bb-02', again: '52-54-00-aa-bb-03' }
-const config = `${httpOnly}
-profiles:
-  web: { tree: { distro: fedora }, template: web.ks }
-guests:
-  web01: { mac: ${macs.web01}, profile: web }
-  web02: { mac: ${macs.web02}, profile: web }
-  again: { mac: ${macs.again}, profile: web, retry: true }
-`
-/** Two machines, and a person's computer. Each has an address of its own: on Linux every 127.x.y.z is ours. */
-const [machine, other, desk] = ['127.0.7.1', '127.0.7.2', '127.0.9.9']
-/** With it, a report does not count as one from treeboot's own machine, as those from 127.x.y.z do. */
-const throughProxy = { 'x-forwarded-for': '10.9.9.9' }
-
-let home: ReturnType<typeof keptFolder>
-let app: App
-let port: number
-let events: Event[]
-
-async function start(): Promise<void> {
-  app = testApp(home.path)
-  events = []
-  app.events.subscribe((event) => events.push(event))
-  await app.start()
-  port = portOf(app)
-}
-
-beforeAll(async () => {
-  home = keptFolder()
-  makeTree(join(home.path, 'trees/fedora-40'), { version: '40', checksums: false })
-  writeBelow(home.path, 'config.yaml', config)
-  writeBelow(home.path, 'kickstart-templates/web.ks', '{{ tree.id }} {{ report_url }}\n')
-  await start()
-  await ready('fedora-40')
-}, 20_000)
-
-afterAll(async () => {
-  await app.stop()
-  home.remove()
-})
-
-/**
- * Another process that forgets everything. The server notices, once the last test's changes have reached the
- * disk.
- */
-beforeEach(async () => {
-  events.length = 0
-  await eventually(async () => {
-    meddle("update guests set state = 'install', since_ms = 0, install = 0, rest = '{}'")
-    meddle('delete from steps; delete from inbox')
-    for (const name of Object.keys(macs)) expect(await stateOf(name)).toBe('install')
-  })
-})
-
-function meddle(sql: string): void {
-  const raw = new Database(join(home.path, 'data/treeboot.db'))
-  raw.exec(sql)
-  raw.close()
-}
-
-async function ready(tree: string): Promise<void> {
-  await eventually(() => expect(app.snapshot().trees.byId(tree)?.state).toBe('ready'), 15_000)
-}
-
-interface Answer {
-  readonly status: number
-  readonly body: string
-}
-
-function ask(
-  from: string,
-  path: string,
-  method = 'GET',
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, path, method, headers, localAddress: from, agent: false }
-    const asked = httpRequest(options, (res) => {
-      let body = ''
-      res.setEncoding('utf8')
-      res.on('data', (chunk) => {
-        body += chunk
-      })
-      res.on('end', () => resolve({ status: res.statusCode ?? 0, body }))
-    })
-    asked.on('error', reject)
-    asked.end()
-  })
-}
-
-/** Loaders ask for this; its text is the plan. */
-const boot = async (name: keyof typeof macs, from = machine): Promise<string> =>
-  (await ask(from, `/pxelinux.cfg/01-${macs[name]}`)).body
-
-async function stateOf(name: string): Promise<string> {
-  return JSON.parse((await ask(desk, `/api/v1/guests/${name}`)).body).state
-}
-
-/** Everything a machine does until its installer runs. Resolves to the path of its `report_url`. */
-async function install(name: keyof typeof macs, from = machine): Promise<string> {
-  expect(await boot(name, from)).toContain('LABEL install')
-  await ask(from, '/trees/fedora-40/images/pxeboot/vmlinuz')
-  const { body } = await ask(from, `/ks/${name}`)
-  await eventually(async () => expect(await stateOf(name)).toBe('installing'))
-  return new URL(body.trim().split(' ')[1] ?? '').pathname
-}
-
-const treeboot = (...args: string[]): Promise<CliResult> => treebootIn(home.path, ...args)
+serveGuests()
 
 describe('an installation', () => {
   test('does not begin when an operator on the server itself fetches all that a guest gets', async () => {
@@ -146,7 +52,7 @@ describe('an installation', () => {
     const shown = await ask(desk, '/api/v1/guests/web01/plan?as=ipxe')
     expect(shown.body).toContain('next-server 127.0.0.1')
     expect(shown.body).toBe((await ask(desk, '/boot/web01/ipxe')).body)
-    await app.stop()
+    await app().stop()
     await start()
     expect(await boot('web01')).toBe(disk)
     const { out } = await treeboot('guests', 'show', 'web01')
@@ -220,7 +126,7 @@ describe('an installation', () => {
     await ask(machine, report, 'POST')
     expect((await ask(machine, '/ks/web01')).body).toMatch(/^fedora-41 /)
     rmSync(join(home.path, 'trees/fedora-41'), { recursive: true })
-    await eventually(() => expect(app.snapshot().trees.byId('fedora-41')).toBeUndefined(), 8_000)
+    await eventually(() => expect(app().snapshot().trees.byId('fedora-41')).toBeUndefined(), 8_000)
   })
 })
 
@@ -269,68 +175,6 @@ describe('the operator', () => {
       err: expect.stringMatching(/did you mean/),
     })
     expect((await treeboot('guests')).out).toMatch(/^web01 +install +- /m)
-  })
-})
-
-describe('the inbox', () => {
-  beforeEach(() => rmSync(join(home.path, 'guests.d'), { recursive: true, force: true }))
-
-  const stranger = '52-54-00-00-00-99'
-  const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
-
-  async function knock(): Promise<void> {
-    // As PXELINUX does: UUID first, then MAC, then the default.
-    for (const name of [uuid, `01-${stranger}`, 'default']) await ask(other, `/pxelinux.cfg/${name}`)
-    await eventually(async () => expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body)).toHaveLength(1))
-  }
-
-  test('holds who asked and is no guest, and one command makes it one, at once and for good', async () => {
-    expect(await treeboot('inbox')).toMatchObject({
-      code: exitCodes.notFound,
-      out: 'no unknown machine asked for boot\n',
-    })
-    await knock()
-    expect((await treeboot('inbox')).out).toMatch(
-      new RegExp(`^52:54:00:00:00:99 +${other} +- +${uuid} +- +- +[-: \\d]+$`, 'm'),
-    )
-    const adopted = await treeboot('adopt', stranger, '--name', 'web09', '--profile', 'web')
-    expect(adopted).toMatchObject({ code: 0, err: '' })
-    expect(readFileSync(join(home.path, 'guests.d/web09.yaml'), 'utf8')).toMatch(
-      new RegExp(
-        `^# First asked for boot .*\n# uuid: "${uuid}"\n# address: "${other}"\nmac: 52:54:00:00:00:99\nprofile: web\n$`,
-      ),
-    )
-    expect(readdirSync(join(home.path, 'guests.d'))).toEqual(['web09.yaml'])
-    await eventually(
-      async () => expect((await ask(other, `/pxelinux.cfg/01-${stranger}`)).body).toContain('LABEL install'),
-      8_000,
-    )
-    expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body)).toEqual([])
-    expect((await treeboot('explain', 'web09')).out).toMatch(
-      /^guest +web09 .*defined at guests\.d\/web09\.yaml:1$/m,
-    )
-  })
-
-  test('an adoption that would not fit writes nothing and says why', async () => {
-    await knock()
-    const refused = async (...args: string[]) => (await treeboot('adopt', ...args)).err
-    expect(await refused(stranger, '--name', 'web01')).toContain(
-      'guest web01 already exists (config.yaml:10)',
-    )
-    expect(await refused(stranger, '--name', 'web09', '--profile', 'wep')).toContain("did you mean 'web'?")
-    expect(await refused(stranger, '--name', '../web09')).toContain('expected a name of letters')
-    expect(await refused('52-54-00-00-00-98', '--name', 'web09')).toContain('is not in the inbox')
-    expect(() => readdirSync(join(home.path, 'guests.d'))).toThrow()
-  })
-
-  test('an adopted machine may be kept on its disk', async () => {
-    await knock()
-    await treeboot('adopt', stranger, '--name', 'web09', '--profile', 'web', '--local')
-    await eventually(
-      async () =>
-        expect((await ask(other, `/pxelinux.cfg/01-${stranger}`)).body).toContain('kept on its own disk'),
-      8_000,
-    )
   })
 })
 

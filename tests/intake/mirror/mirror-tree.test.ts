@@ -1,81 +1,23 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import { diskSource } from '../../../server/files/disk.ts'
+import { expect, test } from 'vitest'
 import { fetchFile } from '../../../server/intake/mirror/fetch-file.ts'
 import { FtpUpstream } from '../../../server/intake/mirror/ftp-upstream.ts'
 import { HttpUpstream } from '../../../server/intake/mirror/http-upstream.ts'
 import { namesOnPage } from '../../../server/intake/mirror/index-page.ts'
 import { mirrorTree } from '../../../server/intake/mirror/mirror-tree.ts'
-import type { MirrorOptions } from '../../../server/intake/mirror/options.ts'
 import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
-import { FtpListener } from '../../../server/protocols/ftp/server.ts'
-import { VersionStore } from '../../../server/versions/version-store.ts'
 import { builtFile } from '../../support/built-file.ts'
-import { faultyServer } from '../../support/faulty-server.ts'
 import { isSearch } from '../../support/fuzz.ts'
+import { expectSame, filesBelow, ftpServing, mirrorInputs } from '../../support/mirror.ts'
 import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
 import { tarOf } from '../../support/tar.ts'
-import {
-  imagesOfTree,
-  makeTree,
-  temporaryFolder,
-  treeinfoText,
-  writeBelow,
-} from '../../support/tree-folder.ts'
-
-async function inputs() {
-  const base = temporaryFolder()
-  const upstream = join(base, 'upstream')
-  const trees = join(base, 'trees')
-  mkdirSync(upstream)
-  mkdirSync(trees)
-  const server = await faultyServer(upstream)
-  const { pauses, ...fetching } = scriptedWaiting()
-  const store = new VersionStore(trees)
-  const mirror = (path: string, options: MirrorOptions = {}) =>
-    mirrorTree(store, [`${server.url}${path}`], { fetching, ...options })
-  return { base, upstream, trees, server, store, pauses, mirror, fetching }
-}
-
-/** Serves a folder by FTP, until the test ends. */
-async function ftpServing(folder: string): Promise<string> {
-  const service = new FtpListener({
-    bind: '127.0.0.1',
-    port: 0,
-    source: diskSource(folder),
-    events: () => undefined,
-  })
-  await service.start()
-  onTestFinished(() => service.stop())
-  return `ftp://127.0.0.1:${service.address?.port}`
-}
-
-/** A clock that only pauses move. With `chance` 1 no pause is shortened. */
-function scriptedWaiting() {
-  const pauses: number[] = []
-  let nowMs = 1_000_000
-  const pause = async (ms: number) => {
-    pauses.push(ms)
-    nowMs += ms
-  }
-  return { pauses, pause, chance: () => 1, clock: () => nowMs }
-}
-
-const filesBelow = (folder: string) =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => statSync(join(folder, name)).isFile())
-    .sort()
-
-function expectSame(a: string, b: string) {
-  for (const file of filesBelow(a))
-    expect(readFileSync(join(b, file)).equals(readFileSync(join(a, file))), file).toBe(true)
-}
+import { imagesOfTree, makeTree, treeinfoText, writeBelow } from '../../support/tree-folder.ts'
 
 test('what the descriptors name is fetched, and nothing else', async () => {
-  const { upstream, trees, mirror, server } = await inputs()
+  const { upstream, trees, mirror, server } = await mirrorInputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(20))
   writeBelow(upstream, 'f/Packages/unnamed.rpm', 'nobody names it')
@@ -93,7 +35,7 @@ test('what the descriptors name is fetched, and nothing else', async () => {
 })
 
 test('repositories beside the tree are fetched, and the references to them stay valid', async () => {
-  const { upstream, trees, mirror } = await inputs()
+  const { upstream, trees, mirror } = await mirrorInputs()
   const os = '9/BaseOS/x86_64/os'
   const extra =
     '\n[variant-AppStream]\nid = AppStream\nuid = AppStream\nname = AppStream\ntype = variant\nrepository = ../../../AppStream/x86_64/os\n'
@@ -106,7 +48,7 @@ test('repositories beside the tree are fetched, and the references to them stay 
 })
 
 test('an upstream that is busy, cuts and damages files is retried and resumed, until the bytes are the same', async () => {
-  const { upstream, trees, mirror, server, pauses } = await inputs()
+  const { upstream, trees, mirror, server, pauses } = await mirrorInputs()
   makeTree(join(upstream, 'f'))
   server.faultOf = (path, time) => {
     if (path.endsWith('vmlinuz') && time === 1) return { kind: 'status', status: 503, retryAfter: '7' }
@@ -123,7 +65,7 @@ test('an upstream that is busy, cuts and damages files is retried and resumed, u
 })
 
 test('files that stay damaged are all named, and the tree is published without them only if that is accepted', async () => {
-  const { upstream, trees, mirror, server } = await inputs()
+  const { upstream, trees, mirror, server } = await mirrorInputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(5))
   // A missing file is not damage: it is only noted.
@@ -143,7 +85,7 @@ test('files that stay damaged are all named, and the tree is published without t
 })
 
 test('files that the first mirror lacks or has damaged come from the second', async () => {
-  const { upstream, trees, store, server, fetching } = await inputs()
+  const { upstream, trees, store, server, fetching } = await mirrorInputs()
   makeTree(join(upstream, 'bad'))
   makeTree(join(upstream, 'good'))
   server.faultOf = (path) => {
@@ -158,7 +100,7 @@ test('files that the first mirror lacks or has damaged come from the second', as
 })
 
 test('unchanged files are hard links to the current version, and an unchanged upstream publishes nothing', async () => {
-  const { upstream, trees, store, mirror, server } = await inputs()
+  const { upstream, trees, store, mirror, server } = await mirrorInputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(10))
   await mirror('/f', { id: 'f' })
@@ -178,7 +120,7 @@ test('unchanged files are hard links to the current version, and an unchanged up
 })
 
 test('boot-only fetches what boots and records the URL of the rest', async () => {
-  const { upstream, trees, store, mirror } = await inputs()
+  const { upstream, trees, store, mirror } = await mirrorInputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(10))
   const { trees: found } = await mirror('/f/', { id: 'f', bootOnly: true })
@@ -187,40 +129,8 @@ test('boot-only fetches what boots and records the URL of the rest', async () =>
   expect((await store.versions('f'))[0]?.upstream).toMatch(/^http:.*\/f\/$/)
 })
 
-test('a tree without .treeinfo is fetched by its index pages', async () => {
-  const { upstream, trees, mirror } = await inputs()
-  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
-  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
-  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
-  const { trees: found } = await mirror('/d/', { id: 'd' })
-  expect(found[0]?.result.outcome).toBe('published')
-  expectSame(join(upstream, 'd'), join(trees, 'd'))
-})
-
-test('a listing that fails is retried, and half a tree is never published', async () => {
-  const { upstream, trees, mirror, server, pauses } = await inputs()
-  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
-  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
-  writeBelow(upstream, 'd/debian-installer/amd64/boot-screens/f1.txt', 'help')
-  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
-  server.faultOf = (path, time) => {
-    if (path.endsWith('/boot-screens/') && time === 1) return { kind: 'status', status: 503, retryAfter: '9' }
-    // As S3 answers for a file that does not exist.
-    return path.endsWith('/.treeinfo') ? { kind: 'status', status: 403 } : undefined
-  }
-  const { trees: found } = await mirror('/d/', { id: 'd' })
-  expect(found[0]?.result.outcome).toBe('published')
-  expect(pauses).toEqual([9000])
-  expectSame(join(upstream, 'd'), join(trees, 'd'))
-  server.faultOf = (path) => (path.endsWith('/boot-screens/') ? { kind: 'status', status: 503 } : undefined)
-  await expect(mirror('/d/', { id: 'e' })).rejects.toThrow(
-    /\/d\/debian-installer\/amd64\/boot-screens\/ .*503/,
-  )
-  expect(existsSync(join(trees, 'e'))).toBe(false)
-})
-
 test('a mirror that is down is not asked for every file', async () => {
-  const { upstream, trees, store, server, fetching, pauses } = await inputs()
+  const { upstream, trees, store, server, fetching, pauses } = await mirrorInputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(40))
   server.faultOf = (path) =>
@@ -233,46 +143,8 @@ test('a mirror that is down is not asked for every file', async () => {
   expectSame(join(upstream, 'f'), join(trees, 'f'))
 })
 
-test('over FTP trees are fetched with .treeinfo, and without it by their listings', async () => {
-  const { upstream, trees, store, fetching } = await inputs()
-  makeTree(join(upstream, 'f'))
-  makeRepository(join(upstream, 'f'), somePackages(8))
-  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
-  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
-  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
-  const base = await ftpServing(upstream)
-  for (const id of ['f', 'd']) {
-    const { trees: found } = await mirrorTree(store, [`${base}/${id}/`], { fetching, id })
-    expect(found[0]?.result.outcome).toBe('published')
-    expectSame(join(upstream, id), join(trees, id))
-  }
-  expect((await mirrorTree(store, [`${base}/f/`], { fetching, id: 'f' })).unchanged).toBe(true)
-})
-
-test('a second run without digests fetches changed files, and of the others only what follows their last byte', async () => {
-  const { upstream, trees, server, mirror } = await inputs()
-  for (let n = 0; n < 12; n++) writeBelow(upstream, `d/more/${n}`, `file ${n} ${'x'.repeat(100)}`)
-  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
-  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
-  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
-  server.faultOf = (path) => (path.endsWith('version.info') ? { kind: 'status', status: 500 } : undefined)
-  await expect(mirror('/d/', { id: 'd' })).rejects.toThrow('version.info')
-  const first = server.requests.filter((line) => /\/more\/\d+$/.test(line))
-  expect(first.length).toBeGreaterThan(3)
-  writeBelow(upstream, 'd/more/3', 'another file, and longer than the one before it was: '.repeat(4))
-  server.faultOf = () => undefined
-  server.requests.length = 0
-  expect((await mirror('/d/', { id: 'd' })).trees[0]?.result.outcome).toBe('published')
-  // Each is asked for from its last byte on, if it has not changed (If-Range); a changed one comes whole.
-  for (const line of first) {
-    const again = server.requests.filter((each) => each.startsWith(`${line} `) || each === line)
-    expect(again).toEqual([expect.stringMatching(/ bytes=\d+-$/)])
-  }
-  expectSame(join(upstream, 'd'), join(trees, 'd'))
-})
-
 test('a URL of an archive imports the tree in it', async () => {
-  const { upstream, mirror } = await inputs()
+  const { upstream, mirror } = await mirrorInputs()
   const entries = Object.entries({ ...imagesOfTree(), '.treeinfo': treeinfoText() }).map(([path, data]) => ({
     path,
     data,
@@ -289,7 +161,7 @@ test('a URL of an archive imports the tree in it', async () => {
 })
 
 test('a partial file does not get the bytes of another, and a file that is too long is refused', async () => {
-  const { base, upstream, server, fetching } = await inputs()
+  const { base, upstream, server, fetching } = await mirrorInputs()
   const text = 'the new file, longer'
   writeFileSync(join(upstream, 'a'), text)
   const pool = new UpstreamPool([new HttpUpstream(server.url)], fetching)
@@ -306,7 +178,7 @@ test('a partial file does not get the bytes of another, and a file that is too l
 })
 
 test('a file that has changed on an FTP server is fetched from its first byte', async () => {
-  const { base, upstream } = await inputs()
+  const { base, upstream } = await mirrorInputs()
   writeFileSync(join(upstream, 'a'), 'the new file, longer')
   const url = await ftpServing(upstream)
   const pool = new UpstreamPool([new FtpUpstream(url)])
@@ -329,7 +201,7 @@ test('only names directly below are read from an index page', () => {
 test.runIf(isSearch)(
   'a mirror that is killed ends with the same bytes, and half a tree is never visible',
   async () => {
-    const { upstream, trees, server } = await inputs()
+    const { upstream, trees, server } = await mirrorInputs()
     makeTree(join(upstream, 'f'))
     makeRepository(join(upstream, 'f'), somePackages(60))
     // The packages, repomd.xml and primary.xml.gz, three images and the .treeinfo.
