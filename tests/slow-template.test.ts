@@ -6,6 +6,7 @@ import { TemplateRenderer } from '../server/templates/renderer.ts'
 import { httpOnly, portOf, quickApp } from './support/app.ts'
 import { treebootIn } from './support/cli.ts'
 import { eventually } from './support/eventually.ts'
+import { sharedRenderer } from './support/renderer.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /** A template that took too long: its guests boot their disks until it is tried again, and everybody says when. */
@@ -28,6 +29,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await app.stop()
   await renderer.close()
+  // The commands have used the renderer that all tests share: other templates let it forget the slow one.
+  await sharedRenderer.render({ name: 'fine', templates: new Map([['fine', 'fine']]), context: {} })
+  expect(sharedRenderer.stopped).toEqual([])
   home.remove()
 })
 
