@@ -116,6 +116,8 @@ export class GuestRecords {
   #doubt: HoldReason | undefined
   /** The definitions that are recorded. */
   #recorded: GuestIndex | undefined
+  /** Up to which changes by other processes it is known whether there is doubt. */
+  #judgedAt = 0
   #recording: Promise<void> | undefined
 
   constructor(options: GuestRecordsOptions) {
@@ -137,8 +139,9 @@ export class GuestRecords {
   async fresh(): Promise<void> {
     const { guests, states } = this.#options
     const isRecorded = this.#isSettled && this.#recorded === guests()
-    // Nobody is held any more: a command may have ended the doubt.
-    const mayBeOver = this.#doubt !== undefined && heldByDoubt(states.all, guests()).length === 0
+    // A command may have ended the doubt. Each request comes here: that nothing has changed must cost the same however
+    // many guests there are.
+    const mayBeOver = this.#doubt !== undefined && this.#judgedAt !== states.foreignChanges
     if (!this.#store || (isRecorded && !mayBeOver)) return
     this.#recording ??= this.#record(this.#store).finally(() => {
       this.#recording = undefined
@@ -149,6 +152,7 @@ export class GuestRecords {
   async #record(store: Store): Promise<void> {
     const { states, guests: current, clock, onTrouble } = this.#options
     const guests = current()
+    const { foreignChanges } = states
     try {
       if (this.#isSettled) {
         const records = await readRecords(store)
@@ -164,6 +168,7 @@ export class GuestRecords {
         this.#isSettled = true
       }
       this.#recorded = guests
+      this.#judgedAt = foreignChanges
     } catch (error) {
       onTrouble(error)
     }

@@ -47,6 +47,8 @@ export class GuestStates {
   #states = new Map<string, GuestState>()
   /** How many changes this process has written. */
   #writes = 0
+  /** How often other processes were seen to have written, and up to which of these times memory has what they wrote. */
+  #foreign = { seen: 0, read: 0, logged: 0 }
   /** By guest: its writes, which are made one after the other. */
   readonly #writing = new Map<string, { last: Promise<unknown>; count: number }>()
   /** By guest: events that are in force, and that the store does not have yet; oldest first. */
@@ -81,6 +83,11 @@ export class GuestStates {
     return this.#states
   }
 
+  /** Another number after each change by another process that `fresh` has read. */
+  get foreignChanges(): number {
+    return this.#foreign.read
+  }
+
   /** Why no installation may begin, for people; undefined when the store can be written. */
   whyNotWritable(): string | undefined {
     return this.#store && this.#health.whyNot()
@@ -94,9 +101,16 @@ export class GuestStates {
     if (!store) return
     if (this.#health.isStale) await this.#probe(store)
     try {
-      if (store.changedElsewhere()) await this.#readAgain(store)
+      // The store says it once. Who asks while that is being read, or after it could not be read, must read it, too.
+      if (store.changedElsewhere()) this.#foreign.seen++
+      const { seen } = this.#foreign
+      if (this.#foreign.read === seen) return
+      await this.#readAgain(store)
+      this.#foreign.read = Math.max(this.#foreign.read, seen)
     } catch (error) {
-      this.#trouble('what other processes wrote cannot be read', error)
+      const { seen, logged } = this.#foreign
+      if (seen > logged) this.#trouble('what other processes wrote cannot be read', error)
+      this.#foreign.logged = seen
     }
   }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
 import { GuestHistory } from '../../server/machines/history.ts'
 import { reportToken } from '../../server/machines/token.ts'
@@ -46,4 +46,46 @@ test('doubt that cannot be stored stays in force, and is stored when that is pos
   expect((await store.past()).doubt).toBe('old store')
   await history.report(web01, later)
   expect(history.stateOf('web01')).toMatchObject({ state: 'installed', install: 3 })
+})
+
+test.each(['web01', 'another machine'])('doubt that holds %s costs a request nothing', async (installing) => {
+  const data = mkdtempSync(join(tmpdir(), 'treeboot-records-'))
+  const index = createGuestIndex([makeGuest('web01', { macs: ['52:54:00:aa:bb:01'] })])
+  const byName = vi.fn(index.byName)
+  const guests = { ...index, byName }
+  const store = await openStore({ data })
+  await store.record([
+    {
+      kind: 'add',
+      guest: installing,
+      identity: { macs: [] },
+      state: { state: 'install', sinceMs: 0, install: 0 },
+    },
+    {
+      kind: 'add',
+      guest: 'web01',
+      identity: { macs: [] },
+      state: { state: 'local', sinceMs: 0, install: 0 },
+    },
+  ])
+  const history = new GuestHistory({ guests: () => guests, events: () => {}, clock: Date.now })
+  onTestFinished(async () => {
+    await history.close()
+    await store.close()
+    rmSync(data, { recursive: true, force: true })
+  })
+  await history.open(store, { witnesses: ['damaged'], acceptNew: false })
+  await history.fresh()
+  expect(history.doubt()?.reason).toBe('new store')
+
+  byName.mockClear()
+  const reads = [vi.spyOn(store, 'states'), vi.spyOn(store, 'identities'), vi.spyOn(store, 'past')]
+  for (let n = 0; n < 10; n++) await history.fresh()
+  expect([byName, ...reads].map((each) => each.mock.calls.length)).toEqual([0, 0, 0, 0])
+
+  const other = await openStore({ data })
+  await other.record([{ kind: 'doubt', doubt: undefined }])
+  await other.close()
+  await history.fresh()
+  expect(history.doubt()).toBeUndefined()
 })

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { nextState } from '../../server/core/guest/next-state.ts'
 import type { GuestEvent } from '../../server/core/guest/state.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { GuestStates } from '../../server/machines/guest-states.ts'
@@ -166,4 +167,39 @@ test('a guest without a record gets none by what its machine fetches', async () 
   expect(await stored('db01')).toBeUndefined()
   await states.apply('db01', says('installed'))
   expect(await stored('db01')).toBe('installed')
+})
+
+describe('what another process wrote', () => {
+  let other: Store
+  beforeEach(async () => {
+    other = await openStore({ data })
+    return () => other.close()
+  })
+  const keepLocal = (): Promise<unknown> =>
+    other.change('web01', (before) => nextState(before, local, Date.now()), { durableFirst: true })
+
+  test('is read by the next request when it could not be read by the first', async () => {
+    await keepLocal()
+    const broken = new Error('disk I/O error')
+    vi.spyOn(store, 'states').mockRejectedValueOnce(broken).mockRejectedValueOnce(broken)
+    await states.fresh()
+    await states.fresh()
+    expect(troubles()).toEqual(['disk I/O error'])
+    await states.fresh()
+    expect(states.get('web01')?.state).toBe('local')
+  })
+
+  test('is awaited by every request that comes while it is being read', async () => {
+    await keepLocal()
+    const slow = await store.states()
+    vi.spyOn(store, 'states').mockImplementationOnce(async () => {
+      await new Promise((resolve) => setImmediate(resolve))
+      return slow
+    })
+    const first = states.fresh()
+    await states.fresh()
+    expect(states.get('web01')?.state).toBe('local')
+    await first
+    expect(states.get('web01')?.state).toBe('local')
+  })
 })
