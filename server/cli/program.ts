@@ -19,6 +19,7 @@ import { registerServe } from './commands/serve.ts'
 import { registerTrees } from './commands/trees.ts'
 import { registerVerify } from './commands/verify.ts'
 import { type CliIo, exitCodes } from './output/io.ts'
+import { standardOutput } from './output/standard-output.ts'
 import { packageVersion } from './version.ts'
 
 const epilogue = `
@@ -101,24 +102,15 @@ export function createProgram(io: CliIo): Command {
 }
 
 function processIo(): CliIo {
-  endQuietlyWithReader()
+  const out = standardOutput()
   return {
-    out: (text) => process.stdout.write(text),
+    out,
     err: (text) => process.stderr.write(text),
     ask: askAtTerminal,
     exit: () => {}, // `runCli` returns the code, and main.ts sets it.
     color: process.stdout.isTTY === true && !process.env.NO_COLOR,
     cwd: process.cwd(),
   }
-}
-
-/** `treeboot trees | head -1`: when the reader of our output has gone, the rest of it is not wanted, and is no fault. */
-function endQuietlyWithReader(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      process.exit()
-    })
 }
 
 async function askAtTerminal(question: string): Promise<boolean | undefined> {

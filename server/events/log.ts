@@ -1,5 +1,6 @@
-import { type DestinationStream, destination, pino } from 'pino'
+import { type DestinationStream, pino } from 'pino'
 import type { Event, EventSink } from './bus.ts'
+import { LogWriter } from './log-writer.ts'
 import { duration, bytes as size } from './units.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -84,9 +85,9 @@ export interface LogOptions {
  * that a busy mirror does not wait for its log. `flush` writes out the buffered lines before the process ends.
  */
 export function logSink(options: LogOptions): EventSink & { flush(): void } {
-  const buffered = options.stream
-    ? undefined
-    : destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 200 })
+  const onLost = (lines: number, why: string): void =>
+    sink({ type: 'trouble', where: 'log', message: `${lines} lines of the log are lost: ${why}` })
+  const buffered = options.stream ? undefined : new LogWriter({ onLost })
   const stream = options.stream ?? buffered
   // Never thrown. It tells the compiler that there is a stream.
   if (!stream) throw new TypeError('a log needs a stream to write to')
@@ -98,7 +99,7 @@ export function logSink(options: LogOptions): EventSink & { flush(): void } {
     if (options.format === 'json') json[level](fieldsOf(event), text)
     else stream.write(textLine(now(), level, text, options.color))
   }
-  return Object.assign(sink, { flush: () => buffered?.flushSync() })
+  return Object.assign(sink, { flush: () => buffered?.flush() })
 }
 
 /** The fields of an event for a JSON line, without the decision and the requester, which are internal. */
