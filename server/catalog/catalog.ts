@@ -1,10 +1,12 @@
+import { resolve } from 'node:path'
 import { keepLastGood, loadStartConfig } from '../config/last-good.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { makeDefaultFolders } from '../config/named-folders.ts'
 import type { RefusedConfig } from '../config/refused.ts'
 import { keysForRestart } from '../config/restart-keys.ts'
 import type { Config } from '../config/schema.ts'
-import type { ConfigTexts } from '../config/texts.ts'
+import { configState } from '../config/settled.ts'
+import { type ConfigTexts, defaultFileName } from '../config/texts.ts'
 import { type ConfigWatch, watchConfig } from '../config/watch.ts'
 import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
@@ -83,6 +85,8 @@ export class Catalog {
   async start(): Promise<void> {
     const { configFile, cwd, events, configPollMs } = this.#options
     const where = defined({ file: configFile, cwd })
+    // Trees may take long to look at: what is edited meanwhile must not be missed.
+    const since = await configState(resolve(cwd, configFile ?? defaultFileName))
     const { loaded, texts, refused } = await loadStartConfig(where)
     if (refused) events.emit({ type: 'config', outcome: 'kept-last-good', message: refused.message })
     this.#loaded = loaded
@@ -96,6 +100,7 @@ export class Catalog {
       ...where,
       ...defined({ pollMs: configPollMs }),
       emit: events.emit,
+      since,
       mustExist: texts.text !== undefined,
       onLoaded: (changed, from) => this.#takeConfig(changed, from),
       onRefused: (why) => {

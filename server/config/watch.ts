@@ -1,17 +1,17 @@
-import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { defined } from '../core/defined.ts'
 import type { EventSink } from '../events/bus.ts'
 import { guestFilesState } from './guest-files.ts'
 import { type LoadedConfig, loadConfigTexts } from './load.ts'
 import { type RefusedConfig, refusedConfig } from './refused.ts'
-import { type ConfigPlace, type ConfigTexts, defaultFileName, readConfigTexts } from './texts.ts'
+import { absent, configState, fileState, readSettled } from './settled.ts'
+import { type ConfigPlace, type ConfigTexts, defaultFileName } from './texts.ts'
 
 /** A watch that has begun. */
 export interface ConfigWatch {
   /**
-   * Loads the file now, without waiting for a change; for SIGHUP. Resolves when the result was emitted as an
-   * event.
+   * Loads the file now, without waiting for a change; for SIGHUP. A file that is just being saved is read when it is
+   * quiet. Resolves when the result was emitted as an event.
    */
   reload(): Promise<void>
   close(): Promise<void>
@@ -20,6 +20,8 @@ export interface ConfigWatch {
 export interface ConfigWatchOptions extends ConfigPlace {
   /** Whether a missing file is an error although nobody named it: it was there before. */
   readonly mustExist?: boolean
+  /** `configState` from before the configuration in force was read. Default: that of now. */
+  readonly since?: string
   /**
    * Called with each configuration without errors. An exception from it is reported like an error in the
    * file.
@@ -55,7 +57,12 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
     try {
       // Without `file` a missing file means defaults. They must not come into force when a file is removed.
       const file = mustExist ? shown : undefined
-      const texts = await readConfigTexts({ cwd: options.cwd, ...defined({ file }) })
+      const before = await state('each-file')
+      const read = await readSettled({ cwd: options.cwd, ...defined({ file }) }, loadedFiles, pollMs)
+      loadedFiles = read.state
+      // Of an edit in between the next check knows.
+      loadedState = before
+      const texts = await read.texts
       const loaded = await loadConfigTexts(texts)
       if (closed) return
       options.onLoaded(loaded, texts)
@@ -81,24 +88,24 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
    */
   let checks = 0
   let guestFileTimes = ''
-  async function state(): Promise<string> {
+  async function state(look: 'each-file' | 'some' = 'some'): Promise<string> {
     const file = await fileState(path)
     mustExist ||= file !== absent
-    if (checks++ % eachFileEvery === 0) guestFileTimes = await guestFilesState(path, 'each-file')
+    if (checks++ % eachFileEvery === 0 || look === 'each-file')
+      guestFileTimes = await guestFilesState(path, 'each-file')
     return [file, await guestFilesState(path, 'folder'), guestFileTimes].join('\n')
   }
 
-  let loadedState = await state()
-  let lastState = loadedState
+  let loadedFiles = await configState(path)
+  let lastState = await state()
+  let loadedState = options.since === undefined || options.since === loadedFiles ? lastState : ''
+  if (options.since !== undefined) loadedFiles = options.since
 
   async function check(): Promise<void> {
     const now = await state()
     const isSettled = now === lastState
     lastState = now
-    if (isSettled && now !== loadedState) {
-      loadedState = now
-      await reload()
-    }
+    if (isSettled && now !== loadedState) await reload()
     if (!closed) timer = setTimeout(check, pollMs).unref()
   }
   let timer = setTimeout(check, pollMs).unref()
@@ -115,18 +122,3 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
 
 /** One of so many checks looks at every guest file: with the default pause, every two seconds. */
 const eachFileEvery = 8
-/** The state of a missing file. */
-const absent = 'ENOENT'
-
-/**
- * Returns a text that differs whenever the file may differ: by inode, time in nanoseconds, size, or
- * existence.
- */
-async function fileState(path: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
-    return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code)
-  }
-}

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { configState } from '../../server/config/settled.ts'
 import { type ConfigWatch, watchConfig } from '../../server/config/watch.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { eventually } from '../support/eventually.ts'
@@ -25,10 +26,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function start(): Promise<void> {
+async function start(more: { since?: string; pollMs?: number } = {}): Promise<void> {
   watch = await watchConfig({
     cwd: folder,
     pollMs: 10,
+    ...more,
     onLoaded: ({ guests }) => loaded.push(guests.map(({ name }) => name)),
     emit: (event) => events.push(event),
   })
@@ -104,6 +106,38 @@ describe('config.yaml while treeboot runs', () => {
     await watch?.close()
     await watch?.reload()
     expect(loaded).toEqual([['one']])
+  })
+
+  test('is not read while it is being saved, also on demand', async () => {
+    writeFileSync(file, 'guests: { one: {} }')
+    await start({ pollMs: 500 })
+    // `cp` and most editors do this.
+    writeFileSync(file, '')
+    const reloaded = watch?.reload()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    writeFileSync(file, 'guests: { two: {} }')
+    await reloaded
+    expect(loaded).toEqual([['two']])
+    expect(outcomes()).toEqual(['loaded'])
+  })
+
+  test('that is never left alone keeps the last good one in force, and says so', async () => {
+    writeFileSync(file, 'guests: { one: {} }')
+    await start()
+    let times = 0
+    const writing = setInterval(() => writeFileSync(file, `guests: { one: {} } #${times++}`), 1)
+    await watch?.reload()
+    clearInterval(writing)
+    expect(outcomes()).toEqual(['kept-last-good'])
+    await until(() => expect(outcomes()).toContain('loaded'))
+  })
+
+  test('is read again when it was edited after it was read at the start', async () => {
+    writeFileSync(file, 'guests: { one: {} }')
+    const since = await configState(file)
+    writeFileSync(file, 'guests: { two: {} }')
+    await start({ since })
+    await until(() => expect(loaded).toEqual([['two']]))
   })
 
   test('a configuration that cannot be applied is reported like a broken edit', async () => {
