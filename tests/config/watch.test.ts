@@ -125,7 +125,9 @@ describe('config.yaml while treeboot runs', () => {
     writeFileSync(file, 'guests: { one: {} }')
     await start()
     let times = 0
-    const writing = setInterval(() => writeFileSync(file, `guests: { one: {} } #${times++}`), 1)
+    const edit = (): void => writeFileSync(file, `guests: { one: {} } #${times++}`)
+    edit()
+    const writing = setInterval(edit, 1)
     await watch?.reload()
     clearInterval(writing)
     expect(outcomes()).toEqual(['kept-last-good'])
