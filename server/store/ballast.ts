@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Failure, failureMessage } from '../core/failure.ts'
 import { writeAtomically } from '../host/atomic-write.ts'
+import { spaceOf } from '../host/free-space.ts'
 
 /** Enough for thousands of commits and for the index of the write-ahead log. */
 export const ballastBytes = 8 * 1024 * 1024
@@ -40,6 +42,34 @@ export class Ballast {
     await rm(this.#file, { force: true })
     return wasThere
   }
+}
+
+/** With less free than this in bytes, SQLite cannot open a store: it makes the index of its log, and says "disk I/O error". */
+const leastFree = 256 * 1024
+
+/**
+ * Opens what is in the data folder. On a full disk the ballast is given up for it: a server that does not start sends no
+ * machine to its disk.
+ *
+ * @throws Failure `unavailable` when the disk is full all the same, and what `open` throws.
+ */
+export async function inSpiteOfFullDisk<T>(dataFolder: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open()
+  } catch (error) {
+    if (!(await isFull(dataFolder))) throw error
+    if (await new Ballast(dataFolder).release()) return open()
+    throw new Failure(
+      'unavailable',
+      `${failureMessage(error)}: the disk of ${dataFolder} is full; make room and try again`,
+      { cause: error },
+    )
+  }
+}
+
+async function isFull(folder: string): Promise<boolean> {
+  const now = await spaceOf(folder, 0).catch(() => undefined)
+  return now !== undefined && now.free < leastFree
 }
 
 /**

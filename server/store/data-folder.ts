@@ -1,6 +1,6 @@
 import { spaceOf } from '../host/free-space.ts'
 import { type AdminToken, loadAdminToken } from './admin-token.ts'
-import { Ballast, ballastBytes } from './ballast.ts'
+import { Ballast, ballastBytes, inSpiteOfFullDisk } from './ballast.ts'
 import { lockDataFolder } from './one-server.ts'
 import { type OpenedStore, openStore } from './sqlite/open.ts'
 
@@ -37,8 +37,8 @@ export class DataFolder {
   /** @throws Failure `conflict` while another server uses the folder, and those of `loadAdminToken` and `openStore`. */
   async open(): Promise<{ readonly admin: AdminToken; readonly store: OpenedStore }> {
     const { data, witness, file, onTrouble } = this.#options
-    this.#unlock = await lockDataFolder(data, file)
-    const admin = await loadAdminToken(data)
+    this.#unlock = await inSpiteOfFullDisk(data, () => lockDataFolder(data, file))
+    const admin = await inSpiteOfFullDisk(data, () => loadAdminToken(data))
     const store = await openStore({ data, witness, onTrouble: (error) => onTrouble('the witness', error) })
     await this.#look()
     this.#timer = setInterval(() => void this.#look(), lookEveryMs).unref()

@@ -120,3 +120,21 @@ test('what was in force when the server stopped on a full disk is stored when th
   await start()
   expect(await stateOf('web02')).toBe('local')
 })
+
+test('a server starts on a full disk by its ballast, and says what is wrong without one', async () => {
+  await start()
+  expect((await post('web01/local')).status).toBe(200)
+  await app.stop()
+  expect(existsSync(join(home, 'data/ballast'))).toBe(true)
+  disk.fillUp()
+  await start()
+  expect(await stateOf('web01')).toBe('local')
+  expect(existsSync(join(home, 'data/ballast'))).toBe(false)
+
+  await app.stop()
+  disk.fillUp()
+  await expect(start()).rejects.toMatchObject({
+    kind: 'unavailable',
+    message: expect.stringMatching(/the disk of .*\/data is full/),
+  })
+})

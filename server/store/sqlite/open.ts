@@ -2,9 +2,9 @@ import { mkdir, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Database } from 'better-sqlite3'
 import { Failure, failureMessage } from '../../core/failure.ts'
-import type { WitnessSays } from '../../core/guest/doubt.ts'
+import type { StoreMark, WitnessSays } from '../../core/guest/doubt.ts'
 import { loadSqlite, noModule } from '../../host/sqlite.ts'
-import { Ballast } from '../ballast.ts'
+import { Ballast, inSpiteOfFullDisk } from '../ballast.ts'
 import type { Store } from '../store.ts'
 import { readWitnesses, writeWitness } from '../witness.ts'
 
@@ -40,26 +40,40 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   // Before the store: a commit comes before its witness, so a good store is never behind.
   const witnesses = await readWitnesses(files)
   const isNew = !(await exists(file))
+  return inSpiteOfFullDisk(data, async () => {
+    await makeFile(data, file)
+    const witness = (mark: StoreMark): Promise<boolean> => writeWitness(files, mark, onTrouble)
+    return Object.assign(await openFile(data, file, witness), { isNew, witnesses })
+  })
+}
+
+/**
+ * Makes the file with its mode before SQLite does, so that no other user can read it even for a moment. SQLite gives -wal
+ * and -shm the same mode.
+ */
+async function makeFile(data: string, file: string): Promise<void> {
   try {
     await mkdir(data, { recursive: true })
-    // We create the file with its mode before SQLite does, so that no other user can read it even for a
-    // moment. SQLite gives -wal and -shm the same mode.
     await (await open(file, 'a', 0o600)).close()
   } catch (error) {
     throw new Failure('forbidden', `${file} cannot be written: ${failureMessage(error)}; ${folderRemedy}`)
   }
+}
+
+async function openFile(
+  data: string,
+  file: string,
+  witness: (mark: StoreMark) => Promise<boolean>,
+): Promise<Store> {
   // Imported here and not above: a command that opens no store loads no database module.
   const [raw, { SqliteStore }] = await Promise.all([openDatabase(file), import('./store.ts')])
   try {
     raw.pragma('journal_mode = WAL')
     // A commit does not sync the file: `SqliteStore` does it.
     raw.pragma('synchronous = NORMAL')
-    const store = new SqliteStore(raw, {
-      giveSpace: () => new Ballast(data).release(),
-      witness: (mark) => writeWitness(files, mark, onTrouble),
-    })
+    const store = new SqliteStore(raw, { giveSpace: () => new Ballast(data).release(), witness })
     await store.migrate()
-    return Object.assign(store, { isNew, witnesses })
+    return store
   } catch (error) {
     raw.close()
     throw unusable(file, error)
