@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
-import { Failure } from '../core/failure.ts'
+import { Failure, failureMessage } from '../core/failure.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import { writeAtomically } from '../host/atomic-write.ts'
 import { guestFolderName, guestNameOf } from './guest-files.ts'
 import { type LoadedConfig, loadConfigTexts } from './load.ts'
@@ -53,23 +54,23 @@ export async function loadStartConfig(place: ConfigPlace): Promise<StartConfig> 
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const shownName = place.file ?? defaultFileName
-    const lastGood = await findLastGood(shownName, resolve(place.cwd, shownName))
-    if (!lastGood) throw error
-    return startWith(lastGood, error)
+    const { found, refused } = await findLastGood(shownName, resolve(place.cwd, shownName))
+    if (!found) throw new ConfigError([...error.problems, ...refused], { cause: error })
+    return startWith(found, error)
   }
 }
 
 /** A running server keeps its configuration when the file is removed; so does its next start. */
 async function startWithoutFile({ shownName, path }: ConfigTexts): Promise<StartConfig | undefined> {
-  const lastGood = await findLastGood(shownName, path)
-  if (lastGood?.texts.text === undefined) return undefined
+  const { found } = await findLastGood(shownName, path)
+  if (found?.texts.text === undefined) return undefined
   const missing = {
     severity: 'error' as const,
     where: shownName,
     message: 'is missing, and it was there before',
     remedy: 'put it back; an empty file has all defaults',
   }
-  return startWith(lastGood, new ConfigError([missing]))
+  return startWith(found, new ConfigError([missing]))
 }
 
 async function startWith({ texts, savedMs }: LastGood, error: ConfigError): Promise<StartConfig> {
@@ -89,21 +90,45 @@ interface LastGood {
 /**
  * The record of this config.yaml. The broken file says where the data folder is, as far as that can be read of it;
  * otherwise it is the default one.
+ *
+ * @returns Also the records that are there and cannot be used: who counts on one must be told.
  */
-async function findLastGood(shownName: string, path: string): Promise<LastGood | undefined> {
+async function findLastGood(
+  shownName: string,
+  path: string,
+): Promise<{ readonly found?: LastGood; readonly refused: readonly SnapshotProblem[] }> {
   const folders = new Set([await dataFolderIn(path), join(dirname(path), 'data')])
-  for (const folder of folders) {
-    const record = folder === undefined ? undefined : await readRecord(folder).catch(() => undefined)
-    if (record?.config !== path) continue
-    const { files, saved } = record
-    const guestFiles = files.flatMap(({ name, text }) => {
-      const guest = name.startsWith(`${guestFolderName}/`) ? guestNameOf(basename(name)) : undefined
-      return guest === undefined ? [] : [{ name: guest, shownName: name, text }]
-    })
-    const text = files.find(({ name }) => name === basename(path))?.text
-    return { texts: { shownName, path, text, guestFiles }, savedMs: Date.parse(saved) }
+  const refused: SnapshotProblem[] = []
+  const refuse = (folder: string, message: string): void => {
+    refused.push({ severity: 'warning', where: join(folder, recordName), message, remedy })
   }
-  return undefined
+  for (const folder of folders) {
+    if (folder === undefined) continue
+    const record = await readRecord(folder).catch((error: unknown) => {
+      refuse(folder, `the last good configuration cannot be used: ${whyNot(error)}`)
+    })
+    if (!record) continue
+    if (record.config === path) return { found: lastGoodOf(record, shownName, path), refused }
+    refuse(folder, `the last good configuration is that of ${record.config}, and not of this file`)
+  }
+  return { refused }
+}
+
+const remedy = 'mend the configuration; treeboot then keeps it anew'
+
+function whyNot(error: unknown): string {
+  return error instanceof SyntaxError || error instanceof z.ZodError
+    ? 'the file is damaged'
+    : failureMessage(error)
+}
+
+function lastGoodOf({ files, saved }: LastGoodRecord, shownName: string, path: string): LastGood {
+  const guestFiles = files.flatMap(({ name, text }) => {
+    const guest = name.startsWith(`${guestFolderName}/`) ? guestNameOf(basename(name)) : undefined
+    return guest === undefined ? [] : [{ name: guest, shownName: name, text }]
+  })
+  const text = files.find(({ name }) => name === basename(path))?.text
+  return { texts: { shownName, path, text, guestFiles }, savedMs: Date.parse(saved) }
 }
 
 /** `paths.data` of a file that may have errors anywhere. */
@@ -126,7 +151,7 @@ async function readRecord(dataFolder: string): Promise<LastGoodRecord | undefine
   if (text === undefined) return undefined
   const record = recordSchema.parse(JSON.parse(text))
   for (const { name, sha256, text: content } of record.files)
-    if (digestOf(content) !== sha256) throw new Failure('invalid-data', `${file}: ${name} is damaged`)
+    if (digestOf(content) !== sha256) throw new Failure('invalid-data', `its ${name} was changed`)
   return record
 }
 
