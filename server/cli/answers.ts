@@ -61,7 +61,7 @@ export async function nextInstallation(
   const plan = planGuest(guest, {}, await inputsForGuest(guest, { snapshot }, io))
   return plan.kind === 'install'
     ? { installs: true, text: `installs ${plan.tree.id}` }
-    : { installs: false, text: `installs nothing: ${plan.why}` }
+    : { installs: false, text: `installs nothing: ${plan.why.replace(`guest ${guest.name}: `, '')}` }
 }
 
 /** Enough for each template to be seen with all its vars, and few enough for a command. */

@@ -1,4 +1,5 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
+import { groupBy } from '../core/group-by.ts'
 import { type Guest, lineIn } from '../core/guest/guest.ts'
 import { varsNetwork } from '../core/guest/resolve-network.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
@@ -32,7 +33,12 @@ export function unreadVars({ guests, templates }: Snapshot): SnapshotProblem[] {
     if (!namesOf.has(template)) namesOf.set(template, namesReadBy(template, templates))
     noteVars(guest, namesOf.get(template), written)
   }
-  return [...written.values()].filter(({ isRead }) => !isRead).map(problemOf)
+  // A name that every guest has is told once, and not five thousand times.
+  const alike = groupBy(
+    [...written.values()].filter(({ isRead }) => !isRead),
+    (each) => [`${each.name}\n${nearestName(each.name, each.names) ?? ''}`],
+  )
+  return [...alike.values()].flatMap(([first, ...others]) => (first ? [problemOf(first, others.length)] : []))
 }
 
 /** @param names What the guest's template reads; undefined when it may read any name. */
@@ -53,12 +59,12 @@ function noteVars(
   }
 }
 
-function problemOf({ name, from, names }: WrittenVar): SnapshotProblem {
+function problemOf({ name, from, names }: WrittenVar, more: number): SnapshotProblem {
   const near = nearestName(name, names)
   return {
     severity: 'warning',
     where: lineIn(from),
-    message: `${from}: no template reads the variable ${name}`,
+    message: `${from}${more === 0 ? '' : ` and ${more} more`}: no template reads the variable ${name}`,
     remedy: near === undefined ? 'remove it, or read it in the template' : `did you mean '${near}'?`,
   }
 }

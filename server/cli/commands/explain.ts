@@ -5,6 +5,7 @@ import { defined } from '../../core/defined.ts'
 import type { GuestFacts } from '../../core/guest/guest.ts'
 import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
+import { nearestName } from '../../core/select/nearest.ts'
 import { diskSource } from '../../files/disk.ts'
 import { cleanPath } from '../../files/path.ts'
 import { knownOfMachine } from '../../machines/explain-machine.ts'
@@ -74,7 +75,13 @@ async function explainAMachine(
   if (options.json) io.out(json({ asked, known, explanation: lines }))
   else io.out(table(lines.map(({ what, value, from }) => [what, value, from ? `<- ${from}` : ''])))
   if (known) return
-  io.err(`treeboot: ${asked} is not a guest; above is what an unknown machine gets\n`)
+  const near = nearestName(
+    asked,
+    snapshot.guests.all.map(({ name }) => name),
+  )
+  io.err(
+    `treeboot: ${asked} is not a guest${near === undefined ? '' : ` (did you mean ${near}?)`}; above is what an unknown machine gets\n`,
+  )
   io.exit(exitCodes.notFound)
 }
 

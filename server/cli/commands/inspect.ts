@@ -41,6 +41,7 @@ export function registerInspect(program: Command, io: CliIo): void {
     )
     .action(async (path: string, options: { json?: boolean }) => {
       try {
+        if (path === '') throw new Failure('bad-request', 'the path is empty: name a folder or a file')
         const inspected = await describe(resolve(io.cwd, path), path)
         io.out(options.json ? json(inspection(inspected, path)) : report(inspected, path, io.color))
         const boots = bootablePlatforms(inspected.description).length > 0
@@ -65,7 +66,14 @@ interface Inspected {
 }
 
 async function describe(absolute: string, asked: string): Promise<Inspected> {
-  const stats = await stat(absolute)
+  const stats = await stat(absolute).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+    const isUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(asked)
+    const hint = isUrl
+      ? `; inspect reads what is on this disk: treeboot import ${asked} fetches it first`
+      : ''
+    throw new Failure('not-found', `${asked} does not exist${hint}`, { cause: error })
+  })
   if (stats.isDirectory()) return describeTree(diskSource(absolute), nameFrom(absolute), asked)
   if (!stats.isFile()) throw new Failure('invalid-data', `${asked} is neither a folder nor a file`)
   const image = await realpath(absolute)

@@ -63,15 +63,18 @@ export function registerInstall(program: Command, io: CliIo): void {
 }
 
 async function install(names: readonly string[], options: InstallOptions, io: CliIo): Promise<void> {
+  if (options.held === true && options.takeBack === true)
+    throw new Failure('bad-request', '--held installs and --take-back takes back: give one of them')
+  if (options.held === true) refuseNames(names, '--held', 'install')
   const snapshot = await readSnapshot(options, io)
   if (options.takeBack === true) {
-    if (names.length === 0) throw noNames('install --take-back web01')
+    if (names.length === 0) throw noNames('"treeboot install --take-back web01"')
     return decide({ type: 'take-back' }, names, { snapshot, options, io })
   }
   const store = await openGuestStore(snapshot, io)
   try {
     const wanted = options.held === true ? await heldNames(store, snapshot) : names
-    if (options.held !== true && names.length === 0) throw noNames('install web01, or install --held')
+    if (options.held !== true && names.length === 0) throw noNames('"treeboot install web01", or use --held')
     const guests = wanted.map((name) => guestNamed(snapshot, name))
     refuseTooMany(guests.length, options)
     const mustAsk = options.held === true || guests.length > 1
@@ -86,8 +89,9 @@ async function install(names: readonly string[], options: InstallOptions, io: Cl
 }
 
 async function hold(names: readonly string[], options: HoldOptions, io: CliIo): Promise<void> {
+  if (options.all === true) refuseNames(names, '--all', 'hold')
   const snapshot = await readSnapshot(options, io)
-  if (options.all !== true && names.length === 0) throw noNames('hold web01, or hold --all')
+  if (options.all !== true && names.length === 0) throw noNames('"treeboot hold web01", or use --all')
   const all = options.all === true ? snapshot.guests.all.map((guest) => guest.name) : names
   await decide({ type: 'hold', reason: 'by the operator' }, all, { snapshot, options, io })
 }
@@ -97,7 +101,18 @@ async function keepLocal(names: readonly string[], options: CommonOptions, io: C
 }
 
 function noNames(example: string): Failure {
-  return new Failure('bad-request', `name at least one guest, such as "treeboot ${example}"`)
+  return new Failure('bad-request', `name at least one guest, such as ${example}`)
+}
+
+/** Who names guests beside an option for many means those alone, and not the disks of all others. */
+function refuseNames(names: readonly string[], option: string, command: string): void {
+  if (names.length === 0) return
+  const shown = names.slice(0, mostShown).join(' ')
+  throw new Failure(
+    'bad-request',
+    `${option} means more guests than those that are named; nothing was changed: ` +
+      `give either ${option} or the names, as "treeboot ${command} ${shown}"`,
+  )
 }
 
 /** The guests that are held because the store is in doubt, and are still in the configuration. */

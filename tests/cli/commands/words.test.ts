@@ -23,6 +23,59 @@ test('an order says what the guest was in words', async () => {
   expect((await treebootIn(cwd, 'hold', 'web01')).out).toMatch(/^web01 was local since \d{4}-/)
 })
 
+test.each([
+  ['install', '--held', 'web01', '--yes'],
+  ['install', '--held', '--take-back'],
+  ['hold', '--all', 'web01'],
+])('%s %s beside what it does not mean changes nothing: %s', async (...args) => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', 'guests: { web01: {}, web02: {} }\n')
+  await treebootIn(cwd, 'local', 'web01')
+  const before = JSON.parse((await treebootIn(cwd, 'guests', '--json')).out)
+  const { code, err } = await treebootIn(cwd, ...args)
+  expect([code, err]).toEqual([2, expect.stringContaining(args[1] ?? '')])
+  expect(JSON.parse((await treebootIn(cwd, 'guests', '--json')).out)).toEqual(before)
+})
+
+test('an order that installs nothing does not say that it does so once', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', 'guests: { web01: { tree: nowhere } }\n')
+  expect((await treebootIn(cwd, 'install', 'web01')).out).toMatch(
+    /its next network boot installs nothing: there is no tree "nowhere"$/m,
+  )
+})
+
+test.each([
+  ['nowhere', /^nowhere does not exist$/m],
+  ['config.yaml/x', /^config.yaml\/x does not exist$/m],
+  ['http://mirror/x.iso', /does not exist; .*treeboot import http:\/\/mirror\/x.iso/],
+  ['', /the path is empty/],
+])('inspect says of %j what is wrong', async (path, words) => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', '')
+  const { code, err } = await treebootIn(cwd, 'inspect', path)
+  expect([code, err]).toEqual([2, expect.stringMatching(words)])
+})
+
+test('explain of a mistyped guest names the guest', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', 'guests: { web01: {} }\n')
+  expect((await treebootIn(cwd, 'explain', 'web1')).err).toMatch(
+    /web1 is not a guest \(did you mean web01\?\)/,
+  )
+})
+
+test('a variable of many guests that no template reads is told once', async () => {
+  const cwd = temporaryFolder()
+  const guests = ['a', 'b', 'c'].map((name) => `  ${name}: { template: t.ks, vars: { rack: 1 } }\n`)
+  writeBelow(cwd, 'config.yaml', `guests:\n${guests.join('')}`)
+  writeBelow(cwd, 'kickstart-templates/t.ks', 'text\n')
+  const problems: { message: string }[] = JSON.parse((await treebootIn(cwd, 'check', '--json')).out)
+  expect(problems.map(({ message }) => message).filter((message) => message.includes('rack'))).toEqual([
+    expect.stringMatching(/^guest a .* and 2 more: no template reads the variable rack$/),
+  ])
+})
+
 test('what an installer says is told alike', () => {
   expect(stepText({ ...step, kind: 'progress', detail: 'partitioning' })).toBe(
     'its installer says: partitioning',
