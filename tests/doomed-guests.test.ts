@@ -176,6 +176,7 @@ test('problems and the front page name the guests before a machine asks', async 
       'guest bad and 1 more cannot be installed: its answer file cannot be made: bad.ks:2',
     ),
     expect.stringContaining('guest gone cannot be installed'),
+    expect.stringContaining('guest bare cannot be installed'),
     expect.stringContaining('guest netboot cannot be installed: its answer file sends the installer to tree'),
     expect.stringContaining('guest live cannot be installed: tree noble: its live system is mounted by NFS'),
     expect.stringContaining('guest coreos cannot be installed: tree fedora-coreos-40: it lacks its root'),
@@ -187,7 +188,9 @@ test('problems and the front page name the guests before a machine asks', async 
   const { out } = await treeboot('check')
   for (const message of [...(await messages()), 'guest bare has no tree', 'write bridge=br0 for'])
     expect(out).toContain(message)
-  expect(out).not.toMatch(/guest bare.*answer file/)
+  expect(out).toMatch(
+    /guest bare cannot be installed: .*install_source is not defined \(only a guest with a tree/,
+  )
 })
 
 test('a repository that the guest names is where its kickstart sends it', async () => {

@@ -110,11 +110,7 @@ export class Answers {
   /** Like `whyNone`, but keeps nothing: for checks of all guests, which would displace the texts that are asked for. */
   async tryOut(call: AnswerCall): Promise<Useless | undefined> {
     const facts = this.#options.facts(call.guest, call.who, call.snapshot)
-    if (facts instanceof Failure) return undefined
-    const useless = await whyUseless(this.#renderWith(call, facts))
-    // Without a tree most files cannot be made, and the missing tree is a problem of its own. That a template does not end
-    // is one in any case.
-    return facts.tree || useless?.againMs !== undefined ? useless : undefined
+    return facts instanceof Failure ? undefined : whyUseless(this.#renderWith(call, facts))
   }
 
   /** All values that a guest's answer file is made of, besides the templates. */

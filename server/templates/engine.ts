@@ -9,8 +9,10 @@ import type { EngineLimits } from './message.ts'
 import type { TemplateProblem } from './problem.ts'
 import { makeStrict, type Site, type Spelling, undefinedFilter } from './strict.ts'
 
-/** The address and the name of a guest are keys of its own; `vars.guest` would never be read. */
+/** What comes of the guest's own keys or of its tree has a name that no var can have: `vars.guest` would never be read. */
 function whereToSet(name: string): string {
+  if (/^(?:tree(?:\..*)?|install_source|base_repo|repo_lines)$/.test(name))
+    return 'only a guest with a tree that tells it has this: see tree of the guest or its profile'
   if (name === 'guest.ip') return 'set ip (or network) of the guest'
   const key = /^guest\.(mac|uuid|serial)$/.exec(name)?.[1]
   return key === undefined ? 'set it in vars of the guest or its profile' : `set ${key} of the guest`

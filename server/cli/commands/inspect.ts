@@ -82,6 +82,11 @@ async function describe(absolute: string, asked: string): Promise<Inspected> {
     const place = stem === undefined ? absolute : join(dirname(absolute), stem)
     return describeTree(await isoSource(image), nameFrom(place), asked)
   }
+  if (/\.(?:iso|img)$/i.test(asked))
+    throw new Failure(
+      'invalid-data',
+      `${asked} is not an image of a disc: it has ${stats.size} bytes, and no volume descriptor at byte 32768; copy it again`,
+    )
   if (stats.size > maxDescriptorBytes)
     throw new Failure('too-large', `${asked} has ${stats.size} bytes, more than any tree descriptor`)
   return { description: readDescriptor(asked, await readFile(absolute)), sources: [] }

@@ -52,7 +52,8 @@ export interface TreeVerdict {
 
 const copyAgain = 'copy that file again'
 /** A kernel's header does not err; a name or a descriptor that was copied along may. */
-const rightArch = 'correct the descriptor or the name that says so, or put the right kernel there'
+const rightArch =
+  'put the kernel of this tree there, or correct what says its architecture: the descriptor or the name'
 
 /**
  * The state of a tree, from facts alone. A tree is `incoming` while anything below it changes, and for a

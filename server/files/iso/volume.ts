@@ -110,6 +110,12 @@ async function withoutSignature(image: Image): Promise<Failure> {
     head === undefined
       ? `the file has only ${image.size} bytes`
       : `found ${JSON.stringify(head.toString('latin1'))}`
+  if (head && isSignature(head))
+    return damaged(
+      image,
+      firstDescriptor * sectorBytes,
+      `expected the primary volume descriptor of ISO 9660 among the first ${imageLimits.volumeDescriptors.entries} descriptors, found none`,
+    )
   return damaged(
     image,
     signatureAt,

@@ -121,7 +121,7 @@ describe('a tree whose kernel is for another machine than its descriptor says', 
     expect(trees.trees[0]?.reasons).toEqual([
       'images/pxeboot/vmlinuz is a kernel for aarch64, and the tree says x86_64',
     ])
-    expect(trees.trees[0]?.remedy).toMatch(/^correct the descriptor or the name/)
+    expect(trees.trees[0]?.remedy).toMatch(/^put the kernel of this tree there/)
     writeBelow(folder, 'images/pxeboot/vmlinuz', kernelHeads().get('amd64')?.head ?? arm64)
     await becomes('ready')
   })

@@ -50,9 +50,14 @@ test.each([
   ['config.yaml/x', /^config.yaml\/x does not exist$/m],
   ['http://mirror/x.iso', /does not exist; .*treeboot import http:\/\/mirror\/x.iso/],
   ['', /the path is empty/],
+  ['empty.iso', /^empty.iso is not an image of a disc: it has 0 bytes/],
+  ['boot-records.iso', /expected the primary volume descriptor of ISO 9660 .*, found none$/m],
 ])('inspect says of %j what is wrong', async (path, words) => {
   const cwd = temporaryFolder()
   writeBelow(cwd, 'config.yaml', '')
+  writeBelow(cwd, 'empty.iso', '')
+  const records = `\0CD001\x01${'\0'.repeat(2041)}`.repeat(70)
+  writeBelow(cwd, 'boot-records.iso', '\0'.repeat(32768) + records)
   const { code, err } = await treebootIn(cwd, 'inspect', path)
   expect([code, err]).toEqual([2, expect.stringMatching(words)])
 })
