@@ -76,6 +76,11 @@ export const rooms: readonly Room[] = [
     mayImport: ['verify', ...ground, ...system],
   },
   {
+    name: 'definitions',
+    what: 'Guests, profiles and mirrors as files that a person and a program write: changes that keep all other bytes',
+    mayImport: ['config', 'host', ...system],
+  },
+  {
     name: 'store',
     what: 'What must survive a restart: the contract and its implementations',
     mayImport: ['host', 'files', ...system],
