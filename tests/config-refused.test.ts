@@ -109,14 +109,6 @@ test.each([
   20_000,
 )
 
-test('a guest file that is broken is as bad as config.yaml', async () => {
-  const cwd = home()
-  writeBelow(cwd, 'guests.d/web02.yaml', 'mac: 52:54:00:aa:bb:02\n')
-  await startOnce(cwd)
-  writeBelow(cwd, 'guests.d/web02.yaml', 'mac: 52:54:00:aa:bb:01\n')
-  expect(guestsOf(await started(cwd))).toEqual(['web01', 'web02'])
-})
-
 test('the data folder is found where the broken file names it', async () => {
   const cwd = home(`paths: { data: elsewhere }\n${good}`)
   await startOnce(cwd)

@@ -131,7 +131,7 @@ describe('the blocks of README and docs', () => {
   test.each(
     blocks.filter(({ language }) => language === 'yaml').map((block) => [block.where, block] as const),
   )('configuration at %s loads without a warning', (_, block) => {
-    expect(parseConfig(textOf(block), 'config.yaml', '/srv/treeboot').warnings).toEqual([])
+    expect(parseConfig(textOf(block), 'config.yaml', '/srv/treeboot').problems).toEqual([])
   })
 })
 

@@ -36,7 +36,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
     profiles: loaded.profiles,
     templates,
     problems: Object.freeze([
-      ...loaded.warnings,
+      ...loaded.problems,
       ...parts.problems,
       ...parts.trees.flatMap(treeProblems),
       ...packagesOnly(parts.trees),
@@ -146,7 +146,9 @@ function guestProblems(
 
 /** One warning for all guests without a tree, at the place of the first. */
 function guestsWithoutTree(guests: readonly Guest[]): SnapshotProblem[] {
-  const [first, ...others] = guests.filter(({ settings }) => settings.tree === undefined)
+  const [first, ...others] = guests.filter(
+    ({ settings, refused }) => settings.tree === undefined && refused === undefined,
+  )
   if (!first) return []
   const names = [first, ...others].slice(0, mostNamed).map(({ name }) => name)
   const more = 1 + others.length - names.length

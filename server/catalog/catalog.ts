@@ -1,12 +1,12 @@
-import { resolve } from 'node:path'
 import { keepLastGood, loadStartConfig } from '../config/last-good.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { makeDefaultFolders } from '../config/named-folders.ts'
+import { problemLine } from '../config/problems.ts'
+import { configState } from '../config/quiet-read.ts'
 import type { RefusedConfig } from '../config/refused.ts'
 import { keysForRestart } from '../config/restart-keys.ts'
 import type { Config } from '../config/schema.ts'
-import { configState } from '../config/settled.ts'
-import { type ConfigTexts, defaultFileName } from '../config/texts.ts'
+import type { ConfigTexts } from '../config/texts.ts'
 import { type ConfigWatch, watchConfig } from '../config/watch.ts'
 import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
@@ -34,6 +34,8 @@ export interface CatalogOptions {
   readonly rescanMs?: number
   /** How often the configuration is looked at; default 250 ms. */
   readonly configPollMs?: number
+  /** How long the configuration must be the same before a change of it is read; default 300 ms. */
+  readonly configQuietMs?: number
 }
 
 const defaultRescanMs = 60_000
@@ -60,6 +62,8 @@ export class Catalog {
   #startConfig: Config | undefined
   /** The keys that were last reported as waiting for a restart. */
   #restartKeys = ''
+  /** The problems of definition files that were last reported. */
+  #wrongFiles = ''
   #folders: Folders | undefined
   #configWatch: ConfigWatch | undefined
   #replaceTimer: NodeJS.Timeout | undefined
@@ -83,10 +87,10 @@ export class Catalog {
    * @throws ConfigError for a faulty configuration when no earlier one was kept.
    */
   async start(): Promise<void> {
-    const { configFile, cwd, events, configPollMs } = this.#options
+    const { configFile, cwd, events, configPollMs, configQuietMs } = this.#options
     const where = defined({ file: configFile, cwd })
     // Trees may take long to look at: what is edited meanwhile must not be missed.
-    const since = await configState(resolve(cwd, configFile ?? defaultFileName))
+    const since = await configState(where)
     const { loaded, texts, refused } = await loadStartConfig(where)
     if (refused) events.emit({ type: 'config', outcome: 'kept-last-good', message: refused.message })
     this.#loaded = loaded
@@ -96,11 +100,13 @@ export class Catalog {
     await makeDefaultFolders(loaded.config)
     this.#folders = await this.#openFolders(loaded.config)
     this.#replaceSnapshot()
+    this.#reportWrongFiles(loaded)
     this.#configWatch = await watchConfig({
       ...where,
-      ...defined({ pollMs: configPollMs }),
-      emit: events.emit,
+      times: defined({ pollMs: configPollMs, quietMs: configQuietMs }),
+      inForce: texts,
       since,
+      emit: events.emit,
       mustExist: texts.text !== undefined,
       onLoaded: (changed, from) => this.#takeConfig(changed, from),
       onRefused: (why) => {
@@ -112,6 +118,11 @@ export class Catalog {
   /** Why the files of the configuration are not in force; undefined while they are. */
   get refusedConfig(): RefusedConfig | undefined {
     return this.#refused
+  }
+
+  /** How many definition files are not in force as they are on the disk. */
+  get filesNotInForce(): number {
+    return this.#loaded?.filesNotInForce ?? 0
   }
 
   /** Keeps the configuration in this folder, now and after each change: a later start may need it. */
@@ -186,6 +197,18 @@ export class Catalog {
     if (before && samePaths(before, loaded.config)) this.#replaceSnapshot()
     else this.#switching = this.#switching.then(() => this.#switchFolders(loaded.config))
     this.#reportRestartKeys(loaded.config)
+    this.#reportWrongFiles(loaded)
+  }
+
+  /** Reports definition files that are not in force as they are; once for each set of problems. */
+  #reportWrongFiles({ problems }: LoadedConfig): void {
+    const message = problems
+      .filter(({ severity }) => severity === 'error')
+      .map(problemLine)
+      .join('\n')
+    if (message !== '' && message !== this.#wrongFiles)
+      this.#options.events.emit({ type: 'trouble', where: 'definitions', message })
+    this.#wrongFiles = message
   }
 
   /** Reports changed keys that take effect only after a restart; once for each set of keys. */

@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { loadConfigFile } from '../config/load.ts'
+import { loadConfigFile } from '../config/last-good.ts'
 import { defined } from '../core/defined.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { createTreeIndex } from '../core/select/select.ts'

@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { definitionFolders } from '../config/definition-files.ts'
 import { defaultFileName } from '../config/texts.ts'
 import { Failure } from '../core/failure.ts'
 import type { CliIo } from './output/io.ts'
 
 /** What shows that a folder without config.yaml is one of treeboot with all defaults, and not the wrong folder. */
-const layout = ['trees', 'guests.d', 'data/treeboot.db'] as const
+const layout = ['trees', ...definitionFolders, 'data/treeboot.db']
 
 /**
  * Refuses a command in a folder that has nothing of treeboot. Without this a command in the wrong folder would show an

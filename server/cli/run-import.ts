@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { Option } from 'commander'
-import { loadConfigFile } from '../config/load.ts'
+import { loadConfigFile } from '../config/last-good.ts'
 import type { Config } from '../config/schema.ts'
 import { defined } from '../core/defined.ts'
 import { distroName, distroOf } from '../core/distro/distro.ts'

@@ -6,6 +6,7 @@ import { cardMac } from '../core/net/mac.ts'
 import { canonicalNetwork } from '../core/net/network.ts'
 import { canonicalSerial, canonicalUuid } from '../core/net/uuid.ts'
 import { installSources, type OwnKey, type ServiceName, type serviceKeys } from '../core/services.ts'
+import type { DefinitionKind } from './definition-files.ts'
 import { network } from './network-schema.ts'
 import { parseSchedule } from './schedule.ts'
 import {
@@ -63,7 +64,8 @@ const witnessFile = line(witnessText).refine(hasNoTilde, tildeText)
 const pemFile = line('the path of a PEM file').refine(hasNoTilde, tildeText)
 
 const nameText = 'a name of letters, digits, dots, dashes and underscores that begins with a letter or digit'
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, nameText)
+/** The name of a guest or profile. */
+export const definitionName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, nameText)
 
 const treeTraits = section({
   id: line('the id of a tree: its path below the trees folder').optional(),
@@ -159,6 +161,12 @@ const mirrorId = z
     'the id of a tree, such as fedora-40-x86_64',
   )
 
+export const mirrorSchema = section({
+  url: oneOrMore(mirrorUrl, `${mirrorUrlText}, or a list of mirrors of the same tree`),
+  schedule: schedule.optional(),
+  'boot-only': flag.optional(),
+})
+
 const networkText = 'an address or a network, such as 10.0.0.7 or 10.0.0.0/8'
 const httpKeys = {
   'fast-path': flag.optional(),
@@ -238,19 +246,11 @@ export const configFileSchema = section({
     .optional(),
   unknown: oneOf(['menu', 'local', 'ignore']).optional(),
   'menu-timeout': count(0, 'seconds, a whole number').optional(),
-  mirrors: z
-    .record(
-      mirrorId,
-      section({
-        url: oneOrMore(mirrorUrl, `${mirrorUrlText}, or a list of mirrors of the same tree`),
-        schedule: schedule.optional(),
-        'boot-only': flag.optional(),
-      }),
-      { error: 'a mapping of tree ids to mirrors' },
-    )
+  mirrors: z.record(mirrorId, mirrorSchema, { error: 'a mapping of tree ids to mirrors' }).optional(),
+  profiles: z
+    .record(definitionName, profileSchema, { error: 'a mapping of profile names to profiles' })
     .optional(),
-  profiles: z.record(name, profileSchema, { error: 'a mapping of profile names to profiles' }).optional(),
-  guests: z.record(name, guestSchema, { error: 'a mapping of guest names to guests' }).optional(),
+  guests: z.record(definitionName, guestSchema, { error: 'a mapping of guest names to guests' }).optional(),
 })
 
 export type ConfigFile = z.output<typeof configFileSchema>
@@ -262,9 +262,10 @@ export function configJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(configFileSchema, { io: 'input', unrepresentable: 'any' })
 }
 
-/** JSON Schema of one file in `guests.d`. */
-export function guestJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(guestSchema, { io: 'input', unrepresentable: 'any' })
+/** JSON Schema of one file in `guests.d`, `profiles.d` or `mirrors.d`. */
+export function definitionJsonSchema(kind: DefinitionKind): Record<string, unknown> {
+  const schemas = { guest: guestSchema, profile: profileSchema, mirror: mirrorSchema }
+  return z.toJSONSchema(schemas[kind], { io: 'input', unrepresentable: 'any' })
 }
 
 /**

@@ -13,6 +13,7 @@ import { nearestName } from '../core/select/nearest.ts'
 import type { ConfigFile, GuestInFile, ProfileInFile } from './file-schema.ts'
 import { checkNetworks } from './networks.ts'
 import { type ProblemList, showPath } from './problems.ts'
+import { accused, type Origins, whyRefused, withoutTaken } from './refused-guests.ts'
 import type { YamlPath, YamlText } from './yaml.ts'
 
 /**
@@ -25,6 +26,7 @@ export interface FileView {
   /** All profiles of the file, also those with mistakes. */
   readonly profileNames: ReadonlySet<string>
   readonly problems: ProblemList
+  readonly origins: Origins
 }
 
 /**
@@ -64,19 +66,23 @@ export function resolveGuests(
     warnIdleRemovals(resolution.idleRemovals, path, guest.args, view)
     checkVirt(resolution.settings.virt, path, view)
     const { uuid, serial, ip } = guest
+    const refused = whyRefused(name, names, { parents, refused: view.origins.refused })
     guests.push({
       name,
       macs: [...new Set(guest.mac)],
-      ...defined({ uuid, serial, ip }),
+      ...defined({ uuid, serial, ip, refused }),
       // The order begins at the root, and a guest names the nearest first.
       profiles: order.reverse(),
       settings: resolution.settings,
       definedAt: place(view, path),
     })
   }
-  checkIdentities(guests, view)
-  checkNetworks(guests, view)
-  return { guests, profiles }
+  // Of a guest whose own file is refused only the identities were read, as far as no other guest has them.
+  const isWhole = ({ name }: Guest) => !view.origins.refused.guest.has(name)
+  const whole = guests.filter(isWhole)
+  const isTaken = checkIdentities(whole, view)
+  checkNetworks(whole, view)
+  return { guests: guests.map((guest) => (isWhole(guest) ? guest : withoutTaken(guest, isTaken))), profiles }
 }
 
 /** The line of the key at a path: `config.yaml:21`. */
@@ -163,37 +169,65 @@ function checkVirt(virt: Guest['settings']['virt'], path: YamlPath, view: FileVi
   )
 }
 
-function checkIdentities(guests: readonly Guest[], view: FileView): void {
+type IdentityKey = 'mac' | 'uuid' | 'serial' | 'ip'
+
+/** The spellings in which a machine may send an identity, our own first. */
+function formsOf(key: string, value: string): readonly string[] {
+  // A machine may send its UUID in the other byte order, and must still match only its own guest.
+  if (key === 'uuid') return [value, swapUuid(value)]
+  return [key === 'serial' ? (canonicalSerial(value) ?? value) : value]
+}
+
+/** Returns whether a guest has an identity. */
+function checkIdentities(guests: readonly Guest[], view: FileView): (key: string, value: string) => boolean {
   const owners = new Map<string, Guest>()
-  // `forms`: the spellings in which a machine may send the value, our own first.
-  const claim = (guest: Guest, key: 'mac' | 'uuid' | 'serial' | 'ip', value: string, forms = [value]) => {
-    const at = view.text.position(['guests', guest.name, key], 'value')
-    const label = showPath(['guests', guest.name, key])
-    if ((key === 'uuid' && isPlaceholderUuid(value)) || (key === 'serial' && isPlaceholderSerial(value)))
-      view.problems.add(
-        'warning',
-        at,
-        `${label}: '${value}' is a placeholder that many machines share, and identifies none`,
-        'name the machine by its mac',
-      )
-    const taken = forms.find((form) => owners.has(`${key} ${form}`))
-    const owner = taken === undefined ? undefined : owners.get(`${key} ${taken}`)
-    if (owner && owner !== guest)
+  const ownerOf = (key: string, value: string): { owner: Guest; form: string } | undefined => {
+    for (const form of formsOf(key, value)) {
+      const owner = owners.get(`${key} ${form}`)
+      if (owner) return { owner, form }
+    }
+    return undefined
+  }
+  const claim = (guest: Guest, key: IdentityKey, value: string): void => {
+    warnOfPlaceholder(guest, key, value, view)
+    const [own] = formsOf(key, value)
+    const taken = ownerOf(key, value)
+    if (!taken || taken.owner === guest) {
+      owners.set(`${key} ${own}`, guest)
+      return
+    }
+    const other = taken.form === own ? '' : ' (in its other byte order)'
+    for (const at of accused(taken.owner, guest, view.origins)) {
+      const { name } = at === guest ? taken.owner : guest
+      const path = ['guests', at.name, key]
       view.problems.add(
         'error',
-        at,
-        `${label}: ${key} ${value}${taken === forms[0] ? '' : ' (in its other byte order)'} belongs to guest ${owner.name} (${place(view, ['guests', owner.name, key])}) already`,
+        view.text.position(path, 'value'),
+        `${showPath(path)}: ${key} ${value}${other} belongs to guest ${name} (${place(view, ['guests', name, key])}) already`,
       )
-    else owners.set(`${key} ${forms[0]}`, guest)
+    }
   }
   for (const guest of guests) {
     for (const mac of guest.macs) claim(guest, 'mac', mac)
-    // A machine may send its UUID in the other byte order, and must still match only its own guest.
-    if (guest.uuid !== undefined) claim(guest, 'uuid', guest.uuid, [guest.uuid, swapUuid(guest.uuid)])
-    if (guest.serial !== undefined)
-      claim(guest, 'serial', guest.serial, [canonicalSerial(guest.serial) ?? guest.serial])
-    if (guest.ip !== undefined) claim(guest, 'ip', guest.ip)
+    for (const key of ['uuid', 'serial', 'ip'] as const) {
+      const value = guest[key]
+      if (value !== undefined) claim(guest, key, value)
+    }
   }
+  return (key, value) => ownerOf(key, value) !== undefined
+}
+
+function warnOfPlaceholder({ name }: Guest, key: IdentityKey, value: string, view: FileView): void {
+  const isPlaceholder =
+    (key === 'uuid' && isPlaceholderUuid(value)) || (key === 'serial' && isPlaceholderSerial(value))
+  if (!isPlaceholder) return
+  const path = ['guests', name, key]
+  view.problems.add(
+    'warning',
+    view.text.position(path, 'value'),
+    `${showPath(path)}: '${value}' is a placeholder that many machines share, and identifies none`,
+    'name the machine by its mac',
+  )
 }
 
 function warnIdleRemovals(

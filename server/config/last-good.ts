@@ -6,8 +6,8 @@ import { z } from 'zod'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { writeAtomically } from '../host/atomic-write.ts'
-import { guestFolderName, guestNameOf } from './guest-files.ts'
-import { type LoadedConfig, loadConfigTexts } from './load.ts'
+import { type DefinitionFile, definitionOf } from './definition-files.ts'
+import { type InForce, type LoadedConfig, loadConfigTexts } from './load.ts'
 import { ConfigError } from './problems.ts'
 import { type RefusedConfig, refusedConfig } from './refused.ts'
 import { type ConfigPlace, type ConfigTexts, defaultFileName, readConfigTexts } from './texts.ts'
@@ -25,7 +25,7 @@ const recordSchema = z.object({
   config: z.string(),
   /** ISO 8601. */
   saved: z.string(),
-  /** `config.yaml`, unless there was none, and `guests.d/<name>.yaml`. */
+  /** `config.yaml`, unless there was none, and the definition files: `guests.d/<name>.yaml`. */
   files: z.array(z.object({ name: z.string(), sha256: z.string(), text: z.string() })),
 })
 type LastGoodRecord = z.infer<typeof recordSchema>
@@ -39,6 +39,27 @@ export interface StartConfig {
 }
 
 /**
+ * Reads `file`, or `config.yaml` in `cwd`, and the definition files beside it. `config.yaml` may be missing; then the
+ * defaults are used. A definition file that is wrong has its last good text, as far as the record of the server can
+ * be read.
+ *
+ * @param added A file that is not written yet, so that a caller can check it before.
+ * @throws ConfigError with all problems of config.yaml; also when the `file` that the caller names cannot be read.
+ */
+export async function loadConfigFile(place: ConfigPlace, added?: DefinitionFile): Promise<LoadedConfig> {
+  return (await loadConfigPlace(place, added)).loaded
+}
+
+async function loadConfigPlace(place: ConfigPlace, added?: DefinitionFile): Promise<InForce> {
+  const texts = await readConfigTexts(place)
+  const files = [...texts.files, ...(added ? [added] : [])]
+  return loadConfigTexts(
+    { ...texts, files },
+    async () => (await findLastGood(texts.shownName, texts.path)).found?.texts,
+  )
+}
+
+/**
  * Reads the configuration for a start. When it has errors, or when config.yaml is gone, the last good one takes its
  * place.
  *
@@ -46,11 +67,9 @@ export interface StartConfig {
  */
 export async function loadStartConfig(place: ConfigPlace): Promise<StartConfig> {
   try {
-    const texts = await readConfigTexts(place)
-    const loaded = await loadConfigTexts(texts)
-    return texts.text === undefined
-      ? ((await startWithoutFile(texts)) ?? { loaded, texts })
-      : { loaded, texts }
+    const inForce = await loadConfigPlace(place)
+    const { texts } = inForce
+    return texts.text === undefined ? ((await startWithoutFile(texts)) ?? inForce) : inForce
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const shownName = place.file ?? defaultFileName
@@ -75,7 +94,7 @@ async function startWithoutFile({ shownName, path }: ConfigTexts): Promise<Start
 
 async function startWith({ texts, savedMs }: LastGood, error: ConfigError): Promise<StartConfig> {
   // Without the last good one the operator needs to know only what is wrong with the present one.
-  const loaded = await loadConfigTexts(texts).catch(() => {
+  const { loaded } = await loadConfigTexts(texts).catch(() => {
     throw error
   })
   return { loaded, texts, refused: refusedConfig(texts.shownName, error, savedMs) }
@@ -123,12 +142,12 @@ function whyNot(error: unknown): string {
 }
 
 function lastGoodOf({ files, saved }: LastGoodRecord, shownName: string, path: string): LastGood {
-  const guestFiles = files.flatMap(({ name, text }) => {
-    const guest = name.startsWith(`${guestFolderName}/`) ? guestNameOf(basename(name)) : undefined
-    return guest === undefined ? [] : [{ name: guest, shownName: name, text }]
+  const definitions = files.flatMap(({ name, text }) => {
+    const defines = definitionOf(name)
+    return defines ? [{ ...defines, shownName: name, text }] : []
   })
   const text = files.find(({ name }) => name === basename(path))?.text
-  return { texts: { shownName, path, text, guestFiles }, savedMs: Date.parse(saved) }
+  return { texts: { shownName, path, text, files: definitions }, savedMs: Date.parse(saved) }
 }
 
 /** `paths.data` of a file that may have errors anywhere. */
@@ -158,7 +177,10 @@ async function readRecord(dataFolder: string): Promise<LastGoodRecord | undefine
 /** Keeps a configuration for a later start. It holds password hashes, so only its owner may read the file. */
 export async function keepLastGood(dataFolder: string, texts: ConfigTexts): Promise<void> {
   const own = texts.text === undefined ? [] : [{ name: basename(texts.path), text: texts.text }]
-  const files = [...own, ...texts.guestFiles.map(({ shownName: name, text }) => ({ name, text }))]
+  const files = [
+    ...own,
+    ...texts.files.flatMap(({ shownName: name, text }) => (text === undefined ? [] : [{ name, text }])),
+  ]
   const record: LastGoodRecord = {
     version: 1,
     config: texts.path,

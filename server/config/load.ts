@@ -4,7 +4,6 @@ import type { Guest, Profile } from '../core/guest/guest.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
 import { type ConfigFile, configFileSchema } from './file-schema.ts'
-import { type GuestFile, withGuestFiles } from './guest-files.ts'
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
 import { checkNamedFolders } from './named-folders.ts'
@@ -12,49 +11,54 @@ import { checkPaths, checkRealPaths } from './private-paths.ts'
 import { ConfigError, ProblemList, reportIssues } from './problems.ts'
 import type { Config, DhcpConfig, FtpConfig, HttpConfig, ImportConfig, ServiceConfig } from './schema.ts'
 import { checkServices } from './service-checks.ts'
-import { type ConfigPlace, type ConfigTexts, readConfigTexts } from './texts.ts'
+import { type Settled, settle } from './settle.ts'
+import type { ConfigTexts } from './texts.ts'
+import { type Layer, withDefinitions } from './with-definitions.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
-/** The configuration for the rest of the server: with defaults, resolved inheritance, and warnings. */
+/** The configuration for the rest of the server: with defaults, resolved inheritance, and problems. */
 export interface LoadedConfig {
   readonly config: Config
-  /** Guests of config.yaml in the order of the file, then guests of `guests.d`. */
+  /** Guests of config.yaml in the order of the file, then those of `guests.d`. */
   readonly guests: readonly Guest[]
   readonly profiles: ReadonlyMap<string, Profile>
-  readonly warnings: readonly SnapshotProblem[]
+  /** Warnings, and the errors of definition files that are not in force as they are. */
+  readonly problems: readonly SnapshotProblem[]
+  /** How many definition files are not in force as they are. */
+  readonly filesNotInForce: number
 }
 
 /** Below the trees: in the folder that treeboot keeps for itself, which is never searched or served. */
 const defaultWitness = '.treeboot/store-witness.json'
 
-/**
- * Reads `file`, or `config.yaml` in `cwd`. `config.yaml` may be missing; then the defaults are used. Also
- * reads the guests of `guests.d` beside the file, and takes `newGuest` as one of them, so that a caller can
- * check a guest before it is written.
- *
- * @throws ConfigError with all problems of the file; also when the `file` that the caller names cannot be
- *   read.
- */
-export async function loadConfigFile({
-  newGuest,
-  ...place
-}: ConfigPlace & { newGuest?: GuestFile }): Promise<LoadedConfig> {
-  const texts = await readConfigTexts(place)
-  const guestFiles = [...texts.guestFiles, ...(newGuest ? [newGuest] : [])]
-  return loadConfigTexts({ ...texts, guestFiles })
+/** A configuration that was loaded, and the texts that are in force with it: all, or the last good ones of some files. */
+export interface InForce {
+  readonly loaded: LoadedConfig
+  readonly texts: ConfigTexts
 }
 
-/** @throws ConfigError with all problems of the texts, and of the files that they name. */
-export async function loadConfigTexts(texts: ConfigTexts): Promise<LoadedConfig> {
-  const { shownName, path, text, guestFiles } = texts
-  const loaded = await finishChecks(draftConfig(text ?? '', shownName, dirname(path), guestFiles))
-  if (text !== undefined) return loaded
+/**
+ * @param lastGood Finds the texts that were in force last. They are asked for only when a definition file has errors.
+ * @throws ConfigError with all problems of config.yaml, of the files beside it, and of the files that it names.
+ */
+export async function loadConfigTexts(
+  texts: ConfigTexts,
+  lastGood?: () => Promise<ConfigTexts | undefined>,
+): Promise<InForce> {
+  const make = maker(texts)
+  const whole = make(texts.files.map((file) => ({ file, use: 'present', isChanged: true })))
+  const settled =
+    whole.problems.of('error').length === 0
+      ? { made: whole, texts, problems: [], notInForce: 0 }
+      : settle({ texts, lastGood: await lastGood?.() }, make)
+  const loaded = await finishChecks(settled.made, settled)
+  if (texts.text !== undefined) return { loaded, texts: settled.texts }
   const { file: _, ...defaults } = loaded.config
-  return { ...loaded, config: defaults }
+  return { loaded: { ...loaded, config: defaults }, texts: settled.texts }
 }
 
 /** The checks that look at the disk. */
-async function finishChecks(draft: Draft): Promise<LoadedConfig> {
+async function finishChecks(draft: Draft, settled: Settled<Draft>): Promise<LoadedConfig> {
   const { loaded, yaml, problems } = draft
   if (loaded) {
     await checkKeyFiles(loaded.config, yaml, problems)
@@ -62,7 +66,7 @@ async function finishChecks(draft: Draft): Promise<LoadedConfig> {
     await checkNamedFolders(loaded.config, yaml, problems)
     await checkServices(loaded.config, yaml, problems)
   }
-  return finish(draft)
+  return finish(draft, settled)
 }
 
 /**
@@ -71,50 +75,63 @@ async function finishChecks(draft: Draft): Promise<LoadedConfig> {
  *
  * @throws ConfigError with all problems, in the order of the lines.
  */
-export function parseConfig(
-  text: string,
-  fileName: string,
-  baseFolder: string,
-  guestFiles: readonly GuestFile[] = [],
-): LoadedConfig {
-  return finish(draftConfig(text, fileName, baseFolder, guestFiles))
+export function parseConfig(text: string, fileName: string, baseFolder: string): LoadedConfig {
+  return finish(draftConfig({ text, fileName, baseFolder, layers: [], isConfigChanged: true }))
 }
 
 /** A configuration whose checks are not finished. */
 interface Draft {
   readonly problems: ProblemList
   readonly yaml: YamlText
+  readonly file?: ConfigFile
   /** Undefined when the problems prevent any result. */
-  readonly loaded?: Omit<LoadedConfig, 'warnings'>
+  readonly loaded?: Pick<LoadedConfig, 'config' | 'guests' | 'profiles'>
 }
 
-function draftConfig(
-  text: string,
-  fileName: string,
-  baseFolder: string,
-  guestFiles: readonly GuestFile[],
-): Draft {
+interface DraftParts {
+  readonly text: string
+  readonly fileName: string
+  readonly baseFolder: string
+  readonly layers: readonly Layer[]
+  readonly isConfigChanged: boolean
+}
+
+function maker({ shownName, path, text }: ConfigTexts) {
+  return (layers: readonly Layer[], isConfigChanged = true): Draft =>
+    draftConfig({ text: text ?? '', fileName: shownName, baseFolder: dirname(path), layers, isConfigChanged })
+}
+
+function draftConfig({ text, fileName, baseFolder, layers, isConfigChanged }: DraftParts): Draft {
   const problems = new ProblemList(fileName)
   const own = readYaml(text.replace(/^\uFEFF/, ''))
   for (const { message, ...at } of own.faults) problems.add('error', at, message)
-  const yaml = withGuestFiles(own, guestFiles, problems)
+  const definitions = withDefinitions(own, layers, problems)
+  const { yaml } = definitions
   if (own.faults.length > 0) return { problems, yaml }
 
   const root = yaml.value ?? Object.create(null)
   dropBlanks(root, [])
   const profileNames = new Set(Object.keys((root as YamlMapping).profiles ?? {}))
+  // A profile whose file is wrong is there: its guests are not to blame.
+  for (const { file } of layers) if (file.kind === 'profile') profileNames.add(file.name)
   const file = validate(root, yaml, problems)
   if (!file) return { problems, yaml }
-  const { guests, profiles } = resolveGuests(file, { fileName, text: yaml, profileNames, problems })
+  const origins = { ...definitions, isConfigChanged }
+  const { guests, profiles } = resolveGuests(file, { fileName, text: yaml, profileNames, problems, origins })
   const config = fillDefaults(file, resolve(baseFolder, basename(fileName)), resolve(baseFolder))
   checkPaths(config, yaml, problems)
-  return { problems, yaml, loaded: { config, guests, profiles } }
+  return { problems, yaml, file, loaded: { config, guests, profiles } }
 }
 
-function finish({ problems, loaded }: Draft): LoadedConfig {
+function finish({ problems, loaded }: Draft, settled?: Settled<Draft>): LoadedConfig {
+  const ofFiles = settled?.problems ?? []
   const errors = problems.of('error')
-  if (errors.length > 0 || !loaded) throw new ConfigError(errors)
-  return { ...loaded, warnings: problems.of('warning') }
+  if (errors.length > 0 || !loaded) throw new ConfigError([...errors, ...ofFiles])
+  return {
+    ...loaded,
+    problems: [...ofFiles, ...problems.of('warning')],
+    filesNotInForce: settled?.notInForce ?? 0,
+  }
 }
 
 /**

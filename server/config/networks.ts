@@ -2,10 +2,12 @@ import type { Guest } from '../core/guest/guest.ts'
 import { networkFaults } from '../core/guest/network-faults.ts'
 import { networkOf, varsNetwork } from '../core/guest/resolve-network.ts'
 import { type ProblemList, showPath } from './problems.ts'
+import { accused, type Origins } from './refused-guests.ts'
 import type { YamlPath, YamlText } from './yaml.ts'
 
 interface View {
   readonly text: YamlText
+  readonly origins: Origins
   readonly problems: ProblemList
 }
 
@@ -55,17 +57,21 @@ function claimsOf(guest: Guest): string[] {
   ])
 }
 
-function checkShared(guest: Guest, owners: ReturnType<typeof addressOwners>, { text, problems }: View): void {
-  const at: YamlPath = ['guests', guest.name, 'network']
+function checkShared(guest: Guest, owners: ReturnType<typeof addressOwners>, view: View): void {
+  const { text, problems, origins } = view
   for (const value of claimsOf(guest)) {
     const other = owners.get(value)?.find((owner) => owner !== guest)
     if (!other) continue
-    problems.add(
-      'error',
-      text.position(at, 'value'),
-      `${showPath(at)}: ${value} belongs to guest ${other.name} (${other.definedAt}) already`,
-      'give each guest its own',
-    )
+    for (const accusedGuest of accused(other, guest, origins)) {
+      const owner = accusedGuest === guest ? other : guest
+      const path: YamlPath = ['guests', accusedGuest.name, 'network']
+      problems.add(
+        'error',
+        text.position(path, 'value'),
+        `${showPath(path)}: ${value} belongs to guest ${owner.name} (${owner.definedAt}) already`,
+        'give each guest its own',
+      )
+    }
   }
 }
 

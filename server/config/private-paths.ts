@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isInside } from '../host/paths.ts'
-import { guestFolderName } from './guest-files.ts'
+import { definitionFolders } from './definition-files.ts'
 import { type ProblemList, showPath } from './problems.ts'
 import type { Config } from './schema.ts'
 import type { YamlPath, YamlText } from './yaml.ts'
@@ -70,7 +70,8 @@ function checkWitness({ paths, state }: Config, text: YamlText, problems: Proble
 }
 
 function privatePaths({ paths, file, ftp }: Config): readonly PrivatePath[] {
-  const beside = file === undefined ? [] : [file, join(dirname(file), guestFolderName)]
+  const beside =
+    file === undefined ? [] : [file, ...definitionFolders.map((folder) => join(dirname(file), folder))]
   return [
     { path: paths.templates, key: ['paths', 'templates'], what: paths.templates },
     { path: paths.data, key: ['paths', 'data'], what: paths.data },

@@ -55,12 +55,26 @@ export class ProblemList {
     this.#found.push({ at, problem })
   }
 
+  /** The errors of each file beside the main one, and of the main one at `undefined`. */
+  errorsByFile(): ReadonlyMap<string | undefined, readonly SnapshotProblem[]> {
+    const byName = new Map<string | undefined, SnapshotProblem[]>()
+    for (const { at, problem } of this.#sorted('error')) {
+      const known = byName.get(at.file)
+      if (known) known.push(problem)
+      else byName.set(at.file, [problem])
+    }
+    return byName
+  }
+
   /** The problems of this severity, sorted by file, line and column. */
   of(severity: SnapshotProblem['severity']): SnapshotProblem[] {
+    return this.#sorted(severity).map(({ problem }) => problem)
+  }
+
+  #sorted(severity: SnapshotProblem['severity']) {
     return this.#found
       .filter(({ problem }) => problem.severity === severity)
       .sort((a, b) => byFile(a.at, b.at) || a.at.line - b.at.line || a.at.column - b.at.column)
-      .map(({ problem }) => problem)
   }
 }
 

@@ -1,9 +1,9 @@
 import { lstat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import { readAtMost } from '../host/read-at-most.ts'
-import { type GuestFile, guestFolderName, readGuestFiles } from './guest-files.ts'
+import { type DefinitionFile, readDefinitionFiles } from './definition-files.ts'
 import { ConfigError, whyUnreadable } from './problems.ts'
 
 /** Where a configuration is. */
@@ -21,7 +21,8 @@ export interface ConfigTexts {
   readonly path: string
   /** Undefined when there is no file, so that all settings are defaults. */
   readonly text: string | undefined
-  readonly guestFiles: readonly GuestFile[]
+  /** Of guests, profiles and mirrors. */
+  readonly files: readonly DefinitionFile[]
 }
 
 /** The configuration, when the caller names no file. */
@@ -32,19 +33,19 @@ const maxBytes = configurationLimits.configuration.bytes
 export async function readConfigTexts({ file, cwd }: ConfigPlace): Promise<ConfigTexts> {
   const shownName = file ?? defaultFileName
   const path = resolve(cwd, shownName)
-  const guestFiles = await guestFilesOf(path)
+  const files = await definitionFilesOf(path)
   let bytes: Buffer | undefined
   try {
     bytes = await readAtMost(path, maxBytes)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' && file === undefined) return { shownName, path, text: undefined, guestFiles }
+    if (code === 'ENOENT' && file === undefined) return { shownName, path, text: undefined, files }
     throw unreadable(shownName, await whyNotRead(path, error as NodeJS.ErrnoException), error)
   }
   if (!bytes) throw unreadable(shownName, `has more than ${maxBytes} bytes`)
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    return { shownName, path, text, guestFiles }
+    return { shownName, path, text, files }
   } catch (cause) {
     throw unreadable(shownName, 'is not UTF-8 text; save it as UTF-8', cause)
   }
@@ -59,11 +60,11 @@ async function whyNotRead(path: string, error: NodeJS.ErrnoException): Promise<s
   return isLink ? 'is a link to a file that does not exist' : 'does not exist; check the name after --config'
 }
 
-async function guestFilesOf(path: string): Promise<readonly GuestFile[]> {
+async function definitionFilesOf(path: string): Promise<readonly DefinitionFile[]> {
   try {
-    return await readGuestFiles(path)
+    return await readDefinitionFiles(path)
   } catch (error) {
-    throw unreadable(join(dirname(path), guestFolderName), failureMessage(error), error)
+    throw unreadable(dirname(path), failureMessage(error), error)
   }
 }
 

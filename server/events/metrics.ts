@@ -15,7 +15,7 @@ export interface Metrics {
 /** What is asked when the page is read. */
 export interface MetricSources {
   readonly trees: () => Readonly<Record<TreeState, number>>
-  readonly catalog: { readonly refusedConfig: unknown }
+  readonly catalog: { readonly refusedConfig: unknown; readonly filesNotInForce: number }
 }
 
 /**
@@ -27,7 +27,7 @@ export function createMetrics({ trees, catalog }: MetricSources): Metrics {
   collectDefaultMetrics({ register: registry, prefix: 'treeboot_' })
   const counters = eventCounters(registry)
   addTreeGauge(registry, trees)
-  addConfigGauge(registry, () => catalog.refusedConfig !== undefined)
+  addConfigGauges(registry, catalog)
   return {
     sink: (event) => count(event, counters),
     contentType: registry.contentType,
@@ -87,13 +87,21 @@ function addTreeGauge(registry: Registry, countTrees: () => Readonly<Record<Tree
   })
 }
 
-function addConfigGauge(registry: Registry, isRefused: () => boolean): void {
+function addConfigGauges(registry: Registry, catalog: MetricSources['catalog']): void {
   new Gauge({
     name: 'treeboot_config_refused',
     help: '1 while config.yaml has errors and the last good configuration is in force, else 0',
     registers: [registry],
     collect() {
-      this.set(isRefused() ? 1 : 0)
+      this.set(catalog.refusedConfig === undefined ? 0 : 1)
+    },
+  })
+  new Gauge({
+    name: 'treeboot_definition_files_refused',
+    help: 'Files of guests.d, profiles.d and mirrors.d that are wrong, so that their last good text or none is in force',
+    registers: [registry],
+    collect() {
+      this.set(catalog.filesNotInForce)
     },
   })
 }

@@ -53,7 +53,7 @@ describe('docs/configuration.md', () => {
     const examples = [...document.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '')
     expect(examples.length).toBeGreaterThan(1)
     const loaded = examples.map((text) => parseConfig(text, 'config.yaml', '/srv/treeboot'))
-    expect(loaded.flatMap(({ warnings }) => warnings)).toEqual([])
+    expect(loaded.flatMap(({ problems }) => problems)).toEqual([])
     const web01 = loaded.flatMap(({ guests }) => guests).find(({ name }) => name === 'web01')
     const args = web01?.settings.args.map(({ value }) => value).join(' ')
     expect(args).toBe('console=ttyS0 inst.text')

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { loadConfigFile } from '../../server/config/load.ts'
+import { loadConfigFile } from '../../server/config/last-good.ts'
 import { failureMessage } from '../../server/core/failure.ts'
 import { configurationLimits } from '../../server/core/limits/configuration.ts'
 import { parse } from '../support/config.ts'
@@ -58,7 +58,7 @@ describe('the shipped config.yaml', () => {
   const live = (part: string) => part.replaceAll(/^#( {2,}\S|\w)/gm, '$1')
 
   test('loads as it is, without guests', () => {
-    expect(parse(text)).toMatchObject({ guests: [], warnings: [] })
+    expect(parse(text)).toMatchObject({ guests: [], problems: [] })
   })
 
   test('shows the true defaults', () => {
@@ -69,11 +69,11 @@ describe('the shipped config.yaml', () => {
   })
 
   test('has an example that loads when its comment signs are removed', () => {
-    const { guests, warnings, config } = parse(live(`# ---- Example${examplePart}`))
+    const { guests, problems, config } = parse(live(`# ---- Example${examplePart}`))
     expect(config.mirrors.map(({ id }) => id)).toEqual(['fedora-40'])
     expect(guests.map(({ name, profiles }) => ({ name, profiles }))).toEqual([
       { name: 'web01', profiles: ['web', 'base'] },
     ])
-    expect(warnings).toEqual([])
+    expect(problems).toEqual([])
   })
 })

@@ -57,7 +57,7 @@ describe('the first example', () => {
       source: { value: 'http', from: 'default' },
       retry: { value: false, from: 'default' },
     })
-    expect(loaded.warnings).toEqual([])
+    expect(loaded.problems).toEqual([])
   })
 
   test('has the default of every key that the file does not set', () => {
@@ -221,7 +221,7 @@ guests:
     expect(settings.args.map(({ value }) => value)).toEqual(['r', 'q', 'g'])
     expect(settings.source.value).toBe('nfs')
     expect(settings.vars.x).toEqual({ value: 'right', from: 'profile right (config.yaml:5)' })
-    expect(loaded.warnings).toEqual([
+    expect(loaded.problems).toEqual([
       {
         severity: 'warning',
         where: 'config.yaml:7:46',
@@ -259,7 +259,7 @@ describe('an odd but harmless setting is a warning with its place:', () => {
     ['{ vars: { host-name: x } }', ['guests.a.vars.host-name', 'template']],
     ['{ args: [a, -b] }', ['guests.a.args[1]', "'-b'"]],
   ])('%s', (body, facts) => {
-    const [warning, ...more] = parse(`guests: { a: ${body} }`).warnings
+    const [warning, ...more] = parse(`guests: { a: ${body} }`).problems
     expect(more).toEqual([])
     expect(`${warning?.where} ${warning?.message}`).toMatch(/^config\.yaml:1:\d+ /)
     expect(warning?.message).toMatch(stating(...facts))

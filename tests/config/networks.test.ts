@@ -293,7 +293,7 @@ guests: { g: { profile: p, mac: 52:54:00:aa:bb:01, network: { address: 10.0.0.5/
 })
 
 test('the vars of before are hinted at, with what to write', () => {
-  const { warnings } = load(`guests:
+  const { problems } = load(`guests:
   g:
     ip: 10.91.7.50
     vars: { gateway: 10.91.7.254, nameservers: [10.91.7.1] }
@@ -304,7 +304,7 @@ test('the vars of before are hinted at, with what to write', () => {
     ip: 10.91.7.52
     network: { address: 10.91.7.52/24 }
     vars: { gateway: 10.91.7.254 }`)
-  expect(warnings).toEqual([
+  expect(problems).toEqual([
     {
       severity: 'warning',
       where: 'config.yaml:4:13',
@@ -317,5 +317,5 @@ test('the vars of before are hinted at, with what to write', () => {
 
 test.each(['-ip', '-ip=dhcp', '-inst.ks', '-netcfg/get_gateway'])(
   'a removal of an argument that treeboot itself adds is no mistake: %s',
-  (removal) => expect(load(`guests: { g: { args: [${removal}] } }`).warnings).toEqual([]),
+  (removal) => expect(load(`guests: { g: { args: [${removal}] } }`).problems).toEqual([]),
 )

@@ -1,7 +1,8 @@
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadConfigFile } from '../../server/config/load.ts'
+import { definitionFolders } from '../../server/config/definition-files.ts'
+import { loadConfigFile } from '../../server/config/last-good.ts'
 import { ConfigError } from '../../server/config/problems.ts'
 import { treebootIn } from '../support/cli.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
@@ -27,25 +28,30 @@ async function problemsOf(folder: string): Promise<string[]> {
 /** Data and templates are elsewhere, so that nothing but the configuration itself lies in the folder. */
 const elsewhere = 'data: /var/lib/none, templates: /etc/none'
 /** What is not written has the position of its section. */
-const all = ['1:8 paths.data', '1:8 paths.templates', '1:17 paths.trees', '1:17 paths.trees'].map(
-  (each) => `config.yaml:${each}`,
-)
+const ofTrees = '1:17 paths.trees'
+/** config.yaml and the folders of definitions beside it, each by a line of its own. */
+const configuration = (where: string) =>
+  ['config.yaml', ...definitionFolders].map(() => `config.yaml:${where}`)
+const all = [
+  ...['1:8 paths.data', '1:8 paths.templates'].map((each) => `config.yaml:${each}`),
+  ...configuration(ofTrees),
+]
 
 test.each([
   ['a symlink to the folder of everything', 'paths: { trees: ./self }', { self: '.' }, all],
   ['a symlink to a symlink', 'paths: { trees: ./one }', { one: 'two', two: '.' }, all],
   ['a folder below a symlink to a folder above', 'paths: { trees: ./up/.. }', {}, all],
   [
-    'the folder of config.yaml and guests.d',
+    'the folder of config.yaml and of the definitions',
     `paths: { trees: ., ${elsewhere} }`,
     {},
-    ['config.yaml:1:17 paths.trees', 'config.yaml:1:17 paths.trees'],
+    configuration(ofTrees),
   ],
   [
     'the same for tftpboot',
     `paths: { tftpboot: self, ${elsewhere} }`,
     { self: '.' },
-    ['config.yaml:1:20 paths.tftpboot', 'config.yaml:1:20 paths.tftpboot'],
+    configuration('1:20 paths.tftpboot'),
   ],
   [
     'a data folder that is a link into trees',

@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { configState } from '../../server/config/settled.ts'
+import { configState } from '../../server/config/quiet-read.ts'
 import { type ConfigWatch, watchConfig } from '../../server/config/watch.ts'
+import { defined } from '../../server/core/defined.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { eventually } from '../support/eventually.ts'
 import { stating } from '../support/stating.ts'
@@ -26,11 +27,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function start(more: { since?: string; pollMs?: number } = {}): Promise<void> {
+async function start(more: { since?: string; quietMs?: number } = {}): Promise<void> {
   watch = await watchConfig({
     cwd: folder,
-    pollMs: 10,
-    ...more,
+    times: { pollMs: 10, quietMs: more.quietMs ?? 30 },
+    ...defined({ since: more.since }),
     onLoaded: ({ guests }) => loaded.push(guests.map(({ name }) => name)),
     emit: (event) => events.push(event),
   })
@@ -110,7 +111,7 @@ describe('config.yaml while treeboot runs', () => {
 
   test('is not read while it is being saved, also on demand', async () => {
     writeFileSync(file, 'guests: { one: {} }')
-    await start({ pollMs: 500 })
+    await start({ quietMs: 500 })
     // `cp` and most editors do this.
     writeFileSync(file, '')
     const reloaded = watch?.reload()
@@ -136,7 +137,7 @@ describe('config.yaml while treeboot runs', () => {
 
   test('is read again when it was edited after it was read at the start', async () => {
     writeFileSync(file, 'guests: { one: {} }')
-    const since = await configState(file)
+    const since = await configState({ cwd: folder })
     writeFileSync(file, 'guests: { two: {} }')
     await start({ since })
     await until(() => expect(loaded).toEqual([['two']]))

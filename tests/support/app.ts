@@ -7,6 +7,7 @@ export function quickApp(options: Omit<AppOptions, 'version'>): App {
     version: 'test',
     settle: { quietMs: 100 },
     configPollMs: 25,
+    configQuietMs: 50,
     renderer: sharedRenderer,
     ...options,
   })

@@ -227,8 +227,8 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'config/files.test.ts: a file of 64 MiB is read, and a larger one is refused, without reading it to its end',
     fuzz: 'yaml',
   },
-  guestFile: {
-    test: 'config/guest-files.test.ts: a file of 1 MiB is read, and a larger one is refused by name',
+  definitionFile: {
+    test: 'config/definition-files.test.ts: a file of 1 MiB is read, and a larger one is refused by name',
     fuzz: 'yaml',
   },
   yaml: { test: 'config/hostile.test.ts: aliases that multiply', fuzz: 'yaml' },

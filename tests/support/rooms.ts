@@ -72,7 +72,7 @@ export const rooms: readonly Room[] = [
   },
   {
     name: 'config',
-    what: '`config.yaml` and `guests.d` to plain data that remembers positions; watching them',
+    what: '`config.yaml` and the definition files beside it (`guests.d`, `profiles.d`, `mirrors.d`) to plain data that remembers positions; watching them',
     mayImport: ['verify', ...ground, ...system],
   },
   {

@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
-import { configJsonSchema, guestJsonSchema } from '../../config/file-schema.ts'
+import { type DefinitionKind, definitionKinds, kindNames } from '../../config/definition-files.ts'
+import { configJsonSchema, definitionJsonSchema } from '../../config/file-schema.ts'
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
 export function registerConfigSchema(program: Command, io: CliIo): void {
-  program
+  const command = program
     .command('config-schema')
     .description('print the JSON Schema of config.yaml, which editors use to check the file while you type')
-    .option('--guest', 'print the schema of a file in guests.d instead')
     .addHelpText(
       'after',
       `
@@ -16,7 +16,10 @@ For editors with yaml-language-server (VS Code, Neovim, Emacs, Helix, ...):
 Then make this the first line of config.yaml:
   # yaml-language-server: $schema=./config.schema.json`,
     )
-    .action((options: { guest?: boolean }) =>
-      io.out(json(options.guest ? guestJsonSchema() : configJsonSchema())),
-    )
+  for (const kind of kindNames)
+    command.option(`--${kind}`, `print the schema of a file in ${definitionKinds[kind].folder} instead`)
+  command.action((options: Partial<Record<DefinitionKind, boolean>>) => {
+    const kind = kindNames.find((each) => options[each])
+    io.out(json(kind ? definitionJsonSchema(kind) : configJsonSchema()))
+  })
 }

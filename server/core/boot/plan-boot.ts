@@ -98,7 +98,7 @@ export function planGuest(
 
 /**
  * The tree of a guest: the one that the machine at `client` is bound to, else what the guest's settings ask
- * for.
+ * for. None for a guest whose definition is refused, also while it is being installed.
  */
 export function selectForGuest(
   guest: Guest,
@@ -106,6 +106,7 @@ export function selectForGuest(
   state?: GuestState,
   client?: string,
 ): Selection {
+  if (guest.refused !== undefined) return { found: false, why: guest.refused, nearest: [] }
   const pinned = state && pinnedOffer(guest, state, client)
   const tree = pinned && boundTree(pinned, trees)
   if (tree?.state === 'ready') return { found: true, tree, others: [] }

@@ -50,7 +50,8 @@ export function definitionChanges({ guests, records, doubt, atMs }: DefinitionIn
   return guests.flatMap((guest) => {
     const identity = identityOf(guest)
     const record = records.get(guest.name)
-    if (record && isSameIdentity(record.identity, identity)) return []
+    // Of a refused definition only a part may have been read.
+    if (record && (guest.refused !== undefined || isSameIdentity(record.identity, identity))) return []
     const known = new Set(keysOf(identity).flatMap((key) => owners.get(key) ?? []))
     known.delete(guest.name)
     if (record) return identityChanges(guest, identity, record.state, known.size > 0)

@@ -85,6 +85,11 @@ export interface Guest {
   readonly settings: Settings
   /** `config.yaml:21` */
   readonly definedAt: string
+  /**
+   * Why its definition cannot be used, in one line: then it has the identities that could be read, and is never
+   * installed.
+   */
+  readonly refused?: string
 }
 
 export interface Profile {

@@ -146,6 +146,14 @@ export function inheritanceOrder(names: readonly string[], parents: Parents): st
   return walk(names, parents).order
 }
 
+/** All profiles that these lead to, themselves included, also names that are not defined. */
+export function allInherited(names: readonly string[], parents: Parents): ReadonlySet<string> {
+  const found = new Set(names)
+  // A set is walked to its end also where it grows meanwhile.
+  for (const name of found) for (const parent of parents.get(name) ?? []) found.add(parent)
+  return found
+}
+
 /** Every cycle, as the names along it: `[a, b, a]`. */
 export function inheritanceCycles(parents: Parents): string[][] {
   return walk([...parents.keys()], parents).cycles

@@ -11,11 +11,11 @@ export const configurationLimits = {
     bytes: 64 * MiB,
     beyond: 'an error of the configuration; the one before stays in force',
   },
-  guestFile: {
-    what: 'file in `guests.d`',
+  definitionFile: {
+    what: 'file in `guests.d`, `profiles.d` or `mirrors.d`',
     from,
     bytes: MiB,
-    beyond: 'an error of the configuration; the one before stays in force',
+    beyond: 'an error; its last good text stays in force, and without one the definition is refused',
   },
   /**
    * A few dozen lines of nested aliases could add billions of nodes. config.yaml needs six levels, and a few more in

@@ -59,6 +59,9 @@ test('treeboot config-schema prints a JSON Schema that knows every section', asy
   expect(Object.keys(properties)).toEqual(
     expect.arrayContaining(['server', 'http', 'dhcp', 'guests', 'mirrors']),
   )
-  const guest = JSON.parse((await treeboot('config-schema', '--guest')).out)
-  expect(Object.keys(guest.properties)).toEqual(expect.arrayContaining(['mac', 'profile', 'tree']))
+  const keys = async (kind: string) =>
+    Object.keys(JSON.parse((await treeboot('config-schema', kind)).out).properties)
+  expect(await keys('--guest')).toEqual(expect.arrayContaining(['mac', 'profile', 'tree']))
+  expect(await keys('--profile')).toEqual(expect.arrayContaining(['inherits', 'tree']))
+  expect(await keys('--mirror')).toEqual(['url', 'schedule', 'boot-only'])
 })

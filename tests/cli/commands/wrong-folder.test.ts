@@ -40,7 +40,7 @@ test.each(reading.map((words) => [words.join(' '), words] as const))(
   },
 )
 
-test.each(['trees/x', 'guests.d/web01.yaml', 'data/treeboot.db'])(
+test.each(['trees/x', 'guests.d/web01.yaml', 'mirrors.d/a/b.yaml', 'data/treeboot.db'])(
   'a folder without config.yaml that has %s has all defaults',
   async (path) => {
     const cwd = temporaryFolder()

@@ -1,26 +1,35 @@
-import { readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { addGuest } from '../../server/config/add-guest.ts'
-import { loadConfigFile } from '../../server/config/load.ts'
-import { watchConfig } from '../../server/config/watch.ts'
+import { loadConfigFile } from '../../server/config/last-good.ts'
+import { problemLine } from '../../server/config/problems.ts'
 import { failureMessage } from '../../server/core/failure.ts'
 import { configurationLimits } from '../../server/core/limits/configuration.ts'
-import { eventually } from '../support/eventually.ts'
+import type { SnapshotProblem } from '../../server/core/problem.ts'
 import { stating } from '../support/stating.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 const main = 'profiles:\n  web: { args: [quiet] }\nguests:\n  web01: { mac: 52:54:00:aa:bb:01 }\n'
 
 function home(files: Record<string, string>, config: string | null = main): string {
+  const placedFiles = Object.entries(files).map(([name, text]) => [`guests.d/${name}`, text])
+  return placed(Object.fromEntries(placedFiles), config)
+}
+
+/** A folder with a config.yaml, and files by their paths. */
+function placed(files: Record<string, string>, config: string | null = main): string {
   const cwd = temporaryFolder()
   if (config !== null) writeBelow(cwd, 'config.yaml', config)
-  for (const [name, text] of Object.entries(files)) writeBelow(cwd, `guests.d/${name}`, text)
+  for (const [name, text] of Object.entries(files)) writeBelow(cwd, name, text)
   return cwd
 }
 
 const load = (cwd: string) => loadConfigFile({ cwd })
 const refusal = (cwd: string) => load(cwd).then(() => 'accepted', failureMessage)
+const linesOf = (problems: readonly SnapshotProblem[], severity: string) =>
+  problems.filter((problem) => problem.severity === severity).map(problemLine)
+const errorsIn = async (cwd: string) => linesOf((await load(cwd)).problems, 'error').join('\n')
 
 describe('guests.d', () => {
   test('has one guest per file, after those of config.yaml, each with its profiles and its place', async () => {
@@ -67,7 +76,7 @@ describe('guests.d', () => {
   test('a broken link is refused by name', async () => {
     const cwd = home({ 'a.yaml': '' })
     symlinkSync('nowhere', join(cwd, 'guests.d/b.yaml'))
-    expect(await refusal(cwd)).toMatch(stating('guests.d/b.yaml:', 'link'))
+    expect(await errorsIn(cwd)).toMatch(stating('guests.d/b.yaml:', 'link'))
   })
 
   test.each<[string, Record<string, string>, string[]]>([
@@ -88,7 +97,6 @@ describe('guests.d', () => {
       { 'w.yaml': '\nmac: 52:54:00:aa:bb:01\n' },
       ['guests.d/w.yaml:2:6', 'guests.w.mac', '52:54:00:aa:bb:01', 'web01', 'config.yaml:4'],
     ],
-    ['the name of another guest', { 'web01.yaml': '' }, ['guests.d/web01.yaml:1:1', 'web01', 'line 4']],
     [
       'a second file of one guest',
       { 'w.yaml': '', 'w.yml': '' },
@@ -99,22 +107,93 @@ describe('guests.d', () => {
       { 'a b.yaml': '' },
       ['guests.d/a b.yaml:1:1', 'guests."a b"', 'letters'],
     ],
-  ])('%s is refused with its file and line', async (_, files, facts) => {
-    expect(await refusal(home(files))).toMatch(stating(...facts))
+  ])('%s is told with its file and line, and harms no other guest', async (_, files, facts) => {
+    const cwd = home({ ...files, 'other.yaml': 'profile: web\n' })
+    expect(await errorsIn(cwd)).toMatch(stating(...facts))
+    const whole = (await load(cwd)).guests.filter(({ refused }) => refused === undefined)
+    expect(whole.map(({ name }) => name)).toEqual(['web01', 'other'])
+  })
+
+  test('of two definitions of one name that of config.yaml counts, and both are named', async () => {
+    const files = {
+      'guests.d/web01.yaml': 'mac: 52:54:00:aa:bb:99\n',
+      'profiles.d/web.yaml': 'args: [other]\n',
+      'mirrors.d/f/41.yaml': 'url: http://b.example/\n',
+    }
+    const cwd = placed(files, `${main}mirrors: { f/41: { url: http://a.example/ } }\n`)
+    const { guests, profiles, config, problems } = await load(cwd)
+    expect(guests.map(({ macs }) => macs[0])).toEqual(['52:54:00:aa:bb:01'])
+    expect(profiles.get('web')?.settings.args[0]?.value).toBe('quiet')
+    expect(config.mirrors.map(({ urls }) => urls)).toEqual([['http://a.example/']])
+    expect(linesOf(problems, 'warning').sort()).toEqual([
+      expect.stringMatching(stating('guests.d/web01.yaml:1:1', 'line 4', 'remove one')),
+      expect.stringMatching(stating('mirrors.d/f/41.yaml:1:1', 'line 5')),
+      expect.stringMatching(stating('profiles.d/web.yaml:1:1', 'line 2')),
+    ])
+    expect(linesOf(problems, 'error')).toEqual([])
   })
 
   test('a file that is not text is refused by name', async () => {
     const cwd = home({ 'w.yaml': '' })
     writeFileSync(join(cwd, 'guests.d/w.yaml'), Buffer.from([0xff, 0xfe, 0x6d]))
-    expect(await refusal(cwd)).toMatch(stating('guests.d/w.yaml:', 'UTF-8'))
+    expect(await errorsIn(cwd)).toMatch(stating('guests.d/w.yaml:', 'UTF-8'))
+  })
+})
+
+describe('profiles.d and mirrors.d', () => {
+  test('have one profile or mirror per file, with the keys of config.yaml', async () => {
+    const cwd = placed({
+      'profiles.d/lab.yaml': 'inherits: web\nargs: [text]\n',
+      'guests.d/a.yaml': 'profile: lab\n',
+      'mirrors.d/fedora/41.yaml': '# upstream\nurl: http://a.example/41/\nboot-only: true\n',
+      'mirrors.d/deb.yml': 'url: [http://a.example/deb/]\n',
+      'mirrors.d/.git/x.yaml': 'no: mirror\n',
+      'profiles.d/.treeboot.yaml': 'managed: read-only\n',
+    })
+    const { guests, profiles, config, problems } = await load(cwd)
+    expect(problems).toEqual([])
+    expect(profiles.get('lab')).toMatchObject({ inherits: ['web'], definedAt: 'profiles.d/lab.yaml:1' })
+    expect(guests[1]?.settings.args).toEqual([
+      { value: 'quiet', from: 'profile web (config.yaml:2)' },
+      { value: 'text', from: 'profile lab (profiles.d/lab.yaml:2)' },
+    ])
+    expect(config.mirrors).toEqual([
+      { id: 'deb', urls: ['http://a.example/deb/'], bootOnly: false },
+      { id: 'fedora/41', urls: ['http://a.example/41/'], bootOnly: true },
+    ])
+  })
+
+  test.each<[string, string, string, string[]]>([
+    ['a profile', 'profiles.d/p.yaml', 'tre: x\n', ['profiles.d/p.yaml:1:1', 'profiles.p.tre', "'tree'"]],
+    ['an heir', 'profiles.d/p.yaml', 'inherits: wob\n', ['profiles.d/p.yaml:1:11', "'wob'", "'web'"]],
+    ['a circle', 'profiles.d/p.yaml', 'inherits: p\n', ['profiles.d/p.yaml:1:11', 'circle: p -> p']],
+    ['a mirror', 'mirrors.d/a/b.yaml', 'url: nowhere\n', ['mirrors.d/a/b.yaml:1:6', 'mirrors."a/b".url']],
+    ['no mirror', 'mirrors.d/m.yaml', '', ['mirrors.d/m.yaml:1:1', 'mirrors.m.url: found nothing']],
+    [
+      'an id',
+      'mirrors.d/a b.yaml',
+      'url: http://a.example/\n',
+      ['mirrors.d/a b.yaml:1:1', 'the id of a tree'],
+    ],
+  ])('%s that is wrong is told with its file and line', async (_, file, text, facts) => {
+    const cwd = placed({ [file]: text })
+    expect(await errorsIn(cwd)).toMatch(stating(...facts))
+    const { guests, profiles, config } = await load(cwd)
+    expect([guests.length, [...profiles.keys()], config.mirrors]).toEqual([1, ['web'], []])
+  })
+
+  test('lie in no public folder', async () => {
+    const cwd = placed({ 'public/mirrors/m.yaml': '' }, 'paths: { trees: public }\n')
+    symlinkSync('public/mirrors', join(cwd, 'mirrors.d'))
+    expect(await refusal(cwd)).toMatch(stating('paths.trees', 'mirrors.d'))
   })
 })
 
 test('a file of 1 MiB is read, and a larger one is refused by name', async () => {
-  const { bytes } = configurationLimits.guestFile
+  const { bytes } = configurationLimits.definitionFile
   const file = (size: number) => ({ 'w.yaml': 'profile: web\n'.padEnd(size, '#') })
   expect((await load(home(file(bytes)))).guests[1]).toMatchObject({ name: 'w', profiles: ['web'] })
-  expect(await refusal(home(file(bytes + 1)))).toMatch(
+  expect(await errorsIn(home(file(bytes + 1)))).toMatch(
     stating('guests.d/w.yaml:', `more than ${bytes} bytes`),
   )
 })
@@ -149,45 +228,5 @@ describe('a guest file that a program adds', () => {
       machine: { id: uuid, uuid, firstMs: 0, lastMs: 0, count: 1 },
     })
     expect((await load(cwd)).guests[1]).toMatchObject({ uuid, macs: [] })
-  })
-})
-
-describe('the watch on guests.d', () => {
-  /** Resolves to a function that waits for these guests, each with the number of its arguments: `a2`. */
-  async function watched(cwd: string): Promise<(expected: string[]) => Promise<void>> {
-    let names: string[] = []
-    const watch = await watchConfig({
-      cwd,
-      pollMs: 5,
-      emit: () => undefined,
-      onLoaded: ({ guests }) => {
-        names = guests.map((guest) => `${guest.name}${guest.settings.args.length}`)
-      },
-    })
-    onTestFinished(() => watch.close())
-    return (expected) => eventually(() => expect(names).toEqual(expected))
-  }
-
-  test('sees files that are added, replaced, edited in place and removed', async () => {
-    const cwd = home({}, 'guests: {}\n')
-    const shows = await watched(cwd)
-    writeBelow(cwd, 'guests.d/a.yaml', '')
-    await shows(['a0'])
-    for (const args of ['[x]', '[x, y]', '[x, y, z]']) {
-      writeFileSync(join(cwd, 'guests.d/.a.tmp'), `args: ${args}\n`)
-      renameSync(join(cwd, 'guests.d/.a.tmp'), join(cwd, 'guests.d/a.yaml'))
-      await shows([`a${args.split(',').length}`])
-    }
-    writeFileSync(join(cwd, 'guests.d/a.yaml'), 'args: [in, place]\n')
-    await shows(['a2'])
-    rmSync(join(cwd, 'guests.d/a.yaml'))
-    await shows([])
-  })
-
-  test('works without config.yaml', async () => {
-    const cwd = home({}, null)
-    const shows = await watched(cwd)
-    writeBelow(cwd, 'guests.d/a.yaml', '')
-    await shows(['a0'])
   })
 })

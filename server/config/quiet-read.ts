@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { guestFilesState } from './guest-files.ts'
+import { definitionFilesState } from './definition-files.ts'
 import { ConfigError } from './problems.ts'
 import { type ConfigPlace, type ConfigTexts, defaultFileName, readConfigTexts } from './texts.ts'
 
@@ -12,7 +12,7 @@ export const absent = 'ENOENT'
 const mostPauses = 20
 
 /** A configuration that nobody wrote to while it was read. */
-export interface SettledRead {
+export interface QuietRead {
   /** `configState` as it was before and after. */
   readonly state: string
   /** Rejects with the ConfigError of `readConfigTexts`. */
@@ -28,33 +28,28 @@ export interface SettledRead {
  * @param pauseMs In milliseconds.
  * @throws ConfigError when it does not become quiet.
  */
-export async function readSettled(place: ConfigPlace, known: string, pauseMs: number): Promise<SettledRead> {
-  const shownName = place.file ?? defaultFileName
-  const path = resolve(place.cwd, shownName)
+export async function readWhenQuiet(place: ConfigPlace, known: string, pauseMs: number): Promise<QuietRead> {
   let seen = known
   for (let n = 0; n < mostPauses; n++) {
-    const state = await configState(path)
+    const state = await configState(place)
     if (state === seen) {
       const texts = readConfigTexts(place)
       await texts.catch(() => undefined)
-      if ((await configState(path)) === state) return { state, texts }
+      if ((await configState(place)) === state) return { state, texts }
     }
     seen = state
     await pause(pauseMs)
   }
   const message = 'changes all the time; treeboot reads it when it was left alone for a moment'
-  throw new ConfigError([{ severity: 'error', where: shownName, message }])
+  throw new ConfigError([{ severity: 'error', where: place.file ?? defaultFileName, message }])
 }
 
-/**
- * Returns a text that differs whenever config.yaml or a file of `guests.d` may differ.
- *
- * @param path Of config.yaml.
- */
-export async function configState(path: string): Promise<string> {
-  const looks = ['folder', 'each-file'] as const
-  const guests = await Promise.all(looks.map((look) => guestFilesState(path, look)))
-  return [await fileState(path), ...guests].join('\n')
+/** Returns a text that differs whenever config.yaml or a definition file beside it may differ. */
+export async function configState({ file = defaultFileName, cwd }: ConfigPlace): Promise<string> {
+  const path = resolve(cwd, file)
+  const looks = ['folders', 'each-file'] as const
+  const definitions = await Promise.all(looks.map((look) => definitionFilesState(path, look)))
+  return [await fileState(path), ...definitions].join('\n')
 }
 
 /** Returns a text that differs whenever the file may differ: by inode, time in nanoseconds, size, or existence. */
