@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
+import { nextState } from '../core/guest/next-state.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import { type GuestState, isUnfinished, newState, withoutOldOffers } from '../core/guest/state.ts'
 import { nearestName } from '../core/select/nearest.ts'
@@ -142,4 +143,9 @@ export function localTime(ms: number): string {
   const two = (number: number): string => String(number).padStart(2, '0')
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+}
+
+/** Makes a guest boot its own disk until it is ordered to be installed, also one that is not defined yet. */
+export async function keepLocal(store: Store, name: string): Promise<void> {
+  await store.change(name, (state) => nextState(state, { type: 'local' }, Date.now()))
 }

@@ -14,6 +14,7 @@ import { registerInstall } from './commands/install.ts'
 import { registerLoaders } from './commands/loaders.ts'
 import { registerLookup } from './commands/lookup.ts'
 import { registerMirror } from './commands/mirror.ts'
+import { registerProfiles } from './commands/profiles.ts'
 import { registerRender } from './commands/render.ts'
 import { registerServe } from './commands/serve.ts'
 import { registerTrees } from './commands/trees.ts'
@@ -87,6 +88,7 @@ export function createProgram(io: CliIo): Command {
     registerVerify,
     registerLookup,
     registerGuests,
+    registerProfiles,
     registerInstall,
     registerInbox,
     registerExplain,

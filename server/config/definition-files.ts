@@ -2,7 +2,6 @@ import { lstat, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Failure } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
-import { makeFolder, writeAtomically } from '../host/atomic-write.ts'
 import { readAtMost } from '../host/read-at-most.ts'
 import { whyUnreadable } from './problems.ts'
 
@@ -150,13 +149,4 @@ async function stateOf(path: string): Promise<string> {
   } catch (error) {
     return String((error as NodeJS.ErrnoException).code)
   }
-}
-
-/** Writes the file of a guest atomically. Resolves to its path. */
-export async function writeGuestFile(configPath: string, name: string, text: string): Promise<string> {
-  const folder = join(dirname(configPath), definitionKinds.guest.folder)
-  await makeFolder(folder)
-  const path = join(folder, `${name}.yaml`)
-  await writeAtomically(path, text)
-  return path
 }

@@ -154,7 +154,7 @@ const schedule = text(scheduleText).transform((value, context) => {
   return z.NEVER
 })
 /** At most eight names: trees are found no deeper (`maxDepth` in catalog/scan/discover.ts). */
-const mirrorId = z
+export const mirrorId = z
   .string()
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*){0,7}$/,

@@ -43,20 +43,20 @@ export interface StartConfig {
  * defaults are used. A definition file that is wrong has its last good text, as far as the record of the server can
  * be read.
  *
- * @param added A file that is not written yet, so that a caller can check it before.
+ * @param change What the definition files are to become, so that a caller can check a change before it is written.
  * @throws ConfigError with all problems of config.yaml; also when the `file` that the caller names cannot be read.
  */
-export async function loadConfigFile(place: ConfigPlace, added?: DefinitionFile): Promise<LoadedConfig> {
-  return (await loadConfigPlace(place, added)).loaded
+export async function loadConfigFile(place: ConfigPlace, change?: FilesChange): Promise<LoadedConfig> {
+  return (await loadConfigPlace(place, change)).loaded
 }
 
-async function loadConfigPlace(place: ConfigPlace, added?: DefinitionFile): Promise<InForce> {
+export type FilesChange = (files: readonly DefinitionFile[]) => readonly DefinitionFile[]
+
+async function loadConfigPlace(place: ConfigPlace, change?: FilesChange): Promise<InForce> {
   const texts = await readConfigTexts(place)
-  const files = [...texts.files, ...(added ? [added] : [])]
-  return loadConfigTexts(
-    { ...texts, files },
-    async () => (await findLastGood(texts.shownName, texts.path)).found?.texts,
-  )
+  const files = change ? change(texts.files) : texts.files
+  const lastGood = async () => (await findLastGood(texts.shownName, texts.path)).found?.texts
+  return loadConfigTexts({ ...texts, files }, lastGood)
 }
 
 /**

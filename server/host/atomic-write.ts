@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path'
  */
 
 /** Text, bytes, or bytes in pieces. */
-type Content = string | Uint8Array | Iterable<Uint8Array>
+export type Content = string | Uint8Array | Iterable<Uint8Array>
 
 export interface WriteOptions {
   /** Permissions of the file from its first moment; the umask applies. Default: 0o644. */
@@ -50,7 +50,7 @@ export async function createAtomically(
  * Writes a temporary file beside `file`, and calls `place` to give it its final name. The temporary name is
  * hidden and random, and the file is opened exclusively, so a link of that name is never followed.
  */
-async function withTempFile(
+export async function withTempFile(
   file: string,
   content: Content,
   { mode = 0o644 }: WriteOptions,

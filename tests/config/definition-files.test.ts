@@ -1,12 +1,12 @@
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { addGuest } from '../../server/config/add-guest.ts'
 import { loadConfigFile } from '../../server/config/last-good.ts'
 import { problemLine } from '../../server/config/problems.ts'
 import { failureMessage } from '../../server/core/failure.ts'
 import { configurationLimits } from '../../server/core/limits/configuration.ts'
 import type { SnapshotProblem } from '../../server/core/problem.ts'
+import { addGuest } from '../../server/definitions/add-guest.ts'
 import { stating } from '../support/stating.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 

@@ -21,6 +21,7 @@ const all = [
   'render',
   'templates',
   ...readers,
+  'definitions',
   'store',
   'catalog',
   'intake',

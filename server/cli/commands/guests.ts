@@ -11,10 +11,11 @@ import {
 } from '../../core/guest/state.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { inputsForGuest } from '../answers.ts'
-import { guestNamed, localTime, readStoredStates } from '../guest-store.ts'
+import { guestNamed, keepLocal, localTime, openGuestStore, readStoredStates } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
+import { registerDefinitionVerbs, type VerbOptions } from './definition-verbs.ts'
 
 export function registerGuests(program: Command, io: CliIo): void {
   const guests = program
@@ -31,6 +32,27 @@ export function registerGuests(program: Command, io: CliIo): void {
     .addOption(jsonOption())
     // `guests` has the same options, and commander stores their values there: hence `optsWithGlobals`.
     .action((name: string, _: unknown, command: Command) => showGuest(name, command.optsWithGlobals(), io))
+  registerDefinitionVerbs(guests, 'guest', io, {
+    before: (name, options) => prepareGuest(name, options, io),
+    reply: (name, { local }) =>
+      local
+        ? `it boots its own disk until "treeboot install ${name}"`
+        : `its first network boot installs it, unless its machine is known already; "treeboot guests show ${name}" tells`,
+  }).option('--local', 'the guest boots its own disk until "treeboot install NAME"')
+}
+
+/**
+ * Stored before the guest exists, so that no network boot can install it in between. Without `--local` the store must
+ * be able to remember the installation, so no guest is made while it cannot be written.
+ */
+async function prepareGuest(name: string, options: VerbOptions, io: CliIo): Promise<void> {
+  const store = await openGuestStore(await readSnapshot(options, io), io)
+  try {
+    if (options.local) await keepLocal(store, name)
+    else await store.probe()
+  } finally {
+    await store.close()
+  }
 }
 
 async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {

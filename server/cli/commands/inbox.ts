@@ -1,16 +1,14 @@
 import type { Command } from 'commander'
 import { machineView } from '../../api/views.ts'
-import { addGuest } from '../../config/add-guest.ts'
 import { Failure } from '../../core/failure.ts'
-import { nextState } from '../../core/guest/next-state.ts'
 import type { UnknownMachine } from '../../core/guest/seen-machine.ts'
 import { whyLocalDisk } from '../../core/guest/state.ts'
 import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
+import { addGuest } from '../../definitions/add-guest.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
-import type { Store } from '../../store/store.ts'
 import { nextInstallation } from '../answers.ts'
-import { guestNamed, localTime, openGuestStore, recordGuests } from '../guest-store.ts'
+import { guestNamed, keepLocal, localTime, openGuestStore, recordGuests } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
@@ -116,8 +114,4 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
   } finally {
     await store.close()
   }
-}
-
-async function keepLocal(store: Store, name: string): Promise<void> {
-  await store.change(name, (state) => nextState(state, { type: 'local' }, Date.now()))
 }

@@ -1,16 +1,13 @@
-import { resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { stringify } from 'yaml'
+import { defaultFileName } from '../config/texts.ts'
 import { defined } from '../core/defined.ts'
-import { Failure } from '../core/failure.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
-import { type DefinitionFile, definitionKinds, writeGuestFile } from './definition-files.ts'
-import { loadConfigFile } from './last-good.ts'
-import { ConfigError, problemLine } from './problems.ts'
-import { defaultFileName } from './texts.ts'
+import { FolderDefinitions } from './folder-definitions.ts'
 
 /** A machine that is to become a guest, and its settings. */
 export interface NewGuest {
-  /** As for `loadConfigFile`. */
+  /** Default: `config.yaml` in `cwd`, which may be missing. */
   readonly configFile?: string
   readonly cwd: string
   readonly name: string
@@ -24,27 +21,12 @@ export interface NewGuest {
  * written as a comment: vendors leave one UUID or serial number in thousands of boards, and a guest with such
  * a number would match them all.
  *
- * @throws ConfigError when config.yaml is wrong, or the guest adds a problem. Then nothing is written.
- * @throws Failure `conflict` when a guest of this name exists.
+ * @throws As `Definitions.write` does; then nothing is written.
  */
 export async function addGuest({ configFile, cwd, name, profiles, machine }: NewGuest): Promise<string> {
-  const where = defined({ file: configFile, cwd })
-  const { guests, problems } = await loadConfigFile(where)
-  const taken = guests.find((guest) => guest.name === name)
-  if (taken)
-    throw new Failure('conflict', `guest ${name} already exists (${taken.definedAt}); choose another name`)
-  const text = guestText(machine, profiles)
-  // Loads the configuration once more, with the guest, to see whether that adds an error. The line that stands at the
-  // file as a whole only says what becomes of it.
-  const shownName = `${definitionKinds.guest.folder}/${name}.yaml`
-  const file: DefinitionFile = { kind: 'guest', name, shownName, text }
-  const known = new Set(problems.map(problemLine))
-  const added = (await loadConfigFile(where, file)).problems.filter(
-    (problem) =>
-      problem.severity === 'error' && problem.where !== shownName && !known.has(problemLine(problem)),
-  )
-  if (added.length > 0) throw new ConfigError(added)
-  return writeGuestFile(resolve(cwd, configFile ?? defaultFileName), name, text)
+  const definitions = new FolderDefinitions(defined({ file: configFile, cwd }))
+  const { where } = await definitions.write('guest', name, guestText(machine, profiles), {})
+  return join(dirname(resolve(cwd, configFile ?? defaultFileName)), where)
 }
 
 function guestText(machine: UnknownMachine, profiles: readonly string[]): string {

@@ -1,0 +1,158 @@
+import type { Command } from 'commander'
+import type { DefinitionKind } from '../../config/definition-files.ts'
+import { definitionKinds } from '../../config/definition-files.ts'
+import { readYaml, type YamlMapping, type YamlValue } from '../../config/yaml.ts'
+import { defined } from '../../core/defined.ts'
+import { Failure } from '../../core/failure.ts'
+import type { ChangeOptions, DefinitionChange } from '../../definitions/definitions.ts'
+import { FolderDefinitions } from '../../definitions/folder-definitions.ts'
+import { lineDifference } from '../../definitions/line-difference.ts'
+import { requireConfigHere } from '../config-here.ts'
+import { type CommonOptions, configOption, jsonOption } from '../options.ts'
+import type { CliIo } from '../output/io.ts'
+import { json } from '../output/table.ts'
+
+export interface VerbOptions extends CommonOptions {
+  readonly dryRun?: boolean
+  readonly local?: boolean
+}
+
+const pairsHelp = `
+KEY is a key of the definition, with dots for the keys below it: virt.memory=4096. VALUE is YAML: args='[quiet, text]',
+profile=web. Without a VALUE ("virt.memory=") the key is removed. Comments and the order of the file stay.`
+
+/** What is done for a new definition beside writing it. */
+export interface AddHooks {
+  /** Called before it is written, unless nothing is to change. */
+  readonly before: (name: string, options: VerbOptions) => Promise<void>
+  /** What the reply says of it. */
+  readonly reply: (name: string, options: VerbOptions) => string
+}
+
+/** Adds `add`, `set` and `rm` to the command of a kind. Returns `add`, for options that only this kind has. */
+export function registerDefinitionVerbs(
+  group: Command,
+  kind: DefinitionKind,
+  io: CliIo,
+  hooks?: AddHooks,
+): Command {
+  const { folder } = definitionKinds[kind]
+  const verb = (name: string, about: string) =>
+    group
+      .command(name)
+      .description(about)
+      .argument(`<${kind}>`, kind === 'mirror' ? 'the id of a tree' : `the name of a ${kind}`)
+      .option('--dry-run', 'show what would change, and change nothing')
+      .addOption(configOption())
+      .addOption(jsonOption())
+  const add = verb('add', `make a new ${kind}: writes ${folder}/<name>.yaml beside config.yaml`)
+    .argument('[key=value...]', 'its settings')
+    .addHelpText('after', pairsHelp)
+    .action((name: string, pairs: string[], _: unknown, command: Command) =>
+      run(command, io, async (definitions, options) => {
+        const data = changedBy({}, pairs)
+        if (hooks) {
+          // What is wrong is told before anything is done.
+          await definitions.write(kind, name, data, { ...options, dryRun: true })
+          if (!options.dryRun) await hooks.before(name, command.optsWithGlobals())
+        }
+        const made = await definitions.write(kind, name, data, options)
+        return { ...made, ...defined({ reply: hooks?.reply(name, command.optsWithGlobals()) }) }
+      }),
+    )
+  verb('set', `change settings of a ${kind} in its file`)
+    .argument('<key=value...>', 'the settings that change')
+    .addHelpText('after', pairsHelp)
+    .action((name: string, pairs: string[], _: unknown, command: Command) =>
+      run(command, io, async (definitions, options) => {
+        const { data, etag, readOnly, where } = await definitions.read(kind, name)
+        if (readOnly !== undefined) throw new Failure('forbidden', readOnly)
+        if (!data) throw new Failure('invalid-data', `${where} cannot be read; correct it by hand`)
+        return definitions.write(kind, name, changedBy(data, pairs), {
+          ...options,
+          ...defined({ expected: etag }),
+        })
+      }),
+    )
+  verb('rm', `remove the file of a ${kind}`).action((name: string, _: unknown, command: Command) =>
+    run(command, io, async (definitions, options) => {
+      const { etag, readOnly } = await definitions.read(kind, name)
+      if (readOnly !== undefined) throw new Failure('forbidden', readOnly)
+      return definitions.remove(kind, name, { ...options, ...defined({ expected: etag }) })
+    }),
+  )
+  return add
+}
+
+async function run(
+  command: Command,
+  io: CliIo,
+  change: (
+    definitions: FolderDefinitions,
+    options: ChangeOptions,
+  ) => Promise<DefinitionChange & { reply?: string }>,
+): Promise<void> {
+  // The group has the same options, and commander stores their values there.
+  const options: VerbOptions = command.optsWithGlobals()
+  await requireConfigHere(options, io)
+  const definitions = new FolderDefinitions(defined({ file: options.config, cwd: io.cwd }))
+  const dryRun = options.dryRun === true
+  const made = await change(definitions, { dryRun })
+  const { where, before, after, etag } = made
+  const difference = lineDifference(before ?? '', after ?? '')
+  if (options.json) {
+    io.out(json({ file: where, changed: before !== after && !dryRun, difference, etag: etag ?? null }))
+    return
+  }
+  io.out(difference)
+  const reply = made.reply === undefined ? '' : `; ${made.reply}`
+  io.out(`${where}: ${dryRun ? 'nothing was changed (--dry-run)' : `${whatHappened(made)}${reply}`}\n`)
+}
+
+function whatHappened({ before, after }: DefinitionChange): string {
+  if (before === after) return 'it was so already'
+  if (before === undefined) return 'made'
+  return after === undefined ? 'removed' : 'changed'
+}
+
+/** The data with the changes of `key=value` words; the data that is passed in stays as it is. */
+export function changedBy(data: YamlMapping, pairs: readonly string[]): YamlMapping {
+  const changed = structuredClone(data)
+  for (const pair of pairs) {
+    const [, key = '', written = ''] = /^([^=]+)=([\s\S]*)$/.exec(pair) ?? []
+    const keys = key.split('.')
+    if (keys.some((each) => each === '' || each === '__proto__'))
+      throw new Failure('bad-request', `${pair}: expected key=value, such as profile=web`)
+    setAt(changed, keys, valueIn(pair, written))
+  }
+  return changed
+}
+
+/** Undefined: the key is to be removed. */
+function valueIn(pair: string, written: string): YamlValue | undefined {
+  if (written === '') return undefined
+  const { value, faults } = readYaml(written)
+  const [fault] = faults
+  if (fault)
+    throw new Failure(
+      'bad-request',
+      `${pair}: ${fault.message}; put a text with such characters in double quotes`,
+    )
+  return value
+}
+
+function setAt(data: YamlMapping, keys: readonly string[], value: YamlValue | undefined): void {
+  const [key = '', ...below] = keys
+  if (below.length === 0) {
+    if (value === undefined) delete data[key]
+    else data[key] = value
+    return
+  }
+  const inner = data[key]
+  const isMapping = typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+  if (value === undefined && !isMapping) return
+  const next: YamlMapping = isMapping ? inner : {}
+  data[key] = next
+  setAt(next, below, value)
+  if (Object.keys(next).length === 0) delete data[key]
+}

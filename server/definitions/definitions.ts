@@ -1,0 +1,63 @@
+import type { DefinitionKind } from '../config/definition-files.ts'
+import type { YamlMapping } from '../config/yaml.ts'
+
+/** One guest, profile or mirror, as it is written, whether it is right or not. */
+export interface Definition {
+  readonly kind: DefinitionKind
+  /** The name of the guest or profile, or the id of the mirror. */
+  readonly name: string
+  /** For people: `guests.d/web02.yaml`, or `config.yaml:21`. */
+  readonly where: string
+  /** As it is written, with comments; undefined in config.yaml, and where the file is no text. */
+  readonly text?: string
+  /** An entity tag (RFC 9110, 8.8.3): the SHA-256 of the bytes, in quotes. Undefined in config.yaml. */
+  readonly etag?: string
+  /** Undefined when the text cannot be read as a mapping. */
+  readonly data?: YamlMapping
+  /** Why it may not be changed here, in words. */
+  readonly readOnly?: string
+}
+
+/** A change that was made, or that would be. */
+export interface DefinitionChange {
+  /** For people: `guests.d/web02.yaml`. */
+  readonly where: string
+  /** Undefined when there was no such definition. */
+  readonly before?: string
+  /** Undefined when it was removed. */
+  readonly after?: string
+  /** Of the text after the change. */
+  readonly etag?: string
+}
+
+export interface ChangeOptions {
+  /** The entity tag of what is to be changed. Undefined: there must be no such definition. */
+  readonly expected?: string
+  /** Check the change, and make none. */
+  readonly dryRun?: boolean
+}
+
+/**
+ * Where definitions are. A change is checked with all other definitions before anything is written.
+ *
+ * Changes throw: `not-found`, when there is no such definition; `conflict`, when it is not the expected one;
+ * `forbidden`, when it may not be changed here, with the reason; ConfigError (`invalid-data`), when the change would add an
+ * error, in the words of `treeboot check`. A problem that was there before refuses nothing, as long as config.yaml
+ * itself is right.
+ */
+export interface Definitions {
+  /** In the order of config.yaml, then those of files by their names. */
+  list(kind: DefinitionKind): Promise<readonly Definition[]>
+  /** @throws Failure `not-found`. */
+  read(kind: DefinitionKind, name: string): Promise<Definition>
+  /** @param wanted The whole text; or the data, which changes as little of the present text as possible. */
+  write(
+    kind: DefinitionKind,
+    name: string,
+    wanted: string | YamlMapping,
+    options: ChangeOptions,
+  ): Promise<DefinitionChange>
+  remove(kind: DefinitionKind, name: string, options: ChangeOptions): Promise<DefinitionChange>
+  /** Calls `listener` when a definition may have changed. Resolves to what ends that. */
+  watch(listener: () => void): Promise<() => void>
+}

@@ -1,0 +1,308 @@
+import { createHash } from 'node:crypto'
+import { access, constants, lstat, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import {
+  type DefinitionFile,
+  type DefinitionKind,
+  definitionKinds,
+  definitionOf,
+  readDefinitionFiles,
+} from '../config/definition-files.ts'
+import { definitionName, mirrorId } from '../config/file-schema.ts'
+import { type FilesChange, loadConfigFile } from '../config/last-good.ts'
+import { ConfigError, problemLine } from '../config/problems.ts'
+import { configState } from '../config/quiet-read.ts'
+import { type ConfigPlace, defaultFileName, readConfigTexts } from '../config/texts.ts'
+import { readYaml, type YamlMapping, type YamlText } from '../config/yaml.ts'
+import { defined } from '../core/defined.ts'
+import { Failure } from '../core/failure.ts'
+import { configurationLimits } from '../core/limits/configuration.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
+import { createAtomically, makeFolder } from '../host/atomic-write.ts'
+import { removeIfSame, replaceIfSame } from '../host/guarded-write.ts'
+import { takeLock } from '../host/lock.ts'
+import { readAtMost } from '../host/read-at-most.ts'
+import { changeYaml } from './change-yaml.ts'
+import type { ChangeOptions, Definition, DefinitionChange, Definitions } from './definitions.ts'
+import { isMapping } from './yaml-values.ts'
+
+/** How long a change waits for another one that is being made. */
+const lockTries = 100
+const lockRetryMs = 100
+const watchPollMs = 1000
+
+/** Definitions in config.yaml and in the files beside it. Only the files are ever written. */
+export class FolderDefinitions implements Definitions {
+  readonly #place: ConfigPlace
+  readonly #path: string
+  readonly #base: string
+
+  constructor(place: ConfigPlace) {
+    this.#place = place
+    this.#path = resolve(place.cwd, place.file ?? defaultFileName)
+    this.#base = dirname(this.#path)
+  }
+
+  async list(kind: DefinitionKind): Promise<readonly Definition[]> {
+    const { shownName, text } = await readConfigTexts(this.#place)
+    const inConfig = entriesOf(kind, shownName, text)
+    const own = new Set(inConfig.map(({ name }) => name))
+    const files = (await readDefinitionFiles(this.#path)).filter(
+      (file) => file.kind === kind && !own.has(file.name),
+    )
+    return [...inConfig, ...(await Promise.all(files.map((file) => this.#definitionIn(file))))]
+  }
+
+  async read(kind: DefinitionKind, name: string): Promise<Definition> {
+    const found = await this.#find(kind, name)
+    if (!found) throw new Failure('not-found', `there is no ${kind} ${name}`)
+    return found
+  }
+
+  write(
+    kind: DefinitionKind,
+    name: string,
+    wanted: string | YamlMapping,
+    options: ChangeOptions,
+  ): Promise<DefinitionChange> {
+    return this.#locked(options, async () => {
+      const present = await this.#expected(kind, name, options)
+      const before = present?.text
+      const text = typeof wanted === 'string' ? wanted : changeYaml(before ?? '', wanted)
+      const where = present?.where ?? `${definitionKinds[kind].folder}/${name}.yaml`
+      await this.#mayWrite(where)
+      await this.#requireNoNewError(where, (files) => [
+        ...files.filter(({ shownName }) => shownName !== where),
+        { kind, name, shownName: where, text },
+      ])
+      if (!options.dryRun && text !== before) await this.#put(where, before, text)
+      return { where, ...defined({ before }), after: text, etag: etagOf(Buffer.from(text)) }
+    })
+  }
+
+  remove(kind: DefinitionKind, name: string, options: ChangeOptions): Promise<DefinitionChange> {
+    return this.#locked(options, async () => {
+      const present = await this.#expected(kind, name, options)
+      if (present?.text === undefined) throw new Failure('not-found', `there is no ${kind} ${name}`)
+      const { where, text } = present
+      await this.#mayWrite(where)
+      await this.#requireNoNewError(where, (files) => files.filter(({ shownName }) => shownName !== where))
+      if (!options.dryRun && !(await removeIfSame(join(this.#base, where), Buffer.from(text))))
+        throw changedMeanwhile(where)
+      return { where, before: text }
+    })
+  }
+
+  async watch(listener: () => void): Promise<() => void> {
+    let state = await configState(this.#place)
+    let timer: NodeJS.Timeout | undefined
+    let isOver = false
+    const look = async (): Promise<void> => {
+      const now = await configState(this.#place)
+      if (isOver) return
+      if (now !== state) listener()
+      state = now
+      timer = setTimeout(() => void look(), watchPollMs).unref()
+    }
+    timer = setTimeout(() => void look(), watchPollMs).unref()
+    return () => {
+      isOver = true
+      clearTimeout(timer)
+    }
+  }
+
+  async #find(kind: DefinitionKind, name: string): Promise<Definition | undefined> {
+    const { shownName, text } = await readConfigTexts(this.#place)
+    const inConfig = entriesOf(kind, shownName, text).find((entry) => entry.name === name)
+    if (inConfig) return inConfig
+    const files = (await readDefinitionFiles(this.#path)).filter(
+      (file) => file.kind === kind && file.name === name,
+    )
+    const [first, second] = files
+    if (first && second) {
+      const message = `${kind} ${name} is defined in ${first.shownName} and in ${second.shownName}; remove one of the two`
+      return { ...(await this.#definitionIn(first)), readOnly: message }
+    }
+    return first && this.#definitionIn(first)
+  }
+
+  async #definitionIn({ kind, name, shownName }: DefinitionFile): Promise<Definition> {
+    const bytes = await readAtMost(join(this.#base, shownName), configurationLimits.definitionFile.bytes)
+    const readOnly = await this.#whyReadOnly(shownName)
+    const about = { kind, name, where: shownName, ...defined({ readOnly }) }
+    if (!bytes) return about
+    const text = textOf(bytes)
+    const data = text === undefined ? undefined : dataOf(readYaml(text.replace(/^\uFEFF/, '')))
+    return { ...about, etag: etagOf(bytes), ...defined({ text, data }) }
+  }
+
+  /** What is there, when it is what the caller expects and may be changed. */
+  async #expected(
+    kind: DefinitionKind,
+    name: string,
+    { expected }: ChangeOptions,
+  ): Promise<Definition | undefined> {
+    const form = kind === 'mirror' ? mirrorId : definitionName
+    const { error } = form.safeParse(name)
+    if (error) throw new Failure('bad-request', `${name}: expected ${error.issues[0]?.message}`)
+    const present = await this.#find(kind, name)
+    if (!present) {
+      if (expected === undefined) return undefined
+      throw new Failure('not-found', `there is no ${kind} ${name}`)
+    }
+    if (expected === undefined)
+      throw new Failure('conflict', `${kind} ${name} already exists (${present.where}); choose another name`)
+    if (present.readOnly !== undefined) throw new Failure('forbidden', present.readOnly)
+    if (present.etag !== expected || present.text === undefined) throw changedMeanwhile(present.where)
+    return present
+  }
+
+  async #mayWrite(where: string): Promise<void> {
+    const why = await this.#whyReadOnly(where)
+    if (why !== undefined) throw new Failure('forbidden', why)
+  }
+
+  /** Why a file beside config.yaml may not be written, in words. */
+  async #whyReadOnly(where: string): Promise<string | undefined> {
+    const kind = definitionOf(where)?.kind ?? 'guest'
+    const { folder } = definitionKinds[kind]
+    const managed = await whyManaged(join(this.#base, folder), folder)
+    if (managed !== undefined) return managed
+    const path = join(this.#base, where)
+    const own = await lstat(path).catch(() => undefined)
+    if (own?.isSymbolicLink()) return `${where} is a link; change the file that it leads to`
+    if (own && !(await mayWrite(path))) return `${where} may not be written by this user`
+    const above = await nearestFolder(dirname(path))
+    return (await mayWrite(above)) ? undefined : `${above} may not be written by this user`
+  }
+
+  async #requireNoNewError(where: string, change: FilesChange): Promise<void> {
+    const known = new Set(
+      errorsIn((await loadConfigFile(this.#place)).problems).map((problem) => keyOf(problem, where)),
+    )
+    const after = await loadConfigFile(this.#place, change).then(
+      ({ problems }) => problems,
+      (error: unknown) => {
+        if (error instanceof ConfigError) return error.problems
+        throw error
+      },
+    )
+    // The line at a file as a whole only says what becomes of it.
+    const added = errorsIn(after).filter(
+      (problem) => definitionOf(problem.where) === undefined && !known.has(keyOf(problem, where)),
+    )
+    if (added.length > 0) throw new ConfigError(added)
+  }
+
+  async #put(where: string, before: string | undefined, text: string): Promise<void> {
+    const path = join(this.#base, where)
+    if (before === undefined) {
+      await makeFolder(dirname(path))
+      if (!(await createAtomically(path, text))) throw changedMeanwhile(where)
+      return
+    }
+    const { mode } = await stat(path)
+    if (!(await replaceIfSame(path, Buffer.from(before), text, { mode: mode & 0o777 })))
+      throw changedMeanwhile(where)
+  }
+
+  /** One change at a time, also of several processes. */
+  async #locked<T>({ dryRun }: ChangeOptions, change: () => Promise<T>): Promise<T> {
+    if (dryRun) return change()
+    const { config } = await loadConfigFile(this.#place)
+    const lock = join(config.paths.data, 'definitions.lock')
+    for (let left = lockTries; ; left--) {
+      const release = await takeLock(lock, { holderIs: 'is changing a definition' }).catch(
+        (error: unknown) => {
+          if (left > 1 && error instanceof Failure && error.kind === 'conflict') return undefined
+          throw error
+        },
+      )
+      if (!release) {
+        await pause(lockRetryMs)
+        continue
+      }
+      try {
+        return await change()
+      } finally {
+        await release()
+      }
+    }
+  }
+}
+
+/** The definitions of a kind that stand in config.yaml itself. */
+function entriesOf(kind: DefinitionKind, shownName: string, text = ''): Definition[] {
+  const { section } = definitionKinds[kind]
+  const yaml = readYaml(text.replace(/^\uFEFF/, ''))
+  const entries = isMapping(yaml.value) ? yaml.value[section] : undefined
+  if (!isMapping(entries)) return []
+  return Object.entries(entries).map(([name, value]) => {
+    const where = `${shownName}:${yaml.position([section, name], 'key').line}`
+    const readOnly = `${kind} ${name} stands in ${where}, which only a person changes`
+    return { kind, name, where, data: isMapping(value) ? value : {}, readOnly }
+  })
+}
+
+/** A deploy tool that owns a folder says so in it. A note that cannot be understood is taken as one. */
+async function whyManaged(path: string, folder: string): Promise<string | undefined> {
+  const note = join(path, '.treeboot.yaml')
+  const bytes = await readAtMost(note, configurationLimits.definitionFile.bytes).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
+      return undefined
+    },
+  )
+  if (bytes === null) return undefined
+  const { value, faults } = readYaml(textOf(bytes) ?? '')
+  if (bytes && faults.length === 0 && (value === null || (isMapping(value) && value.managed === undefined)))
+    return undefined
+  const says =
+    isMapping(value) && value.managed === 'read-only' ? 'says managed: read-only' : 'cannot be understood'
+  return `the files of ${folder} belong to another tool: ${folder}/.treeboot.yaml ${says}`
+}
+
+async function mayWrite(path: string): Promise<boolean> {
+  return access(path, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+}
+
+async function nearestFolder(path: string): Promise<string> {
+  const isThere = await stat(path).catch(() => undefined)
+  return isThere || dirname(path) === path ? path : nearestFolder(dirname(path))
+}
+
+function dataOf({ value, faults }: YamlText): YamlMapping | undefined {
+  if (faults.length > 0) return undefined
+  if (value === null) return {}
+  return isMapping(value) ? value : undefined
+}
+
+function textOf(bytes: Uint8Array | undefined): string | undefined {
+  try {
+    // With the mark at its beginning, if there is one: it is a part of what must stay.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+function etagOf(bytes: Uint8Array): string {
+  return `"${createHash('sha256').update(bytes).digest('hex')}"`
+}
+
+function changedMeanwhile(where: string): Failure {
+  return new Failure('conflict', `${where} was changed by somebody else meanwhile; read it again`)
+}
+
+function errorsIn(problems: readonly SnapshotProblem[]): SnapshotProblem[] {
+  return problems.filter(({ severity }) => severity === 'error')
+}
+
+/** In the file that changes, a problem that was there before may stand on another line. */
+function keyOf(problem: SnapshotProblem, changing: string): string {
+  return problem.where.startsWith(`${changing}:`) ? problem.message : problemLine(problem)
+}
