@@ -14,6 +14,7 @@ import type { ConfigFile, GuestInFile, ProfileInFile } from './file-schema.ts'
 import { checkNetworks } from './networks.ts'
 import { type ProblemList, showPath } from './problems.ts'
 import { accused, type Origins, whyRefused, withoutTaken } from './refused-guests.ts'
+import { entryKey } from './with-definitions.ts'
 import type { YamlPath, YamlText } from './yaml.ts'
 
 /**
@@ -85,10 +86,11 @@ export function resolveGuests(
   return { guests: guests.map((guest) => (isWhole(guest) ? guest : withoutTaken(guest, isTaken))), profiles }
 }
 
-/** The line of the key at a path: `config.yaml:21`. */
+/** The line of the key at a path: `config.yaml:21`, or `last good guests.d/web02.yaml:3`, which is not on the disk. */
 function place(view: FileView, path: YamlPath): string {
   const { file = view.fileName, line } = view.text.position(path, 'key')
-  return `${file}:${line}`
+  const layer = view.origins.layers.get(entryKey(String(path[0]), String(path[1])))
+  return `${layer?.use === 'kept' ? 'last good ' : ''}${file}:${line}`
 }
 
 function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view: FileView): OwnSettings {

@@ -50,7 +50,7 @@ export async function loadConfigTexts(
   const settled =
     whole.problems.of('error').length === 0
       ? { made: whole, texts, problems: [], notInForce: 0 }
-      : settle({ texts, lastGood: await lastGood?.() }, make)
+      : await settle({ texts, lastGood: await lastGood?.() }, make)
   const loaded = await finishChecks(settled.made, settled)
   if (texts.text !== undefined) return { loaded, texts: settled.texts }
   const { file: _, ...defaults } = loaded.config
@@ -76,7 +76,9 @@ async function finishChecks(draft: Draft, settled: Settled<Draft>): Promise<Load
  * @throws ConfigError with all problems, in the order of the lines.
  */
 export function parseConfig(text: string, fileName: string, baseFolder: string): LoadedConfig {
-  return finish(draftConfig({ text, fileName, baseFolder, layers: [], isConfigChanged: true }))
+  return finish(
+    draftConfig({ text, fileName, baseFolder, layers: [], isConfigChanged: true, read: readYaml }),
+  )
 }
 
 /** A configuration whose checks are not finished. */
@@ -94,18 +96,36 @@ interface DraftParts {
   readonly baseFolder: string
   readonly layers: readonly Layer[]
   readonly isConfigChanged: boolean
+  readonly read: (text: string) => YamlText
 }
 
-function maker({ shownName, path, text }: ConfigTexts) {
+/** Makes drafts of one configuration, with some texts or others of its files. A text is parsed once. */
+function maker({ shownName: fileName, path, text }: ConfigTexts) {
+  const parsed = new Map<string, YamlText>()
+  const read = (source: string): YamlText => {
+    const yaml = parsed.get(source) ?? readYaml(source)
+    parsed.set(source, yaml)
+    // The checks remove what is wrong from the data.
+    return { ...yaml, value: copyOf(yaml.value) }
+  }
+  const parts = { text: text ?? '', fileName, baseFolder: dirname(path), read }
   return (layers: readonly Layer[], isConfigChanged = true): Draft =>
-    draftConfig({ text: text ?? '', fileName: shownName, baseFolder: dirname(path), layers, isConfigChanged })
+    draftConfig({ ...parts, layers, isConfigChanged })
 }
 
-function draftConfig({ text, fileName, baseFolder, layers, isConfigChanged }: DraftParts): Draft {
+function copyOf(value: YamlValue): YamlValue {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(copyOf)
+  const copy: YamlMapping = Object.create(null)
+  for (const [key, inner] of Object.entries(value)) copy[key] = copyOf(inner)
+  return copy
+}
+
+function draftConfig({ text, fileName, baseFolder, layers, isConfigChanged, read }: DraftParts): Draft {
   const problems = new ProblemList(fileName)
-  const own = readYaml(text.replace(/^\uFEFF/, ''))
+  const own = read(text.replace(/^\uFEFF/, ''))
   for (const { message, ...at } of own.faults) problems.add('error', at, message)
-  const definitions = withDefinitions(own, layers, problems)
+  const definitions = withDefinitions(own, layers, { problems, read })
   const { yaml } = definitions
   if (own.faults.length > 0) return { problems, yaml }
 

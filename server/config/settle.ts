@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { defined } from '../core/defined.ts'
 import { allInherited, type Parents } from '../core/guest/inherit.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
@@ -44,12 +45,14 @@ export interface Ground {
 const mostRounds = 40
 
 /** @throws ConfigError when config.yaml itself is wrong, with all problems. */
-export function settle<Made extends Attempt>(
+export async function settle<Made extends Attempt>(
   ground: Ground,
   make: (layers: readonly Layer[], isConfigChanged: boolean) => Made,
-): Settled<Made> {
+): Promise<Settled<Made>> {
   const settling = new Settling(ground)
   for (let round = 1; ; round++) {
+    // Requests come in between: with 10,000 guests a round takes a good part of a second.
+    await nextTurn()
     const made = make(settling.layers(), settling.isConfigChanged)
     const errors = made.problems.errorsByFile()
     if (errors.size === 0) return { made, ...settling.outcome() }

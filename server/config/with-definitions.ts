@@ -2,7 +2,7 @@ import { groupBy } from '../core/group-by.ts'
 import { type DefinitionFile, type DefinitionKind, definitionKinds } from './definition-files.ts'
 import { definitionName, guestSchema } from './file-schema.ts'
 import { type ProblemList, showValue } from './problems.ts'
-import { readYaml, type YamlMapping, type YamlText, type YamlValue } from './yaml.ts'
+import type { YamlMapping, YamlText, YamlValue } from './yaml.ts'
 
 /**
  * How a definition file takes part: `present`, as it is on the disk; `kept`, with its last good text; `refused`, when
@@ -15,6 +15,12 @@ export interface Layer {
   readonly isChanged: boolean
   /** Why it is refused: its first mistake. */
   readonly why?: string
+}
+
+/** How texts are parsed, and where what is wrong with them goes. */
+interface Reading {
+  readonly problems: ProblemList
+  readonly read: (text: string) => YamlText
 }
 
 /** The configuration with the definitions of all files. */
@@ -37,7 +43,7 @@ export function entryKey(section: string, name: string): string {
 export function withDefinitions(
   main: YamlText,
   layers: readonly Layer[],
-  problems: ProblemList,
+  { problems, read }: Reading,
 ): WithDefinitions {
   const refused = { guest: new Map<string, string>(), profile: new Map(), mirror: new Map() }
   const root = main.value ?? Object.create(null)
@@ -55,7 +61,7 @@ export function withDefinitions(
     }
     const chosen = oneOf(all, problems)
     if (chosen.use === 'refused') refused[file.kind].set(file.name, chosen.why ?? 'it is wrong')
-    const yaml = readDefinition(chosen, problems)
+    const yaml = readDefinition(chosen, { problems, read })
     if (!yaml) continue
     entries[file.name] = yaml.value ?? Object.create(null)
     added.set(key, { layer: chosen, yaml })
@@ -115,16 +121,18 @@ function oneOf(layers: readonly Layer[], problems: ProblemList): Layer {
 }
 
 /** Parses a definition file. Undefined when it cannot be used; the reasons are added to `problems`. */
-function readDefinition(layer: Layer, problems: ProblemList): YamlText | undefined {
+function readDefinition(layer: Layer, { problems, read }: Reading): YamlText | undefined {
   const { kind, name, shownName, text, whyNot } = layer.file
   const start = { line: 1, column: 1, file: shownName }
   if (layer.use === 'refused')
-    return kind === 'guest' && definitionName.safeParse(name).success ? identitiesIn(text) : undefined
+    return kind === 'guest' && definitionName.safeParse(name).success
+      ? identitiesIn(read(withoutMark(text ?? '')))
+      : undefined
   if (text === undefined) {
     problems.add('error', start, whyNot ?? 'cannot be read')
     return undefined
   }
-  const yaml = readYaml(withoutMark(text))
+  const yaml = read(withoutMark(text))
   for (const { message, ...at } of yaml.faults) problems.add('error', { ...at, file: shownName }, message)
   if (yaml.faults.length > 0) return undefined
   if (yaml.value === null || isMapping(yaml.value)) return yaml
@@ -136,9 +144,8 @@ function readDefinition(layer: Layer, problems: ProblemList): YamlText | undefin
 /** By what a machine is known to be a guest. */
 const identityKeys = ['mac', 'uuid', 'serial', 'ip'] as const
 
-/** The identities in the file of a refused guest, as far as they are right. Undefined when there is none. */
-function identitiesIn(text: string | undefined): YamlText | undefined {
-  const yaml = readYaml(withoutMark(text ?? ''))
+/** The identities of a refused guest, as far as they are right. Undefined when there is none. */
+function identitiesIn(yaml: YamlText): YamlText | undefined {
   if (yaml.faults.length > 0 || yaml.value === null || !isMapping(yaml.value)) return undefined
   const value: YamlMapping = Object.create(null)
   for (const key of identityKeys) {
