@@ -16,10 +16,10 @@ import type { Release } from '../core/tree/tree.ts'
 import type { EventSink } from '../events/bus.ts'
 import { VerifyCache } from '../verify/verify-cache.ts'
 import { assembleSnapshot, type SnapshotParts } from './assemble.ts'
+import { LiveTemplates } from './live-templates.ts'
 import { LiveTrees, type LiveTreesOptions } from './scan/live-trees.ts'
 import { strayLinks } from './scan/stray-links.ts'
 import type { Snapshot } from './snapshot.ts'
-import { readTemplates, type Templates, watchTemplates } from './templates.ts'
 
 export interface CatalogOptions {
   /** Default: `config.yaml` in `cwd`, which may be missing. */
@@ -34,15 +34,14 @@ export interface CatalogOptions {
   readonly rescanMs?: number
   /** How often the configuration is looked at; default 250 ms. */
   readonly configPollMs?: number
-  /** How long the configuration must be the same before a change of it is read; default 300 ms. */
+  /** How long configuration and templates must be the same before a change of them is read; default 300 ms. */
   readonly configQuietMs?: number
 }
 
 const defaultRescanMs = 60_000
+const defaultQuietMs = 300
 /** Changes within this time make one snapshot. */
 const coalesceMs = 20
-/** An editor's save makes several events. Templates are read when this time has passed since the last one. */
-const templatesQuietMs = 40
 
 /**
  * Reads configuration, trees and templates, and follows their changes. `snapshot` is complete and
@@ -233,8 +232,14 @@ export class Catalog {
   }
 
   #openFolders({ paths }: Config): Promise<Folders> {
-    const { clock = Date.now, events, settle, rescanMs = defaultRescanMs } = this.#options
-    return openFolders(paths, {
+    const {
+      clock = Date.now,
+      events,
+      settle,
+      rescanMs = defaultRescanMs,
+      configQuietMs = defaultQuietMs,
+    } = this.#options
+    return openFolders(paths, configQuietMs, {
       clock,
       times: { ...settleTimes, ...settle },
       rescanMs,
@@ -271,6 +276,7 @@ interface Folders {
 
 async function openFolders(
   paths: Config['paths'],
+  quietMs: number,
   options: Omit<LiveTreesOptions, 'folder' | 'cache'>,
 ): Promise<Folders> {
   let stray = await strayLinks(paths)
@@ -278,31 +284,7 @@ async function openFolders(
   const cacheProblems: SnapshotProblem[] = []
   const trouble = await cache.load()
   if (trouble !== undefined) cacheProblems.push({ severity: 'warning', where: paths.data, message: trouble })
-  let templates: Templates = await readTemplates(paths.templates)
-  const read = async (): Promise<void> => {
-    templates = await readTemplates(paths.templates)
-    options.onChange()
-  }
-  // One after the other: of two at once, the earlier one may end last, with what was there before. All who ask
-  // meanwhile wait for one more.
-  let reading = Promise.resolve()
-  let next: Promise<void> | undefined
-  const readTemplatesAgain = (): Promise<void> => {
-    next ??= reading
-      .catch(() => undefined)
-      .then(() => {
-        next = undefined
-        reading = read()
-        return reading
-      })
-    return next
-  }
-  let timer: NodeJS.Timeout | undefined
-  const onTemplatesChanged = (): void => {
-    clearTimeout(timer)
-    timer = setTimeout(() => void readTemplatesAgain(), templatesQuietMs)
-  }
-  const unwatch = await watchTemplates(paths.templates, onTemplatesChanged)
+  const templates = await LiveTemplates.open({ folder: paths.templates, onChange: options.onChange, quietMs })
   const trees = new LiveTrees({ ...options, folder: paths.trees, cache })
   await trees.start()
   return {
@@ -310,16 +292,15 @@ async function openFolders(
     parts: () => ({
       trees: trees.trees,
       earlier: trees.earlier,
-      templates: templates.texts,
-      problems: [...cacheProblems, ...stray, ...templates.problems, ...trees.problems],
+      templates: templates.current.texts,
+      problems: [...cacheProblems, ...stray, ...templates.current.problems, ...trees.problems],
     }),
     rescan: async () => {
       stray = await strayLinks(paths)
-      await Promise.all([readTemplatesAgain(), trees.rescan()])
+      await Promise.all([templates.look(), trees.rescan()])
     },
     close: async () => {
-      clearTimeout(timer)
-      await unwatch()
+      await templates.close()
       await trees.stop()
     },
   }

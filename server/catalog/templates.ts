@@ -1,6 +1,5 @@
-import { realpath } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { watch } from 'chokidar'
 import { failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
@@ -83,31 +82,19 @@ async function readTemplate(file: string): Promise<string | { trouble: string }>
   }
 }
 
-/** chokidar misses what comes while it begins to watch a new folder; on a loaded machine that takes some 100 ms. */
-const secondLookMs = 1000
-
-/**
- * Calls back when something in the templates folder changed, and again a second after a folder came. Resolves when
- * the watch works, to a function that ends it.
- */
-export async function watchTemplates(folder: string, onChange: () => void): Promise<() => Promise<void>> {
-  const watcher = watch(folder, {
-    ignoreInitial: true,
-    followSymlinks: false,
-    depth: configurationLimits.templates.depth,
+/** A text that differs whenever a template may differ, and when the newest of them was changed; in ms since 1970. */
+export async function templatesState(folder: string): Promise<{ text: string; newestMs: number }> {
+  const root = await realpath(folder).catch(() => undefined)
+  if (root === undefined) return { text: '', newestMs: 0 }
+  const paths = await findTemplates(root, () => undefined)
+  const states = new Map<string, string>()
+  let newestMs = 0
+  await forEachAtOnce(paths, readConcurrency, async (path) => {
+    const stats = await stat(join(root, path), { bigint: true }).catch(() => undefined)
+    if (!stats) return
+    const { ino, size, mtimeNs, ctimeNs, ctimeMs } = stats
+    states.set(path, [ino, size, mtimeNs, ctimeNs].join(' '))
+    newestMs = Math.max(newestMs, Number(ctimeMs))
   })
-  let secondLook: NodeJS.Timeout | undefined
-  watcher.on('all', (event) => {
-    onChange()
-    if (event !== 'addDir') return
-    clearTimeout(secondLook)
-    secondLook = setTimeout(onChange, secondLookMs)
-  })
-  // Without a watch, the periodic rescan finds the change.
-  watcher.on('error', () => undefined)
-  await new Promise<void>((resolve) => watcher.once('ready', () => resolve()))
-  return () => {
-    clearTimeout(secondLook)
-    return watcher.close()
-  }
+  return { text: paths.map((path) => `${path}\0${states.get(path)}`).join('\n'), newestMs }
 }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
+import { readWhenQuiet } from '../host/when-quiet.ts'
 import { definitionFilesState } from './definition-files.ts'
 import { ConfigError } from './problems.ts'
 import { type ConfigPlace, type ConfigTexts, defaultFileName, readConfigTexts } from './texts.ts'
@@ -8,11 +8,8 @@ import { type ConfigPlace, type ConfigTexts, defaultFileName, readConfigTexts } 
 /** The state of a missing file. */
 export const absent = 'ENOENT'
 
-/** So many pauses are waited for a configuration that changes all the time: five seconds. */
-const mostPauses = 20
-
 /** A configuration that nobody wrote to while it was read. */
-export interface QuietRead {
+export interface QuietConfig {
   /** `configState` as it was before and after. */
   readonly state: string
   /** Rejects with the ConfigError of `readConfigTexts`. */
@@ -20,26 +17,25 @@ export interface QuietRead {
 }
 
 /**
- * Reads the files of a configuration when nothing has changed for a pause: `cp` and most editors empty a file before they
- * write it. What is there in between may well be a valid configuration, of no guests, or of a guest without the line that
- * keeps its disk.
+ * Reads the files of a configuration when they are quiet. Half a save may well be a valid configuration, of no guests, or
+ * of a guest without the line that keeps its disk.
  *
- * @param known The state that was read last: without a change nothing is waited for.
+ * @param known The state that was read last.
  * @param pauseMs In milliseconds.
- * @throws ConfigError when it does not become quiet.
+ * @throws ConfigError when they do not become quiet.
  */
-export async function readWhenQuiet(place: ConfigPlace, known: string, pauseMs: number): Promise<QuietRead> {
-  let seen = known
-  for (let n = 0; n < mostPauses; n++) {
-    const state = await configState(place)
-    if (state === seen) {
-      const texts = readConfigTexts(place)
-      await texts.catch(() => undefined)
-      if ((await configState(place)) === state) return { state, texts }
-    }
-    seen = state
-    await pause(pauseMs)
+export async function readQuietConfig(
+  place: ConfigPlace,
+  known: string,
+  pauseMs: number,
+): Promise<QuietConfig> {
+  const read = async () => {
+    const texts = readConfigTexts(place)
+    await texts.catch(() => undefined)
+    return { texts }
   }
+  const quiet = await readWhenQuiet({ stateOf: () => configState(place), read, known, pauseMs })
+  if (quiet) return { state: quiet.state, texts: quiet.found.texts }
   const message = 'changes all the time; treeboot reads it when it was left alone for a moment'
   throw new ConfigError([{ severity: 'error', where: place.file ?? defaultFileName, message }])
 }

@@ -4,7 +4,7 @@ import type { EventSink } from '../events/bus.ts'
 import { definitionFilesState } from './definition-files.ts'
 import { standingGitLock } from './git-lock.ts'
 import { type LoadedConfig, loadConfigTexts } from './load.ts'
-import { absent, fileState, readWhenQuiet } from './quiet-read.ts'
+import { absent, fileState, readQuietConfig } from './quiet-read.ts'
 import { type RefusedConfig, refusedConfig } from './refused.ts'
 import { type ConfigPlace, type ConfigTexts, defaultFileName, readConfigTexts } from './texts.ts'
 
@@ -154,7 +154,7 @@ class Watch implements ConfigWatch {
 
   /** What is edited afterwards differs from the state that is remembered here, and the next check sees it. */
   async #readNow(place: ConfigPlace): Promise<ConfigTexts> {
-    const { state, texts } = await readWhenQuiet(place, this.#loadedState, this.#times.quietMs)
+    const { state, texts } = await readQuietConfig(place, this.#loadedState, this.#times.quietMs)
     this.#loadedState = state
     return texts
   }

@@ -2,7 +2,8 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { findTemplates } from '../../server/catalog/find-templates.ts'
-import { readTemplates, watchTemplates } from '../../server/catalog/templates.ts'
+import { LiveTemplates, watchTemplates } from '../../server/catalog/live-templates.ts'
+import { readTemplates } from '../../server/catalog/templates.ts'
 import { configurationLimits } from '../../server/core/limits/configuration.ts'
 import { eventually } from '../support/eventually.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
@@ -138,4 +139,42 @@ test('changes are noticed, and what is written while a new folder begins to be w
   mkdirSync(join(folder, 'at-once'))
   writeFileSync(join(folder, 'at-once/inner.ks'), 'text')
   await eventually(() => expect(shown).toEqual(['at-once/inner.ks', 'new.ks']), 5000)
+})
+
+describe('a template that is being saved', () => {
+  async function live(quietMs: number) {
+    const folder = temporaryFolder()
+    writeBelow(folder, 'a.ks', 'one\ntwo\n')
+    const seen: (string | undefined)[] = []
+    const templates = await LiveTemplates.open({
+      folder,
+      quietMs,
+      onChange: () => seen.push(templates.current.texts.get('a.ks')),
+    })
+    onTestFinished(() => templates.close())
+    await templates.look()
+    return { folder, templates, seen }
+  }
+
+  test('is not taken before its end, also on demand', async () => {
+    const { folder, templates, seen } = await live(200)
+    writeBelow(folder, 'a.ks', 'three\n')
+    const looked = templates.look()
+    setTimeout(() => writeBelow(folder, 'a.ks', 'three\nfour\n'), 50)
+    await looked
+    expect(templates.current.texts.get('a.ks')).toBe('three\nfour\n')
+    expect(seen).not.toContain('three\n')
+  })
+
+  test('all the time: the one before stays, and a problem says so', async () => {
+    const { folder, templates, seen } = await live(10)
+    let times = 0
+    const saving = setInterval(() => writeBelow(folder, 'a.ks', `three ${times++}`), 1)
+    await templates.look()
+    clearInterval(saving)
+    expect(seen.filter((text) => text?.startsWith('three'))).toEqual([])
+    expect(templates.current.problems).toMatchObject([{ message: expect.stringContaining('all the time') }])
+    await eventually(() => expect(templates.current.texts.get('a.ks')).toBe(`three ${times - 1}`))
+    expect(templates.current.problems).toEqual([])
+  })
 })
