@@ -76,7 +76,10 @@ export class Crawl {
       const below: string[] = []
       for (const folder of level) {
         this.#checkDepth(folder)
-        const names = (await this.namesIn(folder)) ?? []
+        const listed = await this.namesIn(folder)
+        if (!listed && folder !== '')
+          this.notes.push(`${folder} is left out: the upstream does not list what is in it`)
+        const names = listed ?? []
         if (folder === start || !this.#isTwin(folder, names)) this.#takeFolder(folder, names, below)
       }
       level = below

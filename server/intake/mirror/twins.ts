@@ -128,8 +128,9 @@ class TwinFinder {
   async #sameNames(folder: string, of: string): Promise<readonly RemoteName[] | undefined> {
     const { crawl } = this.#context
     this.#count()
-    const names = await crawl.namesIn(folder)
-    return names && keyOf(names) === keyOf(await crawl.namesIn(of)) ? names : undefined
+    // A folder that cannot be listed holds nothing for us, under each of its paths.
+    const names = (await crawl.namesIn(folder)) ?? []
+    return keyOf(names) === keyOf(await crawl.namesIn(of)) ? names : undefined
   }
 
   #count(): void {
@@ -138,19 +139,33 @@ class TwinFinder {
       throw new Failure('too-large', `${pool.upstreams[0]?.url} shows too many folders under several paths`)
   }
 
-  /** Whether a file of the upstream is the one that was fetched from another path of it. */
+  /**
+   * Whether a file of the upstream is the one that was fetched from another path of it. A name that is listed and not
+   * there, as a link that leads nowhere, is the same when it is not there under either path; it proves nothing.
+   */
   async #isSameFile(path: string, original: string): Promise<boolean> {
     const { pool, fetcher, signal } = this.#context
     this.#count()
+    if (!(await fetcher.has(original))) return !(await this.#isThere(path))
     this.#compared++
-    const file = await open(fetcher.place(original), 'r').catch(() => undefined)
-    if (!file) return false
+    const file = await open(fetcher.place(original), 'r')
     try {
       const compare = (upstream: Upstream) => isTailOf(file, upstream, path, signal)
       return (await pool.ask(path, compare, { isOptional: true, ...defined({ signal }) })) ?? false
     } finally {
       await file.close()
     }
+  }
+
+  async #isThere(path: string): Promise<boolean> {
+    const { pool, signal } = this.#context
+    const look = async (upstream: Upstream): Promise<true | undefined> => {
+      const response = await upstream.get(path, { start: 0, ...defined({ signal }) })
+      // Ends the transfer.
+      if (response) for await (const _ of response.body) break
+      return response && true
+    }
+    return (await pool.ask(path, look, { isOptional: true, ...defined({ signal }) })) ?? false
   }
 }
 

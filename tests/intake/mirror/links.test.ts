@@ -99,6 +99,31 @@ describe('a medium with links to itself is stored with each file once', () => {
   })
 })
 
+test('a name that is listed and not there makes no folder of its own from a link', async () => {
+  const upstream = medium({ 'dists/nothing': 'nowhere', nothing: 'nowhere' })
+  writeBelow(upstream, 'd/closed/file', 'nobody reads it')
+  const answers = ['/nothing', '/dists/nothing', '/closed/']
+  for (const status of [404, 410]) {
+    const server = await faultyServer(upstream)
+    server.faultOf = (path) =>
+      answers.some((end) => path.endsWith(end)) ? { kind: 'status', status } : undefined
+    const found = await mirrored(server.url)
+    const { 'dists/stable': _, ...expected } = seenAsFolders()
+    expect(found.shape()).toEqual(expected)
+    expect(found.notes.map((note) => note.split(' ')[0])).toEqual(['closed/', 'nothing', 'dists/nothing'])
+  }
+})
+
+test('a folder with a file that the original lacks is fetched as it is', async () => {
+  const upstream = medium()
+  const server = await faultyServer(upstream)
+  // Gone under its first path alone.
+  server.faultOf = (path) => (path === '/d/install.amd/vmlinuz' ? { kind: 'status', status: 404 } : undefined)
+  const found = await mirrored(server.url)
+  const kernels = Object.keys(found.shape()).filter((path) => path.endsWith('install.amd/vmlinuz'))
+  expect(kernels).toEqual(['pool/up/install.amd/vmlinuz'])
+})
+
 test('a folder that only looks like another is fetched as it is, wherever they differ', async () => {
   for (const path of ['install.amd/initrd.gz', 'dists/trixie/Release']) {
     const upstream = medium()
