@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   existsSync,
@@ -6,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -147,6 +149,32 @@ test('a medium with links to itself comes from vsftpd with its links, and each f
   expect(lines(`${copy}/`)).toEqual(lines(`${folder}/`))
 })
 
+test('a medium comes from nginx with what its index hides, its links to itself, and without a link to nothing', async () => {
+  const nginx = requireClient('nginx')
+  const folder = join(base, 'hidden')
+  const files = {
+    '.disk/info': 'Debian GNU/Linux 13.1.0 "Trixie" - Official amd64 NETINST with firmware 20250906-10:22',
+    '.disk/cd_type': 'not_complete',
+    'install.amd/vmlinuz': 'k',
+    'install.amd/initrd.gz': 'i',
+    'md5sum.txt': `${'0'.repeat(32)}  ./.disk/udeb_include\n${createHash('md5').update('not_complete').digest('hex')}  ./.disk/cd_type\n`,
+  }
+  for (const [path, text] of Object.entries(files)) writeBelow(folder, path, text)
+  symlinkSync('.', join(folder, 'debian'))
+  symlinkSync('nothing', join(folder, 'dangling'))
+  const { trees, store } = newStore('hidden-copy')
+  const server = await startNginx(nginx, folder)
+  try {
+    const { notes } = await mirrorTree(store, [`http://127.0.0.1:${server.port}/`], { id: 'debian' })
+    expect(notes.map((note) => note.split(' ')[0])).toEqual(['dangling'])
+  } finally {
+    server.process.kill()
+  }
+  const copy = join(trees, 'debian')
+  for (const [path, text] of Object.entries(files)) expect(readFileSync(join(copy, path), 'utf8')).toBe(text)
+  expect(readlinkSync(join(copy, 'debian'))).toBe('.')
+})
+
 test("createrepo_c's repositories, one beside the tree, are mirrored and verified; a flipped byte is found", async () => {
   const createrepo = requireClient('createrepo_c')
   const upstream = join(base, 'el9')
@@ -179,6 +207,24 @@ test("createrepo_c's repositories, one beside the tree, are mirrored and verifie
   ])
 })
 
+async function startNginx(program: string, root: string): Promise<{ process: ChildProcess; port: number }> {
+  const port = await freePort()
+  const config = join(base, 'nginx.conf')
+  const own = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (each) => `${each}_temp_path ${join(base, each)};`,
+  )
+  writeFileSync(
+    config,
+    `daemon off; master_process off; error_log stderr; pid ${join(base, 'nginx.pid')};
+events {}
+http { access_log off; ${own.join(' ')} server { listen 127.0.0.1:${port}; root ${root}; autoindex on; } }
+`,
+  )
+  const child = spawn(program, ['-e', 'stderr', '-c', config], { stdio: 'ignore' })
+  await untilAnswers(port, 'nginx')
+  return { process: child, port }
+}
+
 async function startVsftpd(
   program: string,
   folder: string,
@@ -206,14 +252,19 @@ async function startVsftpd(
       .join(''),
   )
   const child = spawn(program, [config], { stdio: 'ignore' })
+  await untilAnswers(port, 'vsftpd')
+  return { process: child, port }
+}
+
+async function untilAnswers(port: number, name: string): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
     // vsftpd does not speak HTTP: every error but a refused connection shows that it is there.
     const answers = await fetch(`http://127.0.0.1:${port}/`).then(
       () => true,
       (error: { cause?: { code?: string } }) => error.cause?.code !== 'ECONNREFUSED',
     )
-    if (answers) return { process: child, port }
+    if (answers) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  throw new Error('vsftpd does not answer')
+  throw new Error(`${name} does not answer`)
 }

@@ -19,6 +19,10 @@ export interface FaultyServer {
   readonly requests: string[]
   /** Called before each response; `time` is the number of this request among those for the path, from 1. */
   faultOf: (path: string, time: number) => Fault | undefined
+  /** Names that index pages do not show, though they are served. */
+  hidden: RegExp | undefined
+  /** The answer to every name that is not there, instead of a 404. */
+  pageForMissing: string | undefined
 }
 
 /**
@@ -32,9 +36,15 @@ export async function faultyServer(folder: string): Promise<FaultyServer> {
     const time = (times.get(path) ?? 0) + 1
     times.set(path, time)
     made.requests.push(`${req.method} ${path}${req.headers.range ? ` ${req.headers.range}` : ''}`)
-    respond({ folder, path, fault: made.faultOf(path, time) }, req, res)
+    respond({ folder, path, fault: made.faultOf(path, time), server: made }, req, res)
   })
-  const made: FaultyServer & { url: string } = { url: '', requests: [], faultOf: () => undefined }
+  const made: FaultyServer & { url: string } = {
+    url: '',
+    requests: [],
+    faultOf: () => undefined,
+    hidden: undefined,
+    pageForMissing: undefined,
+  }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
     server.closeAllConnections()
@@ -49,9 +59,14 @@ interface Requested {
   readonly folder: string
   readonly path: string
   readonly fault: Fault | undefined
+  readonly server: FaultyServer
 }
 
-function respond({ folder, path, fault }: Requested, req: IncomingMessage, res: ServerResponse): void {
+function respond(
+  { folder, path, fault, server }: Requested,
+  req: IncomingMessage,
+  res: ServerResponse,
+): void {
   if (fault?.kind === 'status') {
     const headers = fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter }
     res.writeHead(fault.status, headers).end()
@@ -59,13 +74,15 @@ function respond({ folder, path, fault }: Requested, req: IncomingMessage, res: 
   }
   const file = join(folder, path)
   const stats = statsOf(file)
-  if (!stats) res.writeHead(404).end()
-  else if (stats.isDirectory()) res.writeHead(200, { 'content-type': 'text/html' }).end(indexPage(file))
+  if (!stats) res.writeHead(server.pageForMissing === undefined ? 404 : 200).end(server.pageForMissing)
+  else if (stats.isDirectory())
+    res.writeHead(200, { 'content-type': 'text/html' }).end(indexPage(file, server.hidden))
   else sendFile(file, stats, fault, { req, res })
 }
 
-function indexPage(folder: string): string {
-  const links = readdirSync(folder).map((name) => {
+function indexPage(folder: string, hidden: RegExp | undefined): string {
+  const shown = readdirSync(folder).filter((name) => !hidden?.test(name))
+  const links = shown.map((name) => {
     const slash = statsOf(join(folder, name))?.isDirectory() ? '/' : ''
     return `<a href="${encodeURIComponent(name)}${slash}">x</a>`
   })

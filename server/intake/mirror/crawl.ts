@@ -27,11 +27,12 @@ export interface Twin {
 export class Crawl {
   readonly #pool: UpstreamPool
   readonly #signal: AbortSignal | undefined
-  readonly #made: readonly string[]
   readonly #names = new Map<string, readonly RemoteName[]>()
   /** The folders that were walked through, by what they list. */
   readonly #folders = new Map<string, string[]>()
   #listed = 0
+  /** Paths that the upstream lists, and that are not part of the tree. */
+  readonly made: readonly string[]
   readonly files: string[] = []
   readonly links: { readonly path: string; readonly target: string }[] = []
   /** Twins that nobody has looked at yet. */
@@ -43,7 +44,7 @@ export class Crawl {
   constructor(pool: UpstreamPool, signal?: AbortSignal, made: readonly string[] = []) {
     this.#pool = pool
     this.#signal = signal
-    this.#made = made
+    this.made = made
   }
 
   /** The names in a folder that was walked through; of another one, as the upstream lists it now. */
@@ -53,7 +54,7 @@ export class Crawl {
     const known = this.#names.get(folder)
     if (known) return known
     const listed = await this.#pool.ask(folder, list, options)
-    return listed && this.#made.length > 0 ? this.#withoutMade(folder, listed) : listed
+    return listed && this.made.length > 0 ? this.#withoutMade(folder, listed) : listed
   }
 
   /** What a folder lists of the tree: without files that were made, and without folders of nothing else. */
@@ -62,11 +63,20 @@ export class Crawl {
     const kept: RemoteName[] = []
     for (const each of listed) {
       const path = `${folder}${each.name}`
-      const mayBeMade = path.endsWith('/') && this.#made.some((made) => made.startsWith(path))
-      const isMade = mayBeMade ? (await this.namesIn(path))?.length === 0 : this.#made.includes(path)
+      const mayBeMade = path.endsWith('/') && this.made.some((made) => made.startsWith(path))
+      const isMade = mayBeMade ? (await this.namesIn(path))?.length === 0 : this.made.includes(path)
       if (!isMade) kept.push(each)
     }
     return kept
+  }
+
+  /** Whether any folder lists a name that begins with a dot. Many index pages show none. */
+  get hasDotNames(): boolean {
+    return [...this.#names.values()].some((names) => names.some(({ name }) => name.startsWith('.')))
+  }
+
+  hasWalked(folder: string): boolean {
+    return this.#names.has(folder)
   }
 
   /** Walks through a folder, which is taken for itself also if it has a twin. */
@@ -87,7 +97,7 @@ export class Crawl {
   }
 
   #takeFolder(folder: string, names: readonly RemoteName[], below: string[]): void {
-    this.#count(names.length)
+    this.count(names.length)
     this.#names.set(folder, names)
     const key = keyOf(names)
     this.#folders.set(key, [...(this.#folders.get(key) ?? []), folder])
@@ -124,7 +134,8 @@ export class Crawl {
     )
   }
 
-  #count(names: number): void {
+  /** @throws Failure `too-large` when the upstream has named too many files. */
+  count(names: number): void {
     this.#listed += names
     if (this.#listed <= maxListed) return
     throw new Failure(

@@ -193,7 +193,7 @@ async function moveOwn(from: string, to: string): Promise<void> {
   if (stats?.nlink === 1) await rename(from, to).catch(() => undefined)
 }
 
-/** The pool wraps the failure of the last mirror. */
-function isDamage(error: unknown): boolean {
+/** Whether upstreams sent something else than was asked for. The pool wraps the failure of the last mirror. */
+export function isDamage(error: unknown): boolean {
   return error instanceof Failure && error.cause instanceof Failure && error.cause.kind === 'invalid-data'
 }

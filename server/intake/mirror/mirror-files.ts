@@ -11,6 +11,7 @@ import { fetchLists } from './fetch-lists.ts'
 import { Fetcher, type FetcherContext } from './fetcher.ts'
 import { type FetchedTreeinfo, fetchTreeinfo, followTreeinfo } from './follow-treeinfo.ts'
 import { FtpUpstream } from './ftp-upstream.ts'
+import { fetchHidden } from './hidden-files.ts'
 import { HttpUpstream } from './http-upstream.ts'
 import type {
   FetchedFile,
@@ -49,13 +50,9 @@ class FileMirror implements MirrorMethod {
    * at `../../../AppStream` that folder is some levels deep.
    */
   async probe(): Promise<Probe> {
-    const { job, options } = this.#context
-    const root = join(job.folder, 'probe')
-    await rm(root, { recursive: true, force: true })
-    const onProgress = () => undefined
-    const found = await fetchTreeinfo(
-      this.#fetcher({ root, prefix: '', currentVersion: undefined, onProgress }),
-    )
+    const { options } = this.#context
+    await rm(this.#probeFolder, { recursive: true, force: true })
+    const found = await fetchTreeinfo(this.#trialFetcher())
     // One that another treeboot made knows only what boots. Nothing more is wanted of a tree whose packages stay there.
     if (found && (!found.made || options.bootOnly)) {
       this.#treeinfo = found
@@ -102,6 +99,7 @@ class FileMirror implements MirrorMethod {
     const { job, options } = this.#context
     await fetcher.fetchAll(crawl.files.map((path) => ({ path })))
     const twins = await resolveTwins({ crawl, fetcher, pool: this.#pool, signal: options.signal })
+    await fetchHidden({ crawl, fetcher, trial: this.#trialFetcher() })
     const links = [...crawl.links, ...twins]
     const made = new TreeLinks(job.tree)
     for (const { path, target } of links) {
@@ -141,6 +139,15 @@ class FileMirror implements MirrorMethod {
 
   close(): Promise<void> {
     return this.#pool.close()
+  }
+
+  get #probeFolder(): string {
+    return join(this.#context.job.folder, 'probe')
+  }
+
+  #trialFetcher(): Fetcher {
+    const onProgress = () => undefined
+    return this.#fetcher({ root: this.#probeFolder, prefix: '', currentVersion: undefined, onProgress })
   }
 
   #fetcher(more: Omit<FetcherContext, 'pool' | 'parts' | 'signal' | 'space'>): Fetcher {
