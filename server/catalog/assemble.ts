@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../config/load.ts'
 import { defined } from '../core/defined.ts'
-import { cdInitrd } from '../core/distro/cd-initrd.ts'
+import { cdInitrd, withNetbootRemedies } from '../core/distro/cd-initrd.ts'
 import { type Guest, lineIn, type TreeSelector } from '../core/guest/guest.ts'
 import { createGuestIndex } from '../core/guest/match.ts'
 import { networkMeant, virtNetworkOf } from '../core/guest/virt-network.ts'
@@ -27,7 +27,9 @@ export interface SnapshotParts {
 
 export function assembleSnapshot(parts: SnapshotParts): Snapshot {
   const { generation, loaded, templates } = parts
-  const trees = createTreeIndex(parts.trees, parts.earlier)
+  const sources = { archives: loaded.config.import.archives, trees: parts.trees }
+  const current = withNetbootRemedies(parts.trees, sources)
+  const trees = createTreeIndex(current, parts.earlier && withNetbootRemedies(parts.earlier, sources))
   return Object.freeze({
     generation,
     config: loaded.config,
@@ -38,7 +40,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
     problems: Object.freeze([
       ...loaded.problems,
       ...parts.problems,
-      ...parts.trees.flatMap(treeProblems),
+      ...current.flatMap(treeProblems),
       ...packagesOnly(parts.trees),
       ...unknownArchProblems(trees, loaded.guests),
       ...guestProblems(loaded.guests, trees, templates),
@@ -76,7 +78,13 @@ function treeProblems(tree: Tree): SnapshotProblem[] {
       remedy: 'copy that file, too, or give guests inst.stage2= with another server',
     })
   const disc = tree.state === 'ready' ? cdInitrd(tree) : undefined
-  if (disc) problems.push({ severity: 'warning', where, message: disc.message, remedy: disc.remedy })
+  if (disc)
+    problems.push({
+      severity: 'warning',
+      where,
+      message: disc.message,
+      remedy: tree.netbootRemedy ?? disc.remedy,
+    })
   return problems
 }
 

@@ -2,6 +2,7 @@ import { realpath, stat } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { loadConfigFile } from '../config/last-good.ts'
 import { defined } from '../core/defined.ts'
+import { withNetbootRemedies } from '../core/distro/cd-initrd.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { createTreeIndex } from '../core/select/select.ts'
 import { type SettleTimes, settleTimes } from '../core/tree/settle.ts'
@@ -125,5 +126,6 @@ export async function withEarlier(
     const found = current && (await readEarlierTree(folder, current, release))
     if (found) earlier.push(found)
   }
-  return { ...snapshot, trees: createTreeIndex(trees.all, [...trees.earlier, ...earlier]) }
+  const added = withNetbootRemedies(earlier, { archives: config.import.archives, trees: trees.all })
+  return { ...snapshot, trees: createTreeIndex(trees.all, [...trees.earlier, ...added]) }
 }

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { defined } from '../../core/defined.ts'
 import { cdInitrd } from '../../core/distro/cd-initrd.ts'
 import type { ImportedTree } from '../../intake/import/import-tree.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
-import { configOption, jsonOption } from '../options.ts'
+import { configOption, jsonOption, readSnapshot } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import {
   commandLine,
-  configOf,
   type ImportCommandOptions,
   importOptions,
   runImport,
@@ -78,10 +78,16 @@ async function offerNetboot(
   io: CliIo,
 ): Promise<void> {
   if (result.outcome !== 'published' || !result.description) return
-  const { archives } = (await configOf(options, io)).import
-  const disc = cdInitrd(result.description, archives)
+  if (!cdInitrd(result.description)) return
+  const { config, trees } = await readSnapshot(defined({ config: options.config }), io)
+  const published = trees.byId(id) ?? result.description
+  const disc = cdInitrd(published, { archives: config.import.archives, trees: trees.all })
   if (!disc) return
-  const { netbootUrl: url, message, remedy } = disc
+  const { netbootUrl: url, netbootTree, message, remedy } = disc
+  if (netbootTree !== undefined && !(options.withNetboot && options.replace)) {
+    io.err(`note: ${message}; ${remedy}\n`)
+    return
+  }
   const netbootId = `${id}-netboot`
   if (!options.withNetboot || url === undefined) {
     const how =

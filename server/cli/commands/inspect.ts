@@ -3,6 +3,9 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import { gatherEvidence, type TreeSource } from '../../catalog/scan/gather.ts'
+import { loadConfigFile } from '../../config/last-good.ts'
+import { ConfigError } from '../../config/problems.ts'
+import { cdInitrd, type NetbootSources } from '../../core/distro/cd-initrd.ts'
 import { distroName, distroOf, installerOf, installerWords } from '../../core/distro/distro.ts'
 import { Failure, failureKind, failureMessage } from '../../core/failure.ts'
 import { bootablePlatforms } from '../../core/tree/boot-files.ts'
@@ -42,7 +45,8 @@ export function registerInspect(program: Command, io: CliIo): void {
     .action(async (path: string, options: { json?: boolean }) => {
       try {
         if (path === '') throw new Failure('bad-request', 'the path is empty: name a folder or a file')
-        const inspected = await describe(resolve(io.cwd, path), path)
+        const found = await describe(resolve(io.cwd, path), path)
+        const inspected = withNetbootRemedy(found, await archivesHere(io))
         io.out(options.json ? json(inspection(inspected, path)) : report(inspected, path, io.color))
         const boots = bootablePlatforms(inspected.description).length > 0
         io.exit(boots ? exitCodes.ok : exitCodes.notFound)
@@ -63,6 +67,27 @@ function isBadInput(error: unknown): boolean {
 interface Inspected {
   readonly description: Description
   readonly sources: readonly Source[]
+}
+
+/** The archives of the configuration in this folder. The command needs none, and also runs where it has faults. */
+async function archivesHere({ cwd }: CliIo): Promise<NetbootSources['archives']> {
+  const loaded = await loadConfigFile({ cwd }).catch((error: unknown) => {
+    if (error instanceof ConfigError) return undefined
+    throw error
+  })
+  return loaded?.config.import.archives
+}
+
+function withNetbootRemedy(
+  { description, sources }: Inspected,
+  archives: NetbootSources['archives'],
+): Inspected {
+  const disc = cdInitrd(description, { archives })
+  if (!disc) return { description, sources }
+  const problems = description.problems.map((problem) =>
+    problem.message === disc.message ? { ...problem, message: `${disc.message}; ${disc.remedy}` } : problem,
+  )
+  return { description: { ...description, problems }, sources }
 }
 
 async function describe(absolute: string, asked: string): Promise<Inspected> {

@@ -61,7 +61,9 @@ export function installResultJson(plan: InstallPlan, others: readonly string[] =
 /** The notes of a result, for JSON and for the commands. */
 export function notesOf({ tree, lacks, doubt }: InstallPlan): readonly string[] {
   const disc = cdInitrd(tree)
-  return [disc && `${disc.message}; ${disc.remedy}`, lacks, doubt].filter((note) => note !== undefined)
+  return [disc && `${disc.message}; ${tree.netbootRemedy ?? disc.remedy}`, lacks, doubt].filter(
+    (note) => note !== undefined,
+  )
 }
 
 function lookupFile(plan: InstallPlan, file: BootFile): LookupFile {

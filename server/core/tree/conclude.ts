@@ -315,7 +315,7 @@ function withFindings(description: Description, evidence: TreeEvidence): Descrip
     else if (size === 0) problems.push({ message: `${path} is empty` })
   }
   const disc = cdInitrd(description)
-  if (disc) problems.push({ message: `${disc.message}; ${disc.remedy}` })
+  if (disc) problems.push({ message: disc.message })
   const { hasPackages, missing } = evidence
   // The second stage that a descriptor names was told above.
   if (missing && !imagesOf(description).some((path) => missing.anyOf.includes(path)))

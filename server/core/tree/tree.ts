@@ -62,4 +62,6 @@ export interface Tree extends Description {
   readonly sha256: Readonly<Record<string, string>>
   /** Newest modification among its descriptor and images; breaks ties between equal versions. */
   readonly modifiedMs: number
+  /** For a tree with the initrd of a disc, where its network boot comes from: of the other trees and the configuration. */
+  readonly netbootRemedy?: string
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -165,5 +166,27 @@ describe('a disc whose initrd boots only from that disc', () => {
     expect(existsSync(join(cwd, 'trees/deb-netboot/debian-installer/amd64/initrd.gz'))).toBe(true)
     const { out } = await treebootIn(cwd, 'lookup', '--distro', 'debian', '--version', '12')
     expect(JSON.parse(out)).toMatchObject({ tree: { id: 'deb-netboot' } })
+  })
+
+  test('every command names the configured archive, and then the tree with the images', async () => {
+    const { cwd, archive } = await home()
+    writeFileSync(join(cwd, 'config.yaml'), `import: { archives: { debian: "${archive}" } }\n`)
+    // The second is copied by hand, and the images of the first are right for it as well.
+    for (const id of ['dvd', 'dvd2']) cpSync(join(cwd, 'disc'), join(cwd, 'trees', id), { recursive: true })
+    const asked = [['check'], ['lookup', '--tree', 'dvd2'], ['import', 'disc', '--id', 'deb']]
+    for (const words of [...asked, ['inspect', 'trees/dvd2']]) {
+      const { out, err } = await treebootIn(cwd, ...words)
+      expect(out + err, words.join(' ')).toContain(`treeboot import ${archive}/${netbootPath}`)
+      expect(out + err, words.join(' ')).not.toContain('deb.debian.org')
+    }
+    await treebootIn(cwd, 'import', `${archive}/${netbootPath}`, '--id', 'images')
+    for (const words of [...asked, ['import', 'disc', '--id', 'new', '--with-netboot']]) {
+      const { out, err } = await treebootIn(cwd, ...words)
+      expect(out + err, words.join(' ')).toContain('use tree images,')
+      expect(out + err, words.join(' ')).not.toContain(netbootPath)
+    }
+    await treebootIn(cwd, 'import', `${archive}/${netbootPath}`, '--id', 'dvd2-netboot')
+    const { out } = await treebootIn(cwd, 'lookup', '--tree', 'dvd2')
+    expect(JSON.parse(out).notes[0]).toContain('use tree dvd2-netboot,')
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { cdInitrd } from '../../../server/core/distro/cd-initrd.ts'
+import type { Tree } from '../../../server/core/tree/tree.ts'
 import { fakeTree } from '../../support/trees.ts'
 
 const bookworm = { family: 'Debian GNU/Linux', version: '12.5.0', arch: 'amd64' }
@@ -55,4 +56,26 @@ describe('the initrd of a disc, and where the images for network boot are', () =
   ])('%j %s: %s', (said, initrd, url) => {
     expect(netbootOf(said, initrd)).toBe(url)
   })
+})
+
+test('a tree is named that is ready, of the same release and arch, and boots from the network', () => {
+  const of = (id: string, said: Partial<typeof bookworm>, initrd: string) => {
+    const arch = said.arch ?? bookworm.arch
+    const kernel = initrd.replace(/initrd\.gz$/, 'linux')
+    return fakeTree({ id, ...bookworm, ...said, platforms: { [arch]: { kernel, initrd, others: {} } } })
+  }
+  const disc = of('dvd', {}, 'install.amd/initrd.gz')
+  const netboot = 'debian-installer/amd64/initrd.gz'
+  const named = (...trees: Tree[]) => cdInitrd(disc, { trees: [disc, ...trees] })?.netbootTree
+  const images = of('images', { version: '12' }, netboot)
+  expect(named(images)).toBe('images')
+  expect(named(images, of('dvd-netboot', {}, netboot))).toBe('dvd-netboot')
+  expect(
+    named(
+      { ...images, state: 'incoming' },
+      of('trixie', { version: '13' }, netboot),
+      of('arm', { arch: 'arm64' }, 'debian-installer/arm64/initrd.gz'),
+      of('other-disc', {}, 'install.amd/initrd.gz'),
+    ),
+  ).toBeUndefined()
 })
