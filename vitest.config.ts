@@ -96,7 +96,12 @@ export default defineConfig({
           isolate: false,
           execArgv: shortLife,
           globalSetup: ['./tests/support/build-sources.ts'],
-          env: { ...newStore, ...(unitFolder === undefined ? {} : { TMPDIR: unitFolder }) },
+          // No folder: commands that tests start leave nothing in the developer's own cache.
+          env: {
+            ...newStore,
+            XDG_CACHE_HOME: '/dev/null',
+            ...(unitFolder === undefined ? {} : { TMPDIR: unitFolder }),
+          },
           setupFiles: fuzzing ? ['./tests/support/fuzz-setup.ts'] : [],
           testTimeout: fuzzing ? 4 * 3_600_000 : 30_000,
         },

@@ -27,6 +27,8 @@ export interface SnapshotOptions {
    * same cache. Without it such a tree is offered and has `unverified` files.
    */
   readonly verify?: { readonly onProgress?: HasherOptions['onProgress'] }
+  /** A folder of this user alone, for digests that cannot be kept in `paths.data`. It may be missing. */
+  readonly cacheFolder?: string
 }
 
 /**
@@ -36,17 +38,19 @@ export interface SnapshotOptions {
  * @throws ConfigError for a faulty configuration.
  */
 export async function loadSnapshot(options: SnapshotOptions): Promise<Snapshot> {
-  const { configFile, cwd } = options
+  const { configFile, cwd, cacheFolder } = options
   const loaded = await loadConfigFile(defined({ file: configFile, cwd }))
   const { paths } = loaded.config
   const cache = new VerifyCache(paths.data)
+  // What is wrong with it is no problem of this server; the data folder's digests win.
+  if (cacheFolder !== undefined) await cache.load(cacheFolder)
   const [trouble, templates, found, stray] = await Promise.all([
     cache.load(),
     readTemplates(paths.templates),
     readTreesOnce(paths.trees, cache, options),
     strayLinks(paths),
   ])
-  if (options.verify) await keepDigests(cache, paths.data)
+  if (options.verify) await keepDigests(cache, paths.data, cacheFolder)
   const problems: SnapshotProblem[] = [...stray, ...templates.problems, ...found.problems]
   if (trouble !== undefined) problems.push({ severity: 'warning', where: paths.data, message: trouble })
   return assembleSnapshot({
@@ -59,12 +63,24 @@ export async function loadSnapshot(options: SnapshotOptions): Promise<Snapshot> 
 }
 
 /**
- * Saves new digests for the next process. A command makes no data folder, and may have no right to write into that
- * of the server: the next process then computes them again.
+ * Saves new digests for the next command: in the data folder, or else in a folder of the user. A command makes no data
+ * folder: one of another user's, such as root's, could not be written by the server. Where both fail, the next command
+ * computes the digests again.
  */
-async function keepDigests(cache: VerifyCache, dataFolder: string): Promise<void> {
-  const isThere = await stat(dataFolder).catch(() => undefined)
-  if (isThere) await cache.save().catch(() => undefined)
+async function keepDigests(
+  cache: VerifyCache,
+  dataFolder: string,
+  cacheFolder: string | undefined,
+): Promise<void> {
+  const folders = (await stat(dataFolder).catch(() => undefined)) ? [dataFolder] : []
+  if (cacheFolder !== undefined) folders.push(cacheFolder)
+  for (const folder of folders) {
+    const isKept = await cache.save(folder).then(
+      () => true,
+      () => false,
+    )
+    if (isKept) return
+  }
 }
 
 async function readTreesOnce(

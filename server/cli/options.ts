@@ -48,7 +48,11 @@ export async function readSnapshot(options: CommonOptions & VerifyOption, io: Cl
     line.show({ stage: 'verifying', doneBytes, totalBytes })
   try {
     const verify = options.verify ? { onProgress } : undefined
-    return await loadSnapshot({ cwd, ...defined({ configFile: options.config, settle, verify }) })
+    const cacheFolder = await io.cacheFolder?.()
+    return await loadSnapshot({
+      cwd,
+      ...defined({ configFile: options.config, settle, verify, cacheFolder }),
+    })
   } finally {
     line.end()
   }

@@ -20,7 +20,11 @@ import { registerServe } from './commands/serve.ts'
 import { registerTrees } from './commands/trees.ts'
 import { registerVerify } from './commands/verify.ts'
 import { type CliIo, exitCodes } from './output/io.ts'
+
 import { standardOutput } from './output/standard-output.ts'
+
+import { userCacheFolder } from './user-cache.ts'
+
 import { packageVersion } from './version.ts'
 
 const epilogue = `
@@ -112,6 +116,7 @@ function processIo(): CliIo {
     exit: () => {}, // `runCli` returns the code, and main.ts sets it.
     color: process.stdout.isTTY === true && !process.env.NO_COLOR,
     cwd: process.cwd(),
+    cacheFolder: () => userCacheFolder(process.env),
   }
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { failureMessage } from '../core/failure.ts'
 import type { DigestAlgorithm } from '../core/tree/tree.ts'
 import type { Stamp } from '../files/listing-source.ts'
@@ -11,6 +11,7 @@ import { lru } from '../host/lru.ts'
  * used longest ago are forgotten first.
  */
 const maxFiles = 50_000
+const fileName = 'verified.json'
 
 interface CachedDigests {
   readonly size: number
@@ -25,26 +26,27 @@ interface CachedDigests {
  * saves work: without the file, or with a damaged one, everything is computed again.
  */
 export class VerifyCache {
-  readonly #file: string
+  readonly #dataFolder: string
   readonly #files = lru<string, CachedDigests>(maxFiles)
   #dirty = false
   #saving: Promise<void> = Promise.resolve()
 
   constructor(dataFolder: string) {
-    this.#file = join(dataFolder, 'verified.json')
+    this.#dataFolder = dataFolder
   }
 
-  /** Reads the file. Returns a message when it cannot be used; the cache is then empty. */
-  async load(): Promise<string | undefined> {
+  /** Adds what the file has. Returns a message when it cannot be used; nothing is added then. */
+  async load(folder = this.#dataFolder): Promise<string | undefined> {
+    const file = join(folder, fileName)
     let text: string
     try {
-      text = await readFile(this.#file, 'utf8')
+      text = await readFile(file, 'utf8')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      return `${this.#file} cannot be read (${failureMessage(error)}); digests are computed anew`
+      return `${file} cannot be read (${failureMessage(error)}); digests are computed anew`
     }
     const files = parseCache(text)
-    if (!files) return `${this.#file} is damaged and was ignored; digests are computed anew`
+    if (!files) return `${file} is damaged and was ignored; digests are computed anew`
     for (const [path, cached] of files) this.#files.set(path, cached)
     return undefined
   }
@@ -63,15 +65,16 @@ export class VerifyCache {
   }
 
   /** Writes the file if digests were added since the last write. Writes run one after the other. */
-  save(): Promise<void> {
+  save(folder = this.#dataFolder): Promise<void> {
+    const file = join(folder, fileName)
     const write = async (): Promise<void> => {
       if (!this.#dirty) return
       this.#dirty = false
       // The least recently used comes first, so that the next process loads them in the same order.
       const files = Object.fromEntries(this.#files.rentries())
       try {
-        await makeFolder(dirname(this.#file))
-        await writeAtomically(this.#file, JSON.stringify({ version: 1, files }))
+        await makeFolder(folder)
+        await writeAtomically(file, JSON.stringify({ version: 1, files }))
       } catch (error) {
         this.#dirty = true
         throw error

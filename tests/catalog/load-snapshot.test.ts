@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { loadSnapshot } from '../../server/catalog/load-snapshot.ts'
 import { ConfigError } from '../../server/config/problems.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
@@ -118,5 +118,55 @@ test('a disc of packages only, and the initrd of a disc, are problems that say s
     remedy: expect.stringContaining(
       '/dists/bookworm/main/installer-amd64/current/images/netboot/netboot.tar.gz',
     ),
+  })
+})
+
+describe('digests that a command computed are kept', () => {
+  /** How many bytes a command read. */
+  async function bytesRead(cwd: string, cacheFolder?: string): Promise<number> {
+    let read = 0
+    const onProgress = (doneBytes: number): void => {
+      read = doneBytes
+    }
+    await loadSnapshot({ cwd, verify: { onProgress }, ...(cacheFolder !== undefined && { cacheFolder }) })
+    return read
+  }
+
+  test('in the folder of the user while there is no data folder, which no command makes', async () => {
+    const cwd = home()
+    const cache = join(temporaryFolder(), 'cache/treeboot')
+    expect(await bytesRead(cwd, cache)).toBeGreaterThan(0)
+    expect(existsSync(join(cwd, 'data'))).toBe(false)
+    expect(await bytesRead(cwd, cache)).toBe(0)
+    // A changed file is read, and another folder has its own files.
+    writeBelow(cwd, 'trees/fedora 39/images/pxeboot/initrd.img', 'another initrd')
+    expect(await bytesRead(cwd, cache)).toBeGreaterThan(0)
+    expect(await bytesRead(cwd, cache)).toBe(0)
+    expect(await bytesRead(home(), cache)).toBeGreaterThan(0)
+    expect(await bytesRead(cwd, cache)).toBe(0)
+  })
+
+  test('in the data folder where it is there, and in that of the user where it may not be written', async () => {
+    const cwd = home()
+    const cache = join(temporaryFolder(), 'treeboot')
+    mkdirSync(join(cwd, 'data'))
+    await bytesRead(cwd, cache)
+    expect(existsSync(cache)).toBe(false)
+    expect(await bytesRead(cwd)).toBe(0)
+
+    const other = home()
+    // Nothing can be written below a file, by root neither.
+    writeBelow(other, 'data', '')
+    await bytesRead(other, cache)
+    expect(await bytesRead(other, cache)).toBe(0)
+  })
+
+  test('a damaged file of the user is no problem, and is written anew', async () => {
+    const cwd = home()
+    const cache = temporaryFolder()
+    writeBelow(cache, 'verified.json', 'damaged')
+    const { problems } = await loadSnapshot({ cwd, verify: {}, cacheFolder: cache })
+    expect(problems.filter(({ message }) => message.includes('verified.json'))).toEqual([])
+    expect(await bytesRead(cwd, cache)).toBe(0)
   })
 })

@@ -14,6 +14,8 @@ export interface CliIo {
   /** Whether `out` may carry colours. */
   readonly color: boolean
   readonly cwd: string
+  /** Where the digests that commands compute are kept when `paths.data` cannot have them. Without it they are not. */
+  readonly cacheFolder?: () => Promise<string | undefined>
   /** Default of each time: that of `settleTimes`. */
   readonly settle?: Partial<SettleTimes>
   /** Default: each command that renders starts its own. */
