@@ -59,9 +59,10 @@ export async function nextInstallation(
   { snapshot, io }: { readonly snapshot: Snapshot; readonly io: CliIo },
 ): Promise<{ readonly installs: boolean; readonly text: string }> {
   const plan = planGuest(guest, {}, await inputsForGuest(guest, { snapshot }, io))
-  return plan.kind === 'install'
-    ? { installs: true, text: `installs ${plan.tree.id}` }
-    : { installs: false, text: `installs nothing: ${plan.why.replace(`guest ${guest.name}: `, '')}` }
+  if (plan.kind !== 'install')
+    return { installs: false, text: `installs nothing: ${plan.why.replace(`guest ${guest.name}: `, '')}` }
+  // An order does not wait for digests, which may take long: the server has mostly computed them.
+  return { installs: true, text: `installs ${plan.tree.id}${plan.tree.unverified ? ' (not verified)' : ''}` }
 }
 
 /** Enough for each template to be seen with all its vars, and few enough for a command. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
-import { planGuest } from '../../core/boot/plan-boot.ts'
+import { planGuest, selectForGuest } from '../../core/boot/plan-boot.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import {
   type GuestState,
@@ -12,7 +12,15 @@ import {
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { inputsForGuest } from '../answers.ts'
 import { guestNamed, keepLocal, localTime, openGuestStore, readStoredStates } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
+import {
+  type CommonOptions,
+  configOption,
+  jsonOption,
+  readSnapshot,
+  type VerifyOption,
+  verifyOption,
+  warnIfUnverified,
+} from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 import { registerDefinitionVerbs, type VerbOptions } from './definition-verbs.ts'
@@ -21,17 +29,23 @@ export function registerGuests(program: Command, io: CliIo): void {
   const guests = program
     .command('guests')
     .description('list the guests: state, identity, profiles, and the tree that each would install')
+    .addOption(verifyOption())
     .addOption(configOption())
     .addOption(jsonOption())
-    .action((options: CommonOptions) => listGuests(options, io))
+    .action((options: CommonOptions & VerifyOption) => listGuests(options, io))
   guests
     .command('show')
     .description('show the last installation of a guest, step by step')
     .argument('<guest>', 'the name of a guest')
+    .addOption(verifyOption())
     .addOption(configOption())
     .addOption(jsonOption())
-    // `guests` has the same options, and commander stores their values there: hence `optsWithGlobals`.
-    .action((name: string, _: unknown, command: Command) => showGuest(name, command.optsWithGlobals(), io))
+    // `guests` has the same options, and commander stores their values there: hence `optsWithGlobals`. The default of
+    // `--no-verify` there would hide the value here.
+    .action((name: string, { verify }: VerifyOption, command: Command) => {
+      const options: CommonOptions & VerifyOption = command.optsWithGlobals()
+      return showGuest(name, { ...options, verify: options.verify === true && verify === true }, io)
+    })
   registerDefinitionVerbs(guests, 'guest', io, {
     before: (name, options) => prepareGuest(name, options, io),
     reply: (name, { local }) =>
@@ -55,10 +69,13 @@ async function prepareGuest(name: string, options: VerbOptions, io: CliIo): Prom
   }
 }
 
-async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {
+async function listGuests(options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {
   const { snapshot, stateOf } = await readStoredStates(await readSnapshot(options, io), io)
   const { guests, trees } = snapshot
   const summary = (guest: Guest) => guestSummary(guest, trees, stateOf(guest.name))
+  const selections = guests.all.map((guest) => selectForGuest(guest, trees, stateOf(guest.name)))
+  const named = new Set(selections.flatMap((each) => (each.found ? [each.tree] : [])))
+  for (const tree of named) warnIfUnverified(tree, io)
   if (options.json) io.out(json(guests.all.map(summary)))
   else if (guests.all.length === 0) io.out('no guests yet: define them under guests: in config.yaml\n')
   else {
@@ -80,7 +97,7 @@ function stateCells(guestState: GuestState = newState): [string, string] {
   return [hold === undefined ? state : `${state} (${hold})`, sinceMs === 0 ? '-' : localTime(sinceMs)]
 }
 
-async function showGuest(name: string, options: CommonOptions, io: CliIo): Promise<void> {
+async function showGuest(name: string, options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {
   const snapshot = await readSnapshot(options, io)
   const guest = guestNamed(snapshot, name)
   const store = await openExistingStore(snapshot.config.paths)
@@ -93,6 +110,7 @@ async function showGuest(name: string, options: CommonOptions, io: CliIo): Promi
   }
   const next = await inputsForGuest(guest, { snapshot, stateOf: () => state }, io)
   const plan = planGuest(guest, {}, next)
+  if (plan.kind === 'install') warnIfUnverified(plan.tree, io)
   const installs = plan.kind === 'install' ? plan.tree.id : `nothing: ${plan.why}`
   io.out(storyText(guest, state, story, installs))
 }

@@ -31,6 +31,8 @@ const asking = [
   ['lookup', '--guest', 'web01', '--as', 'env'],
   ['render', 'web01', '--as', 'virt-install'],
   ['explain', 'web01'],
+  ['guests'],
+  ['guests', 'show', 'web01'],
 ]
 
 test('a damaged kernel that no server has read yet is found by every command that speaks of its tree', async () => {
@@ -42,7 +44,7 @@ test('a damaged kernel that no server has read yet is found by every command tha
   for (const command of asking) {
     const { out, err } = await treebootIn(cwd, ...command)
     expect(`${out}${err}`, command.join(' ')).toMatch(/broken|damaged|no tree/)
-    expect(out, command.join(' ')).not.toMatch(/ready|--location|TREEBOOT_KERNEL=/)
+    expect(out, command.join(' ')).not.toMatch(/ready|--location|TREEBOOT_KERNEL=|installs fedora/)
   }
   // No command makes the data folder that it reads.
   expect(existsSync(join(cwd, 'data'))).toBe(false)
@@ -62,6 +64,14 @@ test('with --no-verify the state of the tree is "not verified"', async () => {
     const { code, err } = await treebootIn(cwd, ...command, '--no-verify')
     expect({ code, err }).toEqual({ code: 0, err: 'warning: tree fedora-40 is not verified\n' })
   }
+})
+
+test('the reply to an order, which computes no digests, says that a tree is not verified', async () => {
+  const cwd = home()
+  const install = () => treebootIn(cwd, 'install', 'web01')
+  expect((await install()).out).toMatch(/installs fedora-40 \(not verified\), once/)
+  await treebootIn(cwd, 'check')
+  expect((await install()).out).toMatch(/installs fedora-40, once/)
 })
 
 test('a tree whose digests are known is only looked at, by commands as by the server', async () => {
