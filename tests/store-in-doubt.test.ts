@@ -1,4 +1,4 @@
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { App } from '../server/app.ts'
@@ -95,6 +95,27 @@ async function expectHeld(server: Server, reason: string, names = Object.keys(ma
   }
 }
 
+/** What each guest will be, as the commands say before a server has started; they change nothing. */
+async function expectForetold(reason: string, names = Object.keys(macs)): Promise<void> {
+  const listed = JSON.parse((await treeboot('guests', '--json')).out) as {
+    name: string
+    hold: string | null
+  }[]
+  expect(listed.filter(({ hold }) => hold === reason).map(({ name }) => name)).toEqual(names)
+  const [first = ''] = names
+  const others = names.length > 1 ? ` and ${names.length - 1} more` : ''
+  const { out } = await treeboot('guests')
+  expect(out).toContain(`the next start of the server holds ${first}${others}, `)
+  expect(out).toContain('treeboot install --held')
+  for (const name of names) {
+    const lines = (await treeboot('explain', name)).out
+    expect(lines).toMatch(/^state +held +<- the next start of the server holds it: /m)
+    expect(lines).toMatch(/^plan +local-disk +<- .*to install: treeboot install /m)
+    expect((await treeboot('guests', 'show', name)).out).toContain(`${name} is held: `)
+    expect((await treeboot('lookup', '--guest', name)).code).toBe(0)
+  }
+}
+
 const rows: [string, () => void, reason: string, names: string[]][] = [
   ['the database is lost', () => rmSync(inHome('data/treeboot.db')), 'new store', Object.keys(macs)],
   [
@@ -124,8 +145,10 @@ describe('after a stop', () => {
   test.each(rows)('%s: what it would install is held', async (_, loss, ...[reason, names]) => {
     await (await usedServer()).app.stop()
     loss()
+    await expectForetold(reason, names)
     const server = await start()
     await expectHeld(server, reason, names)
+    expect((await treeboot('guests')).out).not.toContain('next start')
     expect(notes.some((note) => note.includes('treeboot install --held'))).toBe(true)
     if (!names.includes('web01')) expect(await server.state('web01')).toBe('installed')
     // It stays so after another start, whose store and witness agree.
@@ -173,6 +196,16 @@ describe('a newcomer', () => {
     await eventually(() => expect(server.app.snapshot().guests.all).toHaveLength(3))
     expect(await server.boots('web01')).toBe('install')
     expect(await server.state('web01')).toBe('install')
+  })
+
+  test('who has guests first and no server yet is told so, and may order an installation before the start', async () => {
+    await expectForetold('new store')
+    expect(existsSync(inHome('data'))).toBe(false)
+    expect((await treeboot('install', 'web01')).out).toContain('its next network boot installs fedora-40')
+    expect((await treeboot('explain', 'web01')).out).toMatch(/^plan +install /m)
+    const server = await start()
+    expect(await server.boots('web01')).toBe('install')
+    await expectHeld(server, 'new store', ['web02', 'again'])
   })
 
   test('who has guests first is told one command, which ends the doubt', async () => {

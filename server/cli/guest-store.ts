@@ -2,6 +2,7 @@ import { withEarlier } from '../catalog/load-snapshot.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { Config } from '../config/schema.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
+import type { WitnessSays } from '../core/guest/doubt.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import { nextState } from '../core/guest/next-state.ts'
@@ -13,6 +14,7 @@ import { boundTrees } from '../machines/history.ts'
 import { reportToken } from '../machines/token.ts'
 import { type OpenedStore, openExistingStore, openStore } from '../store/sqlite/open.ts'
 import type { Store } from '../store/store.ts'
+import { readWitnesses } from '../store/witness.ts'
 import type { CliIo } from './output/io.ts'
 
 /** What the store knows about the guests, read once for one command. */
@@ -37,11 +39,17 @@ export async function readStoredStates(snapshot: Snapshot, io: CliIo): Promise<S
     seen: [],
     snapshot,
   }
+  const { guests, config } = snapshot
   try {
-    const store = await openExistingStore(snapshot.config.paths)
-    if (!store) return noHistory
+    // Before the store: a commit comes before its witness, so a good store is never behind.
+    const witnesses = await readWitnesses(config.state.witness)
+    const store = await openExistingStore(config.paths)
+    if (!store) {
+      const states = await statesAfterStart(noStore, guests, witnesses)
+      return { ...noHistory, stateOf: (guest) => states.get(guest) }
+    }
     try {
-      const [states, secret] = [await store.states(), await store.secret()]
+      const [states, secret] = [await statesAfterStart(store, guests, witnesses), await store.secret()]
       const stateOf = (guest: string): GuestState | undefined => {
         const state = states.get(guest)
         return state && withoutOldOffers(state, Date.now())
@@ -59,6 +67,41 @@ export async function readStoredStates(snapshot: Snapshot, io: CliIo): Promise<S
     io.err(`warning: the history of the guests cannot be read: ${failureMessage(error)}\n`)
     return noHistory
   }
+}
+
+const noStore: Pick<Store, 'past' | 'states' | 'identities'> = {
+  past: async () => ({ mark: { id: '', changes: 0 }, settled: false, witnessed: false }),
+  states: async () => new Map(),
+  identities: async () => new Map(),
+}
+
+/**
+ * The states as the next start of a server would settle them, by the same changes, which are not stored. What that start
+ * would hold is held here since 0: since no time yet. Beside a running server there is nothing left to settle.
+ */
+async function statesAfterStart(
+  store: typeof noStore,
+  guests: GuestIndex,
+  witnesses: readonly WitnessSays[],
+): Promise<ReadonlyMap<string, GuestState>> {
+  const { changes } = await settlingChanges(store, guests, { witnesses, acceptNew: acceptsNew() }, Date.now())
+  const states = new Map(await store.states())
+  const foretell = (guest: string, state: GuestState): unknown =>
+    states.set(guest, state.state === 'held' ? { ...state, sinceMs: 0 } : state)
+  for (const change of changes) {
+    if (change.kind === 'add') foretell(change.guest, change.state)
+    if (change.kind === 'change') {
+      const decided = change.decide(states.get(change.guest))
+      if (decided) foretell(change.guest, decided.state)
+    }
+    const moved = change.kind === 'rename' ? states.get(change.from) : undefined
+    if (change.kind === 'rename' && moved) states.set(change.to, moved)
+  }
+  return states
+}
+
+function acceptsNew(): boolean {
+  return process.env.TREEBOOT_NEW_STORE === 'install'
 }
 
 /**
@@ -100,7 +143,7 @@ export async function openGuestStore({ config, guests }: Snapshot, io: CliIo): P
 
 /** Gives each guest a record, and settles the store when that is due. */
 export async function recordGuests(store: OpenedStore, guests: GuestIndex): Promise<void> {
-  const surroundings = { witnesses: store.witnesses, acceptNew: process.env.TREEBOOT_NEW_STORE === 'install' }
+  const surroundings = { witnesses: store.witnesses, acceptNew: acceptsNew() }
   const { changes } = await settlingChanges(store, guests, surroundings, Date.now())
   const { settled } = await store.past()
   // The last change only says that the store is settled.

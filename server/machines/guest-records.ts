@@ -21,7 +21,7 @@ export interface StoreSurroundings {
  * gets a record. The last one counts the start, so that the witness is written anew.
  */
 export async function settlingChanges(
-  store: Store,
+  store: Pick<Store, 'past' | 'states' | 'identities'>,
   guests: GuestIndex,
   { witnesses, acceptNew, inForce }: StoreSurroundings,
   atMs: number,
@@ -67,7 +67,9 @@ function holdChange(guest: string, reason: HoldReason, atMs: number): RecordChan
   return { kind: 'change', guest, decide: (before) => nextState(before, { type: 'hold', reason }, atMs) }
 }
 
-export async function readRecords(store: Store): Promise<ReadonlyMap<string, GuestRecord>> {
+export async function readRecords(
+  store: Pick<Store, 'states' | 'identities'>,
+): Promise<ReadonlyMap<string, GuestRecord>> {
   const [states, identities] = [await store.states(), await store.identities()]
   const none = { macs: [] }
   return new Map(

@@ -1,17 +1,19 @@
 import type { Command } from 'commander'
 import { guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
 import { planGuest, selectForGuest } from '../../core/boot/plan-boot.ts'
+import { willBeHeldText } from '../../core/guest/doubt.ts'
 import type { Guest } from '../../core/guest/guest.ts'
-import {
-  type GuestState,
-  type HistoryEntry,
-  newState,
-  whyLocalDisk,
-  withoutOldOffers,
-} from '../../core/guest/state.ts'
+import { type GuestState, type HistoryEntry, newState, whyLocalDisk } from '../../core/guest/state.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { inputsForGuest } from '../answers.ts'
-import { guestNamed, keepLocal, localTime, openGuestStore, readStoredStates } from '../guest-store.ts'
+import {
+  guestNamed,
+  keepLocal,
+  localTime,
+  openGuestStore,
+  readStoredStates,
+  type StoredStates,
+} from '../guest-store.ts'
 import {
   type CommonOptions,
   configOption,
@@ -88,8 +90,19 @@ async function listGuests(options: CommonOptions & VerifyOption, io: CliIo): Pro
       guest.settings.template?.value ?? '-',
     ])
     io.out(table([['GUEST', 'STATE', 'SINCE', 'KNOWN BY', 'PROFILE', 'TREE', 'TEMPLATE'], ...rows]))
+    io.out(foretoldText(guests.all, stateOf))
   }
   if (guests.all.length === 0) io.exit(exitCodes.notFound)
+}
+
+/** Which guests the next start of the server holds, and how their installation is ordered; '' when it holds none. */
+function foretoldText(guests: readonly Guest[], stateOf: StoredStates['stateOf']): string {
+  const isForetold = ({ state, sinceMs }: GuestState): boolean => state === 'held' && sinceMs === 0
+  const held = guests.filter(({ name }) => isForetold(stateOf(name) ?? newState)).map(({ name }) => name)
+  const [first, ...others] = held
+  const reason = first === undefined ? undefined : stateOf(first)?.hold
+  if (first === undefined || reason === undefined) return ''
+  return `\n${willBeHeldText({ reason, held: [first, ...others] })}\n`
 }
 
 function stateCells(guestState: GuestState = newState): [string, string] {
@@ -100,8 +113,8 @@ function stateCells(guestState: GuestState = newState): [string, string] {
 async function showGuest(name: string, options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {
   const snapshot = await readSnapshot(options, io)
   const guest = guestNamed(snapshot, name)
+  const state = (await readStoredStates(snapshot, io)).stateOf(name) ?? newState
   const store = await openExistingStore(snapshot.config.paths)
-  const state = withoutOldOffers((await store?.states())?.get(name) ?? newState, Date.now())
   const story = (await store?.history(name, state.install)) ?? []
   await store?.close()
   if (options.json) {

@@ -67,5 +67,21 @@ export function heldText({
   if (first === undefined)
     return `${why}: guests that are defined from now on are held until "treeboot install --held"`
   const who = held.length === 1 ? `${first} is` : `${first} and ${held.length - 1} more are`
-  return `${who} held and boot from disk: ${why}; "treeboot install --held" installs the guests that are held, "treeboot install NAME" one of them`
+  return `${who} held and boot from disk: ${why}; ${howToInstall}`
+}
+
+const howToInstall =
+  '"treeboot install --held" installs the guests that are held, "treeboot install NAME" one of them'
+
+/** The same before the start that would hold them. */
+export function willBeHeldText({
+  reason,
+  held,
+}: {
+  readonly reason: HoldReason
+  readonly held: readonly [string, ...string[]]
+}): string {
+  const [first] = held
+  const who = held.length === 1 ? first : `${first} and ${held.length - 1} more`
+  return `the next start of the server holds ${who}, and they boot from disk: ${whyHeld({ hold: reason })}; ${howToInstall}`
 }
