@@ -171,7 +171,11 @@ function planned(guest: Guest, inputs: BootInputs): Pick<Verdict, 'why' | 'warni
   if (!selectForGuest(guest, inputs.trees, inputs.stateOf?.(guest.name)).found) return { warnings: [] }
   const plan = planGuest(guest, {}, inputs)
   if (plan.kind === 'install')
-    return { warnings: [whyTooSmall(plan), plan.doubt].filter((text) => text !== undefined) }
+    return {
+      warnings: [whyTooSmall(plan), ...plan.doubts.map(({ why }) => why)].filter(
+        (text) => text !== undefined,
+      ),
+    }
   return { why: plan.why.replace(`guest ${guest.name}: `, ''), warnings: [] }
 }
 

@@ -195,7 +195,7 @@ function explainPlanning({ plan, args, platform }: TreePlanning): Explanation[] 
         from:
           whyTooSmall(plan) ?? `a virtual machine needs ${plan.memoryNeeded} for what is loaded into memory`,
       })
-    if (plan.doubt !== undefined) lines.push({ what: 'warning', value: 'needs IPv4', from: plan.doubt })
+    for (const { what, why } of plan.doubts) lines.push({ what: 'warning', value: what, from: why })
     if (plan.answerFile !== undefined)
       lines.push({ what: 'answers', value: plan.answerFile, from: 'the guest has a template' })
   }

@@ -1,3 +1,4 @@
+import { isReadOnce } from '../distro/argument-keys.ts'
 import type { Sourced } from '../guest/guest.ts'
 import { parseKernelArgs } from './kernel-args.ts'
 import type { KernelArg } from './plan.ts'
@@ -19,7 +20,8 @@ export interface OperatorArgs {
  * Joins the installer's arguments (`ours`) with the operator's, which begin with those of the root profile. A
  * later origin wins: the operator's `inst.repo=` replaces ours, and a guest's replaces that of its profile.
  * Ours are replaced even if the key may be repeated. Of what may be repeated, a nearer origin replaces only what it
- * says again (`saysAgain`). Arguments of one origin never replace each other, but the same twice stands there once.
+ * says again (`saysAgain`). In one origin the same twice stands there once, and of two that surely contradict each other
+ * the last one stays (`contradicts`).
  */
 export function mergeArgs(
   ours: readonly Sourced<KernelArg>[],
@@ -39,7 +41,8 @@ export function mergeArgs(
     const later = all.slice(at + 1).find((other, i) => {
       if (other.value.key !== key) return false
       const between = all.slice(at + 1, at + 1 + i)
-      if (other.from === arg.from) return isSame(arg.value, other.value) && !between.some(isSeparator)
+      if (other.from === arg.from)
+        return !between.some(isSeparator) && (isSame(arg.value, other.value) || contradicts(arg, other, all))
       return !mayStay || (saysAgain(arg.value, other.value) && !between.some(isSeparator))
     })
     return later ? { ...arg, overruledBy: later.from } : arg
@@ -66,6 +69,48 @@ function saysAgain(earlier: KernelArg, later: KernelArg): boolean {
   return isSame(earlier, later)
 }
 
+/**
+ * Whether of two different arguments of one origin only one can count. Two `ip=` of two families may both be meant for one
+ * device: NetworkManager's nm-initrd-generator takes them.
+ */
+function contradicts(
+  { value: earlier, from }: Sourced<KernelArg>,
+  { value: later }: Sourced<KernelArg>,
+  all: readonly Sourced<KernelArg>[],
+): boolean {
+  const { key } = earlier
+  if (key === 'ip')
+    return (
+      replacesIp(earlier.value ?? '', later.value ?? '') && familyOf(earlier.value) === familyOf(later.value)
+    )
+  return isReadOnce(key) && !all.some((arg) => arg.from === from && arg.value.key === `${key}.all`)
+}
+
+/**
+ * What of the operator's arguments contradicts itself in one origin, as a sentence for each key: what was left out
+ * for it, and the `ip=` of two families that stay. Only the values of `ip=` are shown: others may be secret.
+ */
+export function contradictions(args: readonly PlannedArg[]): string[] {
+  const texts = args.flatMap((arg, at) => {
+    const { from, value } = arg
+    const isRival = (other: PlannedArg): boolean =>
+      other.from === from && other.value.key === value.key && other.overruledBy === undefined
+    const rival = args.slice(at + 1).find(isRival)
+    if (!rival || isSame(value, rival.value)) return []
+    const both = `ip=${value.value ?? ''} and ip=${rival.value.value ?? ''}`
+    if (arg.overruledBy === from)
+      return value.key === 'ip'
+        ? [`${from}: ${both} contradict each other, and only the last one stays: keep one of them`]
+        : [`${from}: ${value.key} stands there more than once, and only the last one stays: keep one of them`]
+    if (arg.overruledBy !== undefined || value.key !== 'ip') return []
+    if (!replacesIp(value.value ?? '', rival.value.value ?? '')) return []
+    return [
+      `${from}: ${both} are not for two devices: NetworkManager takes both, and an initrd with dracut's own network scripts, as of Enterprise Linux 8, ends there`,
+    ]
+  })
+  return [...new Set(texts)]
+}
+
 /** `hugepages` count for the `hugepagesz` before them, and separators for what stands behind them: each of them stays. */
 function isSame(a: KernelArg, b: KernelArg): boolean {
   return a.key === b.key && a.value === b.value && !/^(?:hugepages|-)/.test(a.key)
@@ -80,6 +125,11 @@ function replacesIp(earlier: string, later: string): boolean {
   if (earlier === 'ibft' || later === 'ibft') return false
   const [device, other] = [deviceOf(earlier), deviceOf(later)]
   return device === '' || other === '' || device === other
+}
+
+/** The family that an `ip=` sets up: by its address, else by its method. */
+function familyOf(ip = ''): 4 | 6 {
+  return ip.startsWith('[') || /(?:^|:)(?:dhcp6|auto6|either6|link6)(?::|$)/.test(ip) ? 6 : 4
 }
 
 /**

@@ -15,8 +15,8 @@ import type { Tree } from '../tree/tree.ts'
 import { sourceBase, treeFileUrlPath, treeUrlPath } from './install-source.ts'
 import { cmdlineTooLong } from './limits.ts'
 import { memoryNeeded } from './memory.ts'
-import { effectiveArgs, mergeArgs, type PlannedArg } from './operator-args.ts'
-import type { BootFile, InstallPlan, RefusePlan, ServerUrls } from './plan.ts'
+import { contradictions, effectiveArgs, mergeArgs, type PlannedArg } from './operator-args.ts'
+import type { BootFile, Doubt, InstallPlan, RefusePlan, ServerUrls } from './plan.ts'
 import { choosePlatform, type PlatformChoice } from './platform.ts'
 import { urlOfPath } from './urls.ts'
 
@@ -87,10 +87,18 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
     // virt-install refuses nfs: URLs, so an NFS guest's location is the HTTP one.
     location: urlOfPath(sourceBase(source, urls) ?? urls.http, treeUrlPath(tree)),
     urls,
-    ...defined({ answerFile, guest, lacks, doubt: whyIpv4Needed(context) }),
+    ...defined({ answerFile, guest, lacks }),
+    doubts: doubtsOf(whyIpv4Needed(context), args),
     memoryNeeded: memoryNeeded(tree, effectiveArgs(args), { urls, loadsStage2: loadsStage2(context) }),
   }
   return { plan: checked(plan, options), args, platform }
+}
+
+function doubtsOf(needsIpv4: string | undefined, args: readonly PlannedArg[]): Doubt[] {
+  return [
+    ...(needsIpv4 === undefined ? [] : [{ what: 'needs IPv4', why: needsIpv4 }]),
+    ...contradictions(args).map((why) => ({ what: 'arguments', why })),
+  ]
 }
 
 function refuse(why: string): RefusePlan {

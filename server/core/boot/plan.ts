@@ -61,10 +61,16 @@ export interface InstallPlan {
   /** What the installer lacks with these arguments alone; only in the plan of a lookup. */
   readonly lacks?: string
   /** Why the installation may end early. The machine is offered it all the same, because nobody can know it here. */
-  readonly doubt?: string
+  readonly doubts: readonly Doubt[]
   readonly urls: ServerUrls
   /** MiB, for what is loaded into memory as a whole; 0 when nothing is, or its size is unknown. */
   readonly memoryNeeded: number
+}
+
+/** What may end an installation: in a few words for a table, and as a sentence for people. */
+export interface Doubt {
+  readonly what: string
+  readonly why: string
 }
 
 /** A choice of trees, for a machine that is not a guest. */

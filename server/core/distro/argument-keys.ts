@@ -1,4 +1,5 @@
 import { parseKernelArgs } from '../boot/kernel-args.ts'
+import { isRepeatable } from '../boot/repeatable-args.ts'
 
 /**
  * The keys of all arguments that installers get from treeboot: of `installers.ts`, `network-args.ts` and the `bootArgs`
@@ -37,6 +38,18 @@ const ownKeys: ReadonlySet<string> = new Set([
   // Alpine, Arch Linux
   ...['modloop', 'alpine_repo', 'apkovl', 'archisobasedir', 'archiso_http_srv', 'script'],
 ])
+
+/** More keys of which their readers take the last value: debian-installer, casper, CoreOS, old anaconda, Linux. */
+const otherOnceKeys = /^(locale|suite|iso-url|coreos\.inst\..+|autoyast2|repo|stage2|lang|keymap|init)$/
+
+/**
+ * Whether the reader of an argument is known, and takes one value of it: the last one. debconf keeps one value of each
+ * question (`netcfg/get_hostname`). With `inst.ks.all` and `inst.stage2.all` anaconda tries all places; see `mergeArgs`.
+ */
+export function isReadOnce(key: string): boolean {
+  const isKnown = ownKeys.has(key) || /^inst\.|\//.test(key) || otherOnceKeys.test(key)
+  return isKnown && !isRepeatable(key)
+}
 
 /** Whether a removal such as `-ip` or `-ip=dhcp` may be meant for an argument of treeboot's own. */
 export function mayBeOurs(removal: string): boolean {

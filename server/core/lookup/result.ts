@@ -38,7 +38,7 @@ export interface LookupResultJson {
   readonly location: string
   /** Ids of the other trees that matched, best first. */
   readonly others: readonly string[]
-  /** What a person should know before booting this: that the initrd is a disc's, that no service has its live system, that it needs IPv4. */
+  /** What a person should know before booting this: that the initrd is a disc's, that no service has its live system, what may end the installation. */
   readonly notes: readonly string[]
 }
 
@@ -59,11 +59,11 @@ export function installResultJson(plan: InstallPlan, others: readonly string[] =
 }
 
 /** The notes of a result, for JSON and for the commands. */
-export function notesOf({ tree, lacks, doubt }: InstallPlan): readonly string[] {
+export function notesOf({ tree, lacks, doubts }: InstallPlan): readonly string[] {
   const disc = cdInitrd(tree)
-  return [disc && `${disc.message}; ${tree.netbootRemedy ?? disc.remedy}`, lacks, doubt].filter(
-    (note) => note !== undefined,
-  )
+  const ofDisc = disc && `${disc.message}; ${tree.netbootRemedy ?? disc.remedy}`
+  const known = [ofDisc, lacks].filter((note) => note !== undefined)
+  return [...known, ...doubts.map(({ why }) => why)]
 }
 
 function lookupFile(plan: InstallPlan, file: BootFile): LookupFile {

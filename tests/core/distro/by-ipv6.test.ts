@@ -59,7 +59,7 @@ describe('a machine that reaches treeboot by IPv6', () => {
     ['casper', ubuntu, 'ip=off ip6=dhcp'],
   ])('%s is told so, and nothing is in doubt', (_, tree, expected) => {
     expect(told(tree)).toBe(expected)
-    expect(planned(tree, byIpv6)).not.toHaveProperty('doubt')
+    expect(planned(tree, byIpv6)).toHaveProperty('doubts', [])
   })
 
   test.each<[string, Tree]>([
@@ -70,23 +70,24 @@ describe('a machine that reaches treeboot by IPv6', () => {
   ])('%s asks for IPv4 alone: the plan, the lookup and explain say so', (_, tree) => {
     const plan = planned(tree, byIpv6)
     if (plan.kind !== 'install') throw new Error(plan.why)
-    expect(plan.doubt).toMatch(/IPv4 address alone.*\[2001:db8::a\]/)
-    expect(notesOf(plan)).toContain(plan.doubt)
+    const [doubt] = plan.doubts
+    expect(doubt?.why).toMatch(/IPv4 address alone.*\[2001:db8::a\]/)
+    expect(notesOf(plan)).toContain(doubt?.why)
     const guest = makeGuest('web01', { tree })
     const lines = explainBoot({ name: 'web01' }, { ...makeInputs([tree], [guest]), urls: byIpv6 })
-    expect(lines).toContainEqual({ what: 'warning', value: 'needs IPv4', from: plan.doubt })
-    expect(planned(tree, urls)).not.toHaveProperty('doubt')
+    expect(lines).toContainEqual({ what: 'warning', value: 'needs IPv4', from: doubt?.why })
+    expect(planned(tree, urls)).toHaveProperty('doubts', [])
   })
 
   test('drakx, which can never connect to an IPv6 address, is refused', () => {
     expect(told(mageia)).toMatch(/^refused: .*IPv4 alone.*server\.url/)
     // A name may have an IPv4 address, too.
     const plan = planned(mageia, { http: 'http://mirror:8080', byIpv6: true })
-    expect(plan).toMatchObject({ kind: 'install', doubt: expect.stringContaining('IPv4') })
+    expect(plan).toMatchObject({ kind: 'install', doubts: [{ why: expect.stringContaining('IPv4') }] })
   })
 
   test('nothing is said of an initrd that nobody here knows', () => {
-    expect(planned(makeTree('x', { distro: 'other' }), byIpv6)).not.toHaveProperty('doubt')
+    expect(planned(makeTree('x', { distro: 'other' }), byIpv6)).toHaveProperty('doubts', [])
   })
 
   test.each<[string, Tree, NetworkSettings, string]>([
