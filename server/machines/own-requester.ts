@@ -10,8 +10,8 @@ import { internalRequester, type Requester } from '../core/net/requester.ts'
  */
 export function ownRequester({ http, tftp }: Pick<Snapshot['config'], 'http' | 'tftp'>): Requester {
   const { bind } = http.enabled ? http : tftp
-  const localAddress = bind === '0.0.0.0' || bind === '::' ? firstAddress() : bind
-  return { ...internalRequester, localAddress }
+  if (bind !== '0.0.0.0' && bind !== '::') return { ...internalRequester, localAddress: bind }
+  return { ...internalRequester, localAddress: firstAddress(), isGuess: true }
 }
 
 /**

@@ -92,23 +92,28 @@ function contradicts(
  */
 export function contradictions(args: readonly PlannedArg[]): string[] {
   const texts = args.flatMap((arg, at) => {
-    const { from, value } = arg
-    const isRival = (other: PlannedArg): boolean =>
-      other.from === from && other.value.key === value.key && other.overruledBy === undefined
-    const rival = args.slice(at + 1).find(isRival)
-    if (!rival || isSame(value, rival.value)) return []
-    const both = `ip=${value.value ?? ''} and ip=${rival.value.value ?? ''}`
-    if (arg.overruledBy === from)
-      return value.key === 'ip'
-        ? [`${from}: ${both} contradict each other, and only the last one stays: keep one of them`]
-        : [`${from}: ${value.key} stands there more than once, and only the last one stays: keep one of them`]
-    if (arg.overruledBy !== undefined || value.key !== 'ip') return []
-    if (!replacesIp(value.value ?? '', rival.value.value ?? '')) return []
-    return [
-      `${from}: ${both} are not for two devices: NetworkManager takes both, and an initrd with dracut's own network scripts, as of Enterprise Linux 8, ends there`,
-    ]
+    const rival = args
+      .slice(at + 1)
+      .find(
+        ({ from, value, overruledBy }) =>
+          from === arg.from && value.key === arg.value.key && overruledBy === undefined,
+      )
+    return rival && !isSame(arg.value, rival.value) ? (contradictionText(arg, rival.value) ?? []) : []
   })
   return [...new Set(texts)]
+}
+
+/** @param rival A later argument with the same key and origin, which stays. */
+function contradictionText({ from, value, overruledBy }: PlannedArg, rival: KernelArg): string | undefined {
+  const { key, value: said = '' } = value
+  const { value: later = '' } = rival
+  if (overruledBy === from && key !== 'ip')
+    return `${from}: ${key} stands there more than once, and only the last one stays: keep one of them`
+  if (key !== 'ip') return undefined
+  if (overruledBy === from)
+    return `${from}: ip=${said} and ip=${later} contradict each other, and only the last one stays: keep one of them`
+  if (overruledBy !== undefined || !replacesIp(said, later)) return undefined
+  return `${from}: ip=${said} and ip=${later} are not for two devices: NetworkManager takes both, and an initrd with dracut's own network scripts, as of Enterprise Linux 8, ends there`
 }
 
 /** `hugepages` count for the `hugepagesz` before them, and separators for what stands behind them: each of them stays. */

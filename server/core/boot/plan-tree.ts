@@ -1,4 +1,5 @@
 import { defined } from '../defined.ts'
+import type { InstallerNetwork } from '../distro/installer-context.ts'
 import {
   answerFileUrl,
   installerArgs,
@@ -16,8 +17,9 @@ import { sourceBase, treeFileUrlPath, treeUrlPath } from './install-source.ts'
 import { cmdlineTooLong } from './limits.ts'
 import { memoryNeeded } from './memory.ts'
 import { contradictions, effectiveArgs, mergeArgs, type PlannedArg } from './operator-args.ts'
-import type { BootFile, Doubt, InstallPlan, RefusePlan, ServerUrls } from './plan.ts'
+import type { BootFile, Doubt, InstallPlan, KernelArg, RefusePlan, ServerUrls } from './plan.ts'
 import { choosePlatform, type PlatformChoice } from './platform.ts'
+import { type Unreachable, whyUnreachable } from './reach.ts'
 import { urlOfPath } from './urls.ts'
 
 export interface TreePlanOptions {
@@ -74,7 +76,8 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
   const generated = new Set(ours.map(({ value }) => value))
   const kept = effectiveArgs(args.filter(({ value }) => generated.has(value)))
   const lacks = whyNotInstaller(context)
-  const whyNot = whyNoHttpFor(urls, kept) ?? (options.isLookup ? undefined : lacks)
+  const unreachable = unreachableBy({ network, kept, args, options })
+  const whyNot = whyNoHttpFor(urls, kept) ?? (options.isLookup ? undefined : lacks) ?? sureReason(unreachable)
   if (whyNot !== undefined) return { plan: refuse(`tree ${tree.id}: ${whyNot}`), args, platform }
   const plan: InstallPlan = {
     kind: 'install',
@@ -88,15 +91,44 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
     location: urlOfPath(sourceBase(source, urls) ?? urls.http, treeUrlPath(tree)),
     urls,
     ...defined({ answerFile, guest, lacks }),
-    doubts: doubtsOf(whyIpv4Needed(context), args),
+    doubts: doubtsOf(whyIpv4Needed(context) ?? unreachable, args),
     memoryNeeded: memoryNeeded(tree, effectiveArgs(args), { urls, loadsStage2: loadsStage2(context) }),
   }
   return { plan: checked(plan, options), args, platform }
 }
 
-function doubtsOf(needsIpv4: string | undefined, args: readonly PlannedArg[]): Doubt[] {
+/** Nothing is said where the URL is a guess of our own: the machine may reach us by another address. */
+function unreachableBy({
+  network,
+  kept,
+  args,
+  options: { guest, urls },
+}: {
+  readonly network: InstallerNetwork | undefined
+  readonly kept: readonly KernelArg[]
+  readonly args: readonly PlannedArg[]
+  readonly options: TreePlanOptions
+}): Unreachable | undefined {
+  if (!network || urls.isGuess) return undefined
+  const ours = new Set(kept)
+  const operators = effectiveArgs(args).filter((arg) => !ours.has(arg))
+  const { network: written, vars } = guest?.settings ?? {}
+  const isPrefixGuessed = written === undefined && vars?.prefix === undefined
+  return whyUnreachable({ network, ours: kept, operators, isPrefixGuessed })
+}
+
+function sureReason(unreachable: Unreachable | undefined): string | undefined {
+  return unreachable?.isSure ? unreachable.why : undefined
+}
+
+/** @param network What speaks against the network of the installer: that it needs IPv4, or does not reach us. */
+function doubtsOf(network: string | Unreachable | undefined, args: readonly PlannedArg[]): Doubt[] {
+  const ofNetwork =
+    typeof network === 'string'
+      ? { what: 'needs IPv4', why: network }
+      : network && { what: 'network', why: network.why }
   return [
-    ...(needsIpv4 === undefined ? [] : [{ what: 'needs IPv4', why: needsIpv4 }]),
+    ...(ofNetwork ? [ofNetwork] : []),
     ...contradictions(args).map((why) => ({ what: 'arguments', why })),
   ]
 }

@@ -29,6 +29,8 @@ export interface ServerUrls {
   readonly nfs?: NfsUrls
   /** Why nothing can be fetched from `http`; absent when it can. */
   readonly whyNoHttp?: string
+  /** Nobody has reached us by this URL: a command or a check took one of our addresses. */
+  readonly isGuess?: true
   /** The client reaches us by IPv6: its installer must ask for an IPv6 address, too. */
   readonly byIpv6?: true
 }

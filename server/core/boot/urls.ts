@@ -37,6 +37,8 @@ export interface ReachedBy {
   readonly host?: string
   /** Our address that its connection or packet came to. */
   readonly localAddress?: string
+  /** Nobody has reached us: `localAddress` is one of several. */
+  readonly isGuess?: true
 }
 
 export interface UrlInputs {
@@ -66,6 +68,7 @@ export function serverUrls({ configuredUrl, services, who }: UrlInputs): ServerU
     ...(services.nfs && { nfs: nfsUrls(services.nfs, host, who) }),
     // Behind `server.url` there may be another server that passes requests on.
     ...(!services.http && !configured && { whyNoHttp: 'the http service is closed' }),
+    ...(who.isGuess && !configured && !called && { isGuess: who.isGuess }),
     ...(reachedByIpv6(host, configured ? undefined : who.localAddress) && { byIpv6: true }),
   }
 }

@@ -20,6 +20,8 @@ export interface Requester {
   readonly address: string
   /** Our address that the client reached, when the service knows it. */
   readonly localAddress?: string
+  /** `localAddress` is one of several by which a machine may reach us. Only where treeboot itself asks. */
+  readonly isGuess?: true
   /** `host:port` as an HTTP client names us. */
   readonly host?: string
   /** Identities of the machine that the request itself carried, as sent. */

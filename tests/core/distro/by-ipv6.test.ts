@@ -41,7 +41,7 @@ function planned(tree: Tree, at: ServerUrls, network?: NetworkSettings) {
 
 /** What the installer is told of its network only because the machine came by IPv6. */
 function told(tree: Tree, network?: NetworkSettings): string {
-  const [plan, usual] = [planned(tree, byIpv6, network), planned(tree, urls, network)]
+  const [plan, usual] = [planned(tree, byIpv6, network), planned(tree, { ...urls, isGuess: true }, network)]
   if (plan.kind !== 'install') return `refused: ${plan.why}`
   const known = usual.kind === 'install' ? usual.args.map((arg) => formatCmdline([arg])) : []
   const more = plan.args.filter((arg) => !arg.value?.includes('//'))

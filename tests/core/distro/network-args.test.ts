@@ -46,7 +46,8 @@ const byIpv6 = { http: 'http://[2001:db8::a]:8080', byIpv6: true } as const
 function told(tree: Tree, network: NetworkSettings, more: Parameters<typeof makeGuest>[1] = {}): string {
   const cmdline = (wishes: Parameters<typeof makeGuest>[1]) => {
     const guest = makeGuest('web01', { template: 'x.ks', ...more, ...wishes })
-    const plan = planTree(tree, { urls, virt: 'hvm', guest })
+    // What an installer is told, wherever treeboot is.
+    const plan = planTree(tree, { urls: { ...urls, isGuess: true }, virt: 'hvm', guest })
     return plan.kind === 'install' ? plan.args : plan.why
   }
   const args = cmdline({ network })
