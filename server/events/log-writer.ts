@@ -35,16 +35,30 @@ export class LogWriter {
   #piece: Buffer = Buffer.alloc(0)
   #isWriting = false
   #lost = { lines: 0, why: '' }
+  #isStopped = false
+  readonly #timer: NodeJS.Timeout
 
   constructor(options: LogWriterOptions) {
     this.#fd = options.fd ?? 1
     this.#options = options
-    setInterval(() => this.#send(), longestWait).unref()
-    process.once('exit', () => {
-      // What is being written at this moment is with the system already.
-      if (this.#isWriting) this.#piece = Buffer.alloc(0)
-      this.#writeRest()
-    })
+    this.#timer = setInterval(() => this.#send(), longestWait).unref()
+    process.once('exit', this.#onExit)
+  }
+
+  readonly #onExit = (): void => {
+    // What is being written at this moment is with the system already.
+    if (this.#isWriting) this.#piece = Buffer.alloc(0)
+    this.#writeRest()
+  }
+
+  /**
+   * Gives up what waits. Must be called before the descriptor is closed while the process goes on: the next file that is
+   * opened gets its number, and would get the lines, too.
+   */
+  stop(): void {
+    clearInterval(this.#timer)
+    process.off('exit', this.#onExit)
+    this.#isStopped = true
   }
 
   /** Why the last piece could not be written. Empty when it was. */
@@ -92,6 +106,7 @@ export class LogWriter {
         return
       }
       this.#piece = this.#piece.subarray(written)
+      if (this.#isStopped) return
       if (this.#piece.length > 0) this.#send()
       else this.#written()
     })
@@ -106,6 +121,7 @@ export class LogWriter {
 
   /** Whether there is anything to write. */
   #load(): boolean {
+    if (this.#isStopped) return false
     if (this.#piece.length > 0) return true
     this.#piece = Buffer.from(this.#waiting.join(''))
     this.#waiting = []
