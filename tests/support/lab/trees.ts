@@ -58,6 +58,8 @@ export function makeTree(trees: string, name: LabTreeName, images: LabImages): L
   }
   put(tree.kernel, images.kernel)
   put(tree.initrd, images.initrd)
+  // The small system loads no second stage, but without one no guest would be sent into the installer.
+  if (name.startsWith('fedora')) writeFileSync(join(folder, 'images/install.img'), 'second stage\n')
   // PV guests have images of their own, in another folder, so that a test sees which ones were used.
   if (name === 'centos') {
     put('images/xen/vmlinuz', images.kernel)
