@@ -167,9 +167,11 @@ describe('a template that is being saved', () => {
   })
 
   test('all the time: the one before stays, and a problem says so', async () => {
-    const { folder, templates, seen } = await live(10)
+    const { folder, templates, seen } = await live(50)
     let times = 0
-    const saving = setInterval(() => writeBelow(folder, 'a.ks', `three ${times++}`), 1)
+    const save = () => writeBelow(folder, 'a.ks', `three ${times++}`)
+    save()
+    const saving = setInterval(save, 1)
     await templates.look()
     clearInterval(saving)
     expect(seen.filter((text) => text?.startsWith('three'))).toEqual([])
