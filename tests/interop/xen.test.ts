@@ -150,6 +150,9 @@ function layTree(folder: string, from: LabImages, places: readonly string[]): vo
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     copyFileSync(file, join(folder, path))
   }
+  // The small system loads no second stage, but without one no guest would be sent into the installer.
+  mkdirSync(join(folder, 'LiveOS'), { recursive: true })
+  writeFileSync(join(folder, 'LiveOS/squashfs.img'), 'second stage\n')
   const sections = places.map(
     (place) => `[images-${place.endsWith('/xen') ? 'xen' : 'x86_64'}]
 kernel = ${place}/vmlinuz
