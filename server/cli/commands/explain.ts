@@ -2,7 +2,9 @@ import type { Command } from 'commander'
 import { explainBoot, type KnownOfMachine } from '../../core/boot/explain.ts'
 import { selectForGuest } from '../../core/boot/plan-boot.ts'
 import { defined } from '../../core/defined.ts'
+import { Failure } from '../../core/failure.ts'
 import type { GuestFacts } from '../../core/guest/guest.ts'
+import type { GuestIndex } from '../../core/guest/match.ts'
 import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
 import { nearestName } from '../../core/select/nearest.ts'
@@ -50,9 +52,29 @@ export function registerExplain(program: Command, io: CliIo): void {
     .addHelpText('after', help)
     .action(async (asked: string, options: CommonOptions & VerifyOption) => {
       const stored = await readStoredStates(await readSnapshot(options, io), io)
+      if (!asked.startsWith('/')) requireMachine(asked, stored.snapshot.guests)
       if (asked.startsWith('/')) await explainAPath(asked, stored, options, io)
       else await explainAMachine(asked, stored, options, io)
     })
+}
+
+/**
+ * A machine that is no guest is known by its MAC address or UUID alone: any other text names none, and what an unknown
+ * machine gets would be no answer.
+ */
+function requireMachine(asked: string, guests: GuestIndex): void {
+  const facts = factsOf(asked)
+  if (facts.macs !== undefined || facts.uuid !== undefined || guests.match(facts)) return
+  const near = nearestName(
+    asked,
+    guests.all.map(({ name }) => name),
+  )
+  const hint = near === undefined ? '' : ` (did you mean ${near}?)`
+  const path = asked.includes('/') ? cleanPath(asked) : '/trees'
+  throw new Failure(
+    'not-found',
+    `there is no guest or machine ${JSON.stringify(asked)}${hint}; expected the name of a guest (treeboot guests lists them), a MAC address, a UUID, or a path that begins with a slash, such as ${path}`,
+  )
 }
 
 async function explainAMachine(
@@ -75,13 +97,7 @@ async function explainAMachine(
   if (options.json) io.out(json({ asked, known, explanation: lines }))
   else io.out(table(lines.map(({ what, value, from }) => [what, value, from ? `<- ${from}` : ''])))
   if (known) return
-  const near = nearestName(
-    asked,
-    snapshot.guests.all.map(({ name }) => name),
-  )
-  io.err(
-    `treeboot: ${asked} is not a guest${near === undefined ? '' : ` (did you mean ${near}?)`}; above is what an unknown machine gets\n`,
-  )
+  io.err(`treeboot: ${asked} is not a guest; above is what an unknown machine gets\n`)
   io.exit(exitCodes.notFound)
 }
 

@@ -51,9 +51,14 @@ export function registerLookup(program: Command, io: CliIo): void {
     .action((options: LookupOptions) => runLookup(options, io))
 }
 
+/** A parameter of the lookup as an option of this command, for messages. */
+function asOption(key: string, value?: string): string {
+  return value === undefined ? `--${key}` : `--${key} ${value}`
+}
+
 async function runLookup({ config, json: _, as, verify, ...query }: LookupOptions, io: CliIo): Promise<void> {
   // `json` is not used: --as says the format, and its default is JSON.
-  const asked = parseLookupQuery(query)
+  const asked = parseLookupQuery(query, asOption)
   const current = await readSnapshot(defined({ config, verify }), io)
   // Only guests have a history: a lookup of a tree does not need the store.
   const stored = asked.guest && (await readStoredStates(current, io))

@@ -28,8 +28,16 @@ export const lookupKeys = [
 ] as const
 type LookupKey = (typeof lookupKeys)[number]
 
+const traitKeys = ['distro', 'version', 'variant', 'arch'] as const
+
 /** Longer than any id, name or version that we know. */
 const maxLength = requestLimits.lookupValue.bytes
+
+/** A parameter as whoever asks writes it, for messages; without a value only its name. */
+export type SpellParam = (key: string, value?: string) => string
+
+/** As in the query of a URL. */
+const inUrl: SpellParam = (key, value = '') => `${key}=${value}`
 
 /**
  * Reads the parameters of a lookup. Empty values count as not given, so that scripts may pass what they have.
@@ -37,20 +45,24 @@ const maxLength = requestLimits.lookupValue.bytes
  *
  * @throws Failure `bad-request` naming the parameter, what was found and what was expected.
  */
-export function parseLookupQuery(params: Readonly<Record<string, unknown>>): LookupQuery {
+export function parseLookupQuery(
+  params: Readonly<Record<string, unknown>>,
+  spell: SpellParam = inUrl,
+): LookupQuery {
   const given = readParams(params)
-  const { tree: id, distro, version, variant, arch, guest: name } = given
+  const { tree: id, distro, version, variant, arch } = given
   const traits = defined({ distro, version, variant, arch })
-  const hasTraits = Object.keys(traits).length > 0
+  const narrowing = traitKeys.filter((key) => given[key] !== undefined)
+  const hasTraits = narrowing.length > 0
   if (id !== undefined && hasTraits)
     throw bad(
-      `tree=${id} names one tree; ${Object.keys(traits).join(', ')} cannot narrow it: give one or the other`,
+      `${spell('tree', id)} names one tree; ${narrowing.map((key) => spell(key)).join(', ')} cannot narrow it: give one or the other`,
     )
-  const virt = virtType(given.virt)
-  const guest = guestFacts(name, given.mac, given.uuid)
+  const virt = virtType(given.virt, spell)
+  const guest = guestFacts(given, spell)
   if (id === undefined && !hasTraits && !guest)
     throw bad(
-      'nothing asked: expected tree=ID, or any of distro, version, variant, arch, or guest=, mac= or uuid=',
+      `nothing asked: expected ${spell('tree', 'ID')}, or any of ${traitKeys.map((key) => spell(key)).join(', ')}, or ${spell('guest')}, ${spell('mac')} or ${spell('uuid')}`,
     )
   const byId = id === undefined ? undefined : { id: id.replace(/^\/+|\/+$/g, '') }
   return defined({ tree: hasTraits ? traits : byId, guest, virt })
@@ -76,20 +88,19 @@ function isLookupKey(key: string): key is LookupKey {
   return (lookupKeys as readonly string[]).includes(key)
 }
 
-function virtType(text: string | undefined): VirtType | undefined {
+function virtType(text: string | undefined, spell: SpellParam): VirtType | undefined {
   if (text === undefined || text === 'hvm' || text === 'pv') return text
-  throw bad(`virt=${text}: expected hvm or pv`)
+  throw bad(`${spell('virt', text)}: expected hvm or pv`)
 }
 
 function guestFacts(
-  name: string | undefined,
-  mac: string | undefined,
-  uuid: string | undefined,
+  { guest: name, mac, uuid }: Partial<Record<LookupKey, string>>,
+  spell: SpellParam,
 ): GuestFacts | undefined {
   if (mac !== undefined && canonicalMac(mac) === undefined)
-    throw bad(`mac=${mac}: expected six bytes in hex, as 52:54:00:aa:bb:01`)
+    throw bad(`${spell('mac', mac)}: expected six bytes in hex, as 52:54:00:aa:bb:01`)
   if (uuid !== undefined && canonicalUuid(uuid) === undefined)
-    throw bad(`uuid=${uuid}: expected a UUID, as 4c4c4544-0042-3510-8052-b4c04f4a3132`)
+    throw bad(`${spell('uuid', uuid)}: expected a UUID, as 4c4c4544-0042-3510-8052-b4c04f4a3132`)
   if (name === undefined && mac === undefined && uuid === undefined) return undefined
   return defined({ name, macs: mac === undefined ? undefined : [mac], uuid })
 }

@@ -66,8 +66,43 @@ test('explain of a mistyped guest names the guest', async () => {
   const cwd = temporaryFolder()
   writeBelow(cwd, 'config.yaml', 'guests: { web01: {} }\n')
   expect((await treebootIn(cwd, 'explain', 'web1')).err).toMatch(
-    /web1 is not a guest \(did you mean web01\?\)/,
+    /no guest or machine "web1" \(did you mean web01\?\)/,
   )
+})
+
+test.each([
+  ['trees/f40', /no guest or machine "trees\/f40"; .* such as \/trees\/f40$/m],
+  ['', /no guest or machine ""; expected the name of a guest .* or a path that begins with a slash/],
+  ['52:54:00:aa:bb', /no guest or machine "52:54:00:aa:bb"/],
+])('explain of %j, which names no machine, shows no plan of an unknown one', async (asked, words) => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', 'guests: { web01: {} }\n')
+  const { code, out, err } = await treebootIn(cwd, 'explain', asked)
+  expect([code, out, err]).toEqual([3, '', expect.stringMatching(words)])
+})
+
+test('explain of the MAC address of an unknown machine shows its plan', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', 'guests: { web01: {} }\n')
+  const { code, out, err } = await treebootIn(cwd, 'explain', '52:54:00:aa:bb:09')
+  expect([code, out, err]).toEqual([
+    3,
+    expect.stringMatching(/^plan /m),
+    expect.stringContaining('above is what an unknown machine gets'),
+  ])
+})
+
+test.each([
+  [[], /nothing asked: expected --tree ID, or any of --distro, --version, .* or --guest, --mac or --uuid$/m],
+  [['--tree', 'x', '--arch', 'i386'], /--tree x names one tree; --arch cannot narrow it/],
+  [['--mac', 'zz'], /--mac zz: expected six bytes/],
+  [['--uuid', '1'], /--uuid 1: expected a UUID/],
+  [['--distro', 'fedora', '--virt', 'xen'], /--virt xen: expected hvm or pv/],
+])('lookup %j speaks of its own options', async (args, words) => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', '')
+  const { code, err } = await treebootIn(cwd, 'lookup', ...args)
+  expect([code, err]).toEqual([2, expect.stringMatching(words)])
 })
 
 test('a variable of many guests that no template reads is told once', async () => {
