@@ -26,7 +26,7 @@ interface LookupOptions extends CommonOptions, VerifyOption {
 
 const help = `
 Examples:
-  treeboot lookup --distro fedora --arch x86_64          the newest Fedora, as JSON
+  treeboot lookup --distro fedora --arch x86_64          the newest released Fedora, as JSON
   treeboot lookup --guest web01 --as virt-install        the command that installs web01
   eval "$(treeboot lookup --tree fedora-40 --as env)"    kernel, initrd and arguments as shell variables`
 
@@ -36,7 +36,10 @@ export function registerLookup(program: Command, io: CliIo): void {
     .description('print kernel, initrd and arguments of a tree or a guest, as GET /api/v1/lookup does')
     .option('--tree <id>', 'one tree, by its id')
     .option('--distro <name>', 'fedora, rhel, debian, ...')
-    .option('--version <version>', 'the newest version that begins with this number: 40, 9, 9.4')
+    .option(
+      '--version <version>',
+      'the newest version that begins with this number: 40, 9, 9.4; or a name: rawhide, sid',
+    )
     .option('--variant <name>', 'Server, Everything, ...')
     .option('--arch <arch>', 'x86_64, aarch64, ...')
     .option('--guest <name>', 'what this guest would boot')

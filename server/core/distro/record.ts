@@ -46,7 +46,8 @@ export interface DistroRecord {
   readonly codenames?: Readonly<Record<string, string>>
   /**
    * Rolling releases, by name in lower case. The number, from 1 to 5 for the newest, orders them: testing 3
-   * before sid 5. Every one is newer than any numbered release.
+   * before sid 5; 1 is a finished release under a name (`stable`), all others are under development. Every one is newer
+   * than any numbered release, and yet a selection prefers a finished one.
    */
   readonly rolling?: Readonly<Record<string, number>>
   /** What osinfo-db calls its versions, oldest first. */

@@ -14,7 +14,7 @@ export function lineIn(from: string): string {
   return /\(([^()]+)\)$/.exec(from)?.[1] ?? from
 }
 
-/** One tree by its id, or the newest ready tree that has these traits. */
+/** One tree by its id, or the newest ready tree that has these traits, a finished release before all others. */
 export type TreeSelector =
   | { readonly id: string }
   | { readonly distro?: string; readonly version?: string; readonly variant?: string; readonly arch?: string }

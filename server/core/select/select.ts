@@ -5,6 +5,7 @@ import type { TreeSelector } from '../guest/guest.ts'
 import { canonicalArch } from '../tree/arch.ts'
 import { bootablePlatforms } from '../tree/boot-files.ts'
 import type { Release, Tree } from '../tree/tree.ts'
+import { rollingInName } from '../tree/version.ts'
 import { closestTrees, maxClosest, scoresByTests, scoresByWords, wordsOf } from './closest.ts'
 import { nearestName } from './nearest.ts'
 import {
@@ -56,7 +57,7 @@ export interface TreeIndex {
    */
   asOf(versions: ReadonlyMap<string, number>): TreeIndex
   /**
-   * The ready tree that fits best: one that boots, then the newest version, the better variant, the newest files.
+   * The ready tree that fits best: one that boots, then the newest finished version, the better variant, the newest files.
    */
   select(selector: TreeSelector): Selection
 }
@@ -158,9 +159,19 @@ function selectByTraits(wanted: Traits, arrangement: Arrangement): Selection {
 }
 
 /** The group has the distribution and the arch; the rest is tested. */
-function readyInGroup(group: DistroGroup, { version, variant }: Traits): readonly Tree[] {
+function readyInGroup(group: DistroGroup, { distro = '', version, variant }: Traits): readonly Tree[] {
   const tests = traitTests(defined({ version, variant }))
-  return tests.length === 0 ? group.ready : treesOf(readyMatches(ofVersion(group, version), tests))
+  const name = parseDistro(distro)
+  const rolling = version === undefined && name !== undefined ? rollingInName(name, distro) : 0
+  if (tests.length === 0 && rolling === 0) return group.ready
+  const matches = readyMatches(ofVersion(group, version), tests)
+  // `tumbleweed` is another name of openSUSE, and whoever writes it does not mean Leap.
+  return treesOf(rolling === 0 ? matches : rollingFirst(matches, rolling))
+}
+
+function rollingFirst(matches: readonly IndexedTree[], rolling: number): readonly IndexedTree[] {
+  const meant = (candidate: IndexedTree) => candidate.version.rolling === rolling
+  return [...matches.filter(meant), ...matches.filter((candidate) => !meant(candidate))]
 }
 
 /** Several distributions and arches: those named exactly come first, and what boots before all others. */

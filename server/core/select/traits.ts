@@ -5,7 +5,7 @@ import type { TreeSelector } from '../guest/guest.ts'
 import { canonicalArch } from '../tree/arch.ts'
 import { bootablePlatforms } from '../tree/boot-files.ts'
 import type { Tree } from '../tree/tree.ts'
-import { compareParsed, parseVersion, type Version, versionMatcher } from '../tree/version.ts'
+import { compareParsed, isReleased, parseVersion, type Version, versionMatcher } from '../tree/version.ts'
 
 /** The traits of a tree that a selector asks for, when it names no id. */
 export type Traits = Exclude<TreeSelector, { readonly id: string }>
@@ -15,6 +15,8 @@ export interface IndexedTree {
   readonly tree: Tree
   readonly family: string
   readonly version: Version
+  /** Whether its version is finished: neither a beta nor a rolling release under development (rawhide, sid). */
+  readonly released: boolean
   readonly codename: string
   /** Its own arch and the arches of its platforms, canonical: a Fedora ppc tree boots ppc64 as well. */
   readonly arches: ReadonlySet<string>
@@ -30,10 +32,12 @@ export interface IndexedTree {
 export function indexTree(tree: Tree): IndexedTree {
   const boots = new Set(bootablePlatforms(tree).map(canonicalArch))
   const bootRank = cdInitrd(tree) ? 1 : 2
+  const version = parseVersion(tree.version)
   return {
     tree,
     family: tree.family.toLowerCase(),
-    version: parseVersion(tree.version),
+    version,
+    released: isReleased(version),
     codename: tree.codename?.toLowerCase() ?? '',
     arches: new Set([tree.arch, ...Object.keys(tree.platforms)].map(canonicalArch)),
     variants: new Set([tree.variant, ...tree.repositories.map(({ id }) => id)].map(squeezeVariant)),
@@ -44,12 +48,15 @@ export function indexTree(tree: Tree): IndexedTree {
 }
 
 /**
- * Trees that boot from the network before a disc's, and these before packages only, however new they are. Then the newest
- * version, then full trees before special ones, then the newest files; the id settles the rest.
+ * Trees that boot from the network before a disc's, and these before packages only, however new they are. Then finished
+ * releases: rawhide or a beta wins only when its version is asked for, or nothing else fits, as users of virt-install
+ * expect of "the newest Fedora". Then the newest version, then full trees before special ones, then the newest files;
+ * the id settles the rest.
  */
 export function betterFirst(a: IndexedTree, b: IndexedTree): number {
   return (
     b.bootRank - a.bootRank ||
+    Number(b.released) - Number(a.released) ||
     compareParsed(b.version, a.version) ||
     a.variantRank - b.variantRank ||
     b.tree.modifiedMs - a.tree.modifiedMs ||

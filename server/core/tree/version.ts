@@ -35,6 +35,8 @@ const stages: ReadonlyMap<string, number> = new Map([
   ...['rc', 'tc', 'candidate'].map((word): [string, number] => [word, 2]),
 ])
 const finished = 3
+/** The rolling rank of Debian's `stable` is 1; what is under development has a higher one. */
+const firstUnreleased = 2
 
 /** The version with a code name: `12` for `bookworm`. */
 export function versionOfCodename(name: string): string | undefined {
@@ -79,8 +81,20 @@ function takeWord(version: VersionParts, word: string): void {
   else if (codename !== undefined) version.numbers.push(...codename.split('.').map(withoutZeros))
 }
 
+/** False for a beta and the like, and for a rolling release under development. Debian's `stable` is finished. */
+export function isReleased({ rolling, stage }: Version): boolean {
+  return rolling < firstUnreleased && stage === finished
+}
+
 function withoutZeros(digits: string): string {
   return digits.replace(/^0+(?=.)/, '')
+}
+
+/** The rank of the rolling release that the name of a distribution means: `opensusetumbleweed`; 0 for none. */
+export function rollingInName(distro: Distro, name: string): number {
+  const squeezed = name.toLowerCase().replace(/[\s_-]+/g, '')
+  const names = Object.entries(recordOf(distro).rolling ?? {})
+  return names.find(([rolling]) => squeezed.endsWith(rolling))?.[1] ?? 0
 }
 
 function compareText(a: string, b: string): number {

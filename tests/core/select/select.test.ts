@@ -76,6 +76,53 @@ describe('which tree a selector finds', () => {
     ])
   })
 
+  const debian = { family: 'Debian GNU/Linux', distro: 'debian' } as const
+  const opensuse = { family: 'openSUSE', distro: 'opensuse' } as const
+  const unfinished = createTreeIndex([
+    fakeTree({ id: 'f41', version: '41' }),
+    fakeTree({ id: 'f42-beta', version: '42_Beta' }),
+    fakeTree({ id: 'rawhide', version: 'Rawhide' }),
+    fakeTree({ id: 'rawhide-arm', version: 'Rawhide', arch: 'aarch64' }),
+    fakeTree({ id: 'alma9', ...alma, version: '9.5' }),
+    fakeTree({ id: 'alma10', ...alma, version: '10.0 Beta' }),
+    fakeTree({ id: 'deb12', ...debian, version: '12.5.0' }),
+    fakeTree({ id: 'stable', ...debian, version: 'stable' }),
+    fakeTree({ id: 'testing', ...debian, version: 'testing' }),
+    fakeTree({ id: 'sid', ...debian, version: 'sid' }),
+    fakeTree({ id: 'leap', ...opensuse, version: '15.6' }),
+    fakeTree({ id: 'tumbleweed', ...opensuse, version: 'Tumbleweed' }),
+    fakeTree({ id: 'edge', family: 'Alpine Linux', distro: 'alpine', version: 'edge' }),
+    fakeTree({ id: 'cauldron', family: 'Mageia', distro: 'mageia', version: 'cauldron' }),
+    fakeTree({ id: 'mga9', family: 'Mageia', distro: 'mageia', version: '9' }),
+  ])
+  test.each<[TreeSelector, string]>([
+    [{ distro: 'fedora' }, 'f41'],
+    [{ distro: 'fedora', version: 'latest', arch: 'x86_64' }, 'f41'],
+    [{ distro: 'fedora', arch: 'aarch64' }, 'rawhide-arm'],
+    [{ distro: 'fedora', version: 'rawhide', arch: 'x86_64' }, 'rawhide'],
+    [{ distro: 'fedora', version: '42' }, 'f42-beta'],
+    [{ distro: 'alma' }, 'alma9'],
+    [{ distro: 'alma', version: '10 beta' }, 'alma10'],
+    [{ distro: 'debian' }, 'stable'],
+    [{ distro: 'debian', version: 'unstable' }, 'sid'],
+    [{ distro: 'debian', version: 'testing' }, 'testing'],
+    [{ distro: 'opensuse' }, 'leap'],
+    [{ distro: 'opensuse', version: 'Tumbleweed' }, 'tumbleweed'],
+    [{ distro: 'tumbleweed' }, 'tumbleweed'],
+    [{ distro: 'openSUSE Tumbleweed', arch: 'x86_64' }, 'tumbleweed'],
+    [{ distro: 'opensusetumbleweed' }, 'tumbleweed'],
+    [{ distro: 'leap' }, 'leap'],
+    [{ distro: 'alpine' }, 'edge'],
+    [{ distro: 'mageia' }, 'mga9'],
+  ])('a beta or a rolling release wins only when nothing finished fits: %j is %s', (selector, id) => {
+    expect(pick(selector, unfinished)).toBe(id)
+  })
+
+  test('of what is not finished, the newest wins', () => {
+    const selection = unfinished.select({ distro: 'fedora', arch: 'x86_64' })
+    expect(selection.found && selection.others.map(({ id }) => id)).toEqual(['rawhide', 'f42-beta'])
+  })
+
   test('the newest files win between equals', () => {
     const index = createTreeIndex([
       fakeTree({ id: 'a', modifiedMs: 1 }),
