@@ -10,6 +10,8 @@ import { createTreeIndex, type TreeIndex } from '../core/select/select.ts'
 import { bootablePlatforms } from '../core/tree/boot-files.ts'
 import { treeIdTrouble } from '../core/tree/names.ts'
 import type { Tree } from '../core/tree/tree.ts'
+import { affectedGuests } from './affected-guests.ts'
+import { equalTreesProblems } from './equal-trees.ts'
 import type { Snapshot } from './snapshot.ts'
 import { unknownArchProblems } from './unknown-arch.ts'
 
@@ -43,6 +45,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
       ...current.flatMap(treeProblems),
       ...packagesOnly(parts.trees),
       ...unknownArchProblems(trees, loaded.guests),
+      ...equalTreesProblems(trees, loaded.guests),
       ...guestProblems(loaded.guests, trees, templates),
       ...guestsWithoutTree(loaded.guests),
     ]),
@@ -152,6 +155,9 @@ function guestProblems(
   }))
 }
 
+/** How many guests the message names. */
+const mostNamed = 5
+
 /** One warning for all guests without a tree, at the place of the first. */
 function guestsWithoutTree(guests: readonly Guest[]): SnapshotProblem[] {
   const [first, ...others] = guests.filter(
@@ -209,13 +215,4 @@ function judgeNetwork(written: string): SettingFault | undefined {
     message: `virt.network ${JSON.stringify(written)} is not a network`,
     remedy: networkMeant(written),
   }
-}
-
-/** How many guests a message names. */
-const mostNamed = 5
-
-function affectedGuests(guests: readonly string[]): string {
-  const shown = guests.slice(0, mostNamed).join(', ')
-  const more = guests.length > mostNamed ? ` and ${guests.length - mostNamed} more` : ''
-  return ` (asked for by guest${guests.length === 1 ? '' : 's'} ${shown}${more})`
 }

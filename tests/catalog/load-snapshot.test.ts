@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, symlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadSnapshot } from '../../server/catalog/load-snapshot.ts'
@@ -54,6 +54,45 @@ test('one look gives trees, guests, templates and everything that is wrong', asy
     message: expect.stringContaining('template fedroa.ks is missing'),
     remedy: "did you mean 'fedora.ks'?",
   })
+})
+
+test('a selector that two trees fit equally well is told once, with the one that is taken', async () => {
+  const cwd = temporaryFolder()
+  const lines = [
+    'profiles:',
+    '  f: { tree: { distro: fedora } }',
+    '  s: { tree: { distro: fedora, version: "39" } }',
+  ]
+  const guests = ['a: { profile: f }', 'b: { profile: f }', 'c: { profile: s }', 'd: { tree: f40-b }']
+  writeBelow(cwd, 'config.yaml', [...lines, 'guests:', ...guests.map((line) => `  ${line}`), ''].join('\n'))
+  for (const id of ['f40-a', 'f40-b']) makeTree(join(cwd, 'trees', id), { checksums: false })
+  // Another name of the same tree is no rival.
+  symlinkSync('f40-b', join(cwd, 'trees/latest'))
+  makeTree(join(cwd, 'trees/f39'), { version: '39', checksums: false })
+  const ties = async () =>
+    (await loadSnapshot({ cwd })).problems.filter(({ message }) => message.includes('equally well'))
+  const now = Date.now() / 1000 - 3600
+  for (const [id, age] of [
+    ['f40-a', 60],
+    ['f40-b', 0],
+  ] as const)
+    for (const file of [
+      '.treeinfo',
+      'images/pxeboot/vmlinuz',
+      'images/pxeboot/initrd.img',
+      'images/install.img',
+    ])
+      utimesSync(join(cwd, 'trees', id, file), now - age, now - age)
+  expect(await ties()).toEqual([
+    {
+      severity: 'warning',
+      where: 'config.yaml:2',
+      message: expect.stringMatching(
+        /: tree f40-b is taken because its files are newer; f40-a fits equally well \(asked for by guests a, b\)$/,
+      ),
+      remedy: 'to choose for good, write "tree: f40-b"',
+    },
+  ])
 })
 
 test('a tree whose digests were never checked is offered and says so, unless they are to be checked', async () => {

@@ -55,12 +55,19 @@ export function indexTree(tree: Tree): IndexedTree {
  */
 export function betterFirst(a: IndexedTree, b: IndexedTree): number {
   return (
+    compareRanks(a, b) ||
+    b.tree.modifiedMs - a.tree.modifiedMs ||
+    Number(a.tree.id > b.tree.id) - Number(a.tree.id < b.tree.id)
+  )
+}
+
+/** The order of `betterFirst` without what only settles ties: 0 when both fit a selector equally well. */
+export function compareRanks(a: IndexedTree, b: IndexedTree): number {
+  return (
     b.bootRank - a.bootRank ||
     Number(b.released) - Number(a.released) ||
     compareParsed(b.version, a.version) ||
-    a.variantRank - b.variantRank ||
-    b.tree.modifiedMs - a.tree.modifiedMs ||
-    Number(a.tree.id > b.tree.id) - Number(a.tree.id < b.tree.id)
+    a.variantRank - b.variantRank
   )
 }
 
