@@ -7,6 +7,7 @@ import { looksLikeIso } from '../../files/iso/source.ts'
 import { itemsIn, stampOf } from '../../files/listing-source.ts'
 import { isInside } from '../../host/paths.ts'
 import { forEachAtOnce } from '../../host/pool.ts'
+import { isMeantAsImage } from './unreadable-image.ts'
 
 /**
  * How many folders deep a tree may be below `trees/`. `centos-stream/9-stream/BaseOS/x86_64/os` has five
@@ -123,7 +124,7 @@ async function childrenOf(treesFolder: string, step: Step, notes: string[]): Pro
 /**
  * The steps to the images among the items of a folder. When a folder and an image have the same id, the
  * folder becomes the tree, since its files have that path already. Of two images with the same id, the first
- * by name becomes the tree. The image that loses is served as a plain file, and a note says so.
+ * by name that begins as a disc does becomes the tree. The image that loses is served as a plain file, and a note says so.
  */
 async function imageSteps(
   treesFolder: string,
@@ -133,25 +134,37 @@ async function imageSteps(
 ): Promise<Step[]> {
   const steps: Step[] = []
   const parent = step.location
-  for (const item of [...items].sort(byFileName)) {
-    const location = await imageAt(treesFolder, parent, item)
-    if (!location) continue
+  for (const location of await imagesAmong(treesFolder, parent, items)) {
     const rival =
       items.find(({ name }) => childId(parent.id, name) === location.id)?.name ??
       steps.find((step) => step.location.id === location.id)?.location.image
     if (rival === undefined) steps.push({ location, above: step.above, depth: step.depth + 1 })
     else
       notes.push(
-        `trees/${childId(parent.id, item.name)} is not opened as a tree: its place trees/${location.id} is taken by ${rival}; rename one of them`,
+        `trees/${childId(parent.id, location.image ?? '')} is not opened as a tree: its place trees/${location.id} is taken by ${rival}; rename one of them`,
       )
   }
   return steps
 }
 
-/**
- * The location of an image; undefined when the item is not an image by its name and content. The item may be
- * a symlink to a file inside `trees/`.
- */
+/** The images in a folder by name: first those that begin as a disc does, then those that are only meant as one. */
+async function imagesAmong(
+  treesFolder: string,
+  parent: TreeLocation,
+  items: readonly Dirent[],
+): Promise<TreeLocation[]> {
+  const discs: TreeLocation[] = []
+  const others: TreeLocation[] = []
+  for (const item of [...items].sort(byFileName)) {
+    const location = await imageAt(treesFolder, parent, item)
+    if (!location) continue
+    if (await looksLikeIso(location.diskPath)) discs.push(location)
+    else if (await isMeantAsImage(location.diskPath, item.name, location.id)) others.push(location)
+  }
+  return [...discs, ...others]
+}
+
+/** The location of a file with an image's name. The item may be a symlink to a file inside `trees/`. */
 async function imageAt(
   treesFolder: string,
   parent: TreeLocation,
@@ -161,7 +174,7 @@ async function imageAt(
   if (stem === undefined || isSkippedFolder(stem) || item.isDirectory()) return undefined
   const path = join(parent.diskPath, item.name)
   const file = item.isFile() ? path : await realpath(path).catch(() => undefined)
-  if (file === undefined || !isInside(treesFolder, file) || !(await looksLikeIso(file))) return undefined
+  if (file === undefined || !isInside(treesFolder, file)) return undefined
   return { id: childId(parent.id, stem), diskPath: file, image: item.name }
 }
 
@@ -174,12 +187,10 @@ export async function findLocation(treesFolder: string, id: string): Promise<Tre
   const cut = id.lastIndexOf('/')
   const parent = await findLocation(treesFolder, cut < 0 ? '.' : id.slice(0, cut))
   if (!parent || parent.image !== undefined) return undefined
-  for (const item of ((await itemsIn(parent.diskPath)) ?? []).sort(byFileName)) {
-    if (imageStem(item.name) !== id.slice(cut + 1)) continue
-    const location = await imageAt(treesFolder, parent, item)
-    if (location) return location
-  }
-  return undefined
+  const items = ((await itemsIn(parent.diskPath)) ?? []).filter(
+    ({ name }) => imageStem(name) === id.slice(cut + 1),
+  )
+  return (await imagesAmong(treesFolder, parent, items))[0]
 }
 
 async function isFolder(path: string): Promise<boolean> {

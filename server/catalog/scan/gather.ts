@@ -143,6 +143,8 @@ class EvidenceCollector {
    */
   async finish(): Promise<TreeEvidence | undefined> {
     const description = this.description()
+    // A volume descriptor before a root folder with nothing in it: a hole was copied, and the disc holds no tree.
+    if (!description && this.#files.size === 0 && !(await this.#hasEntries())) return undefined
     if (description) await this.#lookForImages(imagesOf(description))
     const evidence: TreeEvidence = {
       name: this.#name,
@@ -182,6 +184,11 @@ class EvidenceCollector {
       if (path !== undefined && entry) kernels.set(path, await archsOfKernel(entry))
     }
     return kernels
+  }
+
+  async #hasEntries(): Promise<boolean> {
+    const entries = await this.#source.list(this.#at, internalRequester)
+    return entries !== undefined && entries.length > 0
   }
 
   /** Whether the tree may have packages; undefined where a descriptor names repositories. */

@@ -1,6 +1,7 @@
 import { failureMessage } from '../../core/failure.ts'
 import { internalRequester } from '../../core/net/requester.ts'
 import type { VolumeIds } from '../../core/tree/volume-ids.ts'
+import { isFaultOfImage } from '../../files/iso/image.ts'
 import { type IsoSource, isoSource } from '../../files/iso/source.ts'
 import { type Look, type Stamp, stampOf } from '../../files/listing-source.ts'
 import type { CleanPath } from '../../files/path.ts'
@@ -17,6 +18,7 @@ const mostTroubles = 5
 export class ImageLook implements Look {
   /** Why something in the image cannot be read: the first few reasons. */
   readonly troubles: string[] = []
+  #fault: unknown
   readonly #image: Stamp
   readonly #source: IsoSource | undefined
 
@@ -46,6 +48,14 @@ export class ImageLook implements Look {
   /** What the volume descriptor says of the disc; undefined when it has none that can be read. */
   get volume(): VolumeIds | undefined {
     return this.#source?.volume
+  }
+
+  /**
+   * The first error that shows that the image is damaged or may not be read; undefined when there was none. Other
+   * errors of the disk may pass.
+   */
+  get fault(): unknown {
+    return this.#fault
   }
 
   get image(): Stamp {
@@ -92,6 +102,7 @@ export class ImageLook implements Look {
   }
 
   #note(error: unknown): void {
+    if (isFaultOfImage(error) || (error as NodeJS.ErrnoException).code === 'EACCES') this.#fault ??= error
     const message = failureMessage(error)
     if (this.troubles.length < mostTroubles && !this.troubles.includes(message)) this.troubles.push(message)
   }

@@ -1,7 +1,8 @@
 import { access, constants } from 'node:fs'
 import { join, relative } from 'node:path'
+import { defined } from '../../core/defined.ts'
 import { failureKind } from '../../core/failure.ts'
-import { bootFiles } from '../../core/tree/boot-files.ts'
+import { bootablePlatforms, bootFiles } from '../../core/tree/boot-files.ts'
 import { concludeTree, imagesOf, type TreeEvidence } from '../../core/tree/conclude.ts'
 import { type ForeignKernel, foreignKernels } from '../../core/tree/kernel-arch.ts'
 import type { Description, Release } from '../../core/tree/tree.ts'
@@ -13,6 +14,7 @@ import { recordAt, type VersionRecord } from '../../versions/record.ts'
 import type { TreeLocation } from './discover.ts'
 import { gatherEvidence, judgeFolder } from './gather.ts'
 import { ImageLook } from './image-look.ts'
+import { whyUnreadable } from './unreadable-image.ts'
 
 /** The result of one look at a tree: what it says it is, and which of its files exist. */
 export interface TreeReading {
@@ -40,7 +42,13 @@ export interface TreeReading {
    * For a tree in an image: the image's name, and how many bytes are missing from the size that its header
    * states.
    */
-  readonly image?: { readonly name: string; readonly size: number; readonly missingBytes: number }
+  readonly image?: {
+    readonly name: string
+    readonly size: number
+    readonly missingBytes: number
+    /** Why no tree can be read from it, and what to do about it, in one sentence. */
+    readonly unreadable?: string
+  }
 }
 
 /**
@@ -113,21 +121,26 @@ async function readImage(
   const look = await ImageLook.open(location.diskPath)
   if (!look) return undefined
   const { missingBytes } = look
+  const root = await look.list(rootPath)
   const reading = await lookAt(location, look)
-  if (reading) {
+  const boots = reading !== undefined && bootablePlatforms(reading.description).length > 0
+  // What cannot be read of an image without its end may be in that end.
+  const unreadable = missingBytes > 0 ? undefined : whyUnreadable(name, look, { root, boots })
+  const image = { name, size: look.image.size, missingBytes, ...defined({ unreadable }) }
+  if (reading && unreadable === undefined) {
     const problems = look.troubles.map((message) => ({ message }))
     const description = { ...reading.description, problems: [...reading.description.problems, ...problems] }
-    return { ...reading, description, image: { name, size: look.image.size, missingBytes } }
+    return { ...reading, description, image }
   }
-  // The end of the image is missing: it is probably being copied. A later look shows what tree it holds.
-  if (missingBytes > 0)
+  // It is probably being copied. A later look shows what tree it holds.
+  if (missingBytes > 0 || unreadable !== undefined)
     return {
       description: unknownTree,
       diskPath: location.diskPath,
       files: new Map(),
       foreign: [],
       seen: [look.image],
-      image: { name, size: look.image.size, missingBytes },
+      image,
     }
   onTrouble?.(look.troubles[0] ?? `${name} does not hold an installation tree that we know`)
   return undefined

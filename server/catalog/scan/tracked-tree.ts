@@ -112,7 +112,8 @@ export class TrackedTree {
   /** Looks again. False when it is not a tree any more. */
   async look(): Promise<boolean> {
     await this.#lookAtArrival()
-    const isSame = await isCurrent(this.#reading)
+    // Another mode of an image changes none of its stamps, and may let it be read.
+    const isSame = (await isCurrent(this.#reading)) && this.#reading.image?.unreadable === undefined
     const isAsReadable = isSame && (await this.#lookAtModes())
     if (isAsReadable && !this.isUnsettled) return true
     if (!isSame) {
@@ -181,6 +182,8 @@ export class TrackedTree {
       damaged: [],
       moving: this.#lastChanged,
       namedBy,
+      unreadableImage:
+        image?.unreadable === undefined ? undefined : { image: image.name, why: image.unreadable },
       cutShort: isCut ? { image: image.name, missingBytes: image.missingBytes } : undefined,
     })
     // First without digests: none is computed for a tree that is incoming or lacks a boot file.
@@ -278,7 +281,7 @@ function treeProblems(reading: TreeReading, verdict: TreeVerdict): TreeProblem[]
     problems.push({
       message: `published by ${accepted.by} in spite of its faults (${accepted.why}): ${accepted.faults.join('; ')}`,
     })
-  if (mainPlatform(reading.description) === undefined)
+  if (mainPlatform(reading.description) === undefined && reading.image?.unreadable === undefined)
     problems.push({
       message:
         'packages only: it names no kernel, so guests can use it as a repository and cannot boot from it',

@@ -31,6 +31,11 @@ export function registerTrees(program: Command, io: CliIo): void {
   registerTreesGc(command, io)
 }
 
+/** Nothing is known of it: an image that cannot be read. */
+function isUnknown({ state, family }: Tree): boolean {
+  return state !== 'ready' && family === ''
+}
+
 function describeTrees(trees: readonly Tree[]): string {
   const rows = trees.map((tree) => [
     shownState(tree),
@@ -40,7 +45,7 @@ function describeTrees(trees: readonly Tree[]): string {
     // A pair whose architecture nothing tells has a platform without a name.
     Object.keys(tree.platforms)
       .map((name) => name || 'unknown')
-      .join(' ') || 'packages only',
+      .join(' ') || (isUnknown(tree) ? '-' : 'packages only'),
   ])
   const reasons = trees.flatMap((tree) => tree.reasons.map((reason) => `${tree.id}: ${reason}\n`))
   return `${table([['STATE', 'TREE', 'SYSTEM', 'ARCH', 'PLATFORMS'], ...rows])}${reasons.length > 0 ? `\n${reasons.join('')}` : ''}`

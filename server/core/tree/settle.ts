@@ -23,6 +23,8 @@ export interface SettleFacts {
   readonly damaged: readonly DamagedFile[]
   /** Set when the tree is read from an image that has fewer bytes than its own header states. */
   readonly cutShort?: { readonly image: string; readonly missingBytes: number }
+  /** Set when nothing can be read from the image of the tree. `why` also says what to do. */
+  readonly unreadableImage?: { readonly image: string; readonly why: string }
 }
 
 /** A file that does not have the digest that the descriptor names (`found` is lower-case hex), or cannot be read. */
@@ -70,16 +72,15 @@ export function judgeTree(facts: SettleFacts, times: SettleTimes): TreeVerdict {
       lookAgainInMs: times.quietMs - quietFor,
     }
   }
-  if (facts.cutShort) {
-    const { image, missingBytes } = facts.cutShort
+  const badImage = whyBadImage(facts)
+  if (badImage)
     return quietFor < times.missingGraceMs
       ? {
           state: 'incoming',
-          reasons: [`waiting for the rest of ${image}`],
+          reasons: [`waiting for the rest of ${badImage.image}`],
           lookAgainInMs: times.missingGraceMs - quietFor,
         }
-      : { state: 'broken', reasons: [`${image} lacks its last ${missingBytes} bytes: copy it again`] }
-  }
+      : { state: 'broken', reasons: [badImage.why] }
   if (facts.missing.length > 0) {
     if (quietFor < times.missingGraceMs)
       return {
@@ -107,6 +108,13 @@ export function judgeTree(facts: SettleFacts, times: SettleTimes): TreeVerdict {
   if (facts.unverified.length > 0)
     return { state: 'verifying', reasons: [`checking the digest of ${facts.unverified.join(', ')}`] }
   return { state: 'ready', reasons: [] }
+}
+
+/** An image that is being copied has neither its end nor, in the first moment, a byte. */
+function whyBadImage({ cutShort, unreadableImage }: SettleFacts): SettleFacts['unreadableImage'] {
+  if (!cutShort) return unreadableImage
+  const { image, missingBytes } = cutShort
+  return { image, why: `${image} lacks its last ${missingBytes} bytes: copy it again` }
 }
 
 function namedBy(facts: SettleFacts): string {

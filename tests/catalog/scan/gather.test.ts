@@ -273,6 +273,15 @@ describe('trees without .treeinfo', () => {
   })
 })
 
+test.each([
+  ['an empty root folder, is none', {}, false],
+  ['a root folder with files, is one', { '/Packages/a.rpm': 'x' }, true],
+])('a disc whose volume descriptor names a tree, with %s', async (_, files, isTree) => {
+  const volume = { volume: 'Fedora-S-dvd-x86_64-40', system: 'LINUX', publisher: '', application: '' }
+  const evidence = await gatherEvidence({ ...memorySource(files), volume }, rootPath)
+  expect(evidence !== undefined).toBe(isTree)
+})
+
 describe('a tree without a complete descriptor is searched for kernels', () => {
   const kernelsIn = async (folders: readonly string[]) => {
     const files = Object.fromEntries(folders.map((folder) => [`${folder}/vmlinuz`, 'k']))

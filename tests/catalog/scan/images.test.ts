@@ -148,7 +148,10 @@ test('a folder of the same name comes first, at any time, and the image stays a 
 
 test('an image without a tree is noted and stays a file', async () => {
   const base = home()
-  writeFileSync(join(base, 'trees/disk.img'), Buffer.alloc(100_000))
+  writeFileSync(join(base, 'trees/disk.img'), Buffer.alloc(100_000).fill('\x55\xaa'))
+  writeFileSync(join(base, 'trees/initrd.img'), '')
+  mkdirSync(join(base, 'trees/part/images'), { recursive: true })
+  writeFileSync(join(base, 'trees/part/images/any.img'), '')
   writeFileSync(join(base, 'trees/drivers.iso'), writeIso({ files: { 'viostor.inf': 'x' } }).bytes)
   writeFileSync(join(base, 'trees/.hidden.iso'), imageOf())
   const { trees } = await watching(base)
@@ -158,6 +161,71 @@ test('an image without a tree is noted and stays a file', async () => {
   ])
   writeFileSync(join(base, 'trees/more.iso'), writeIso({ files: { x: 'y' } }).bytes)
   await eventually(() => expect(trees.problems.length).toBe(2), deadlineMs)
+})
+
+/** An image whose root folder, which its volume descriptor names, is filled with one byte. */
+function withRootOf(byte: number): Buffer {
+  const bytes = imageOf()
+  const descriptor = 16 * 2048
+  const at = bytes.readUInt32LE(descriptor + 156 + 2) * 2048
+  bytes.fill(byte, at, at + bytes.readUInt32LE(descriptor + 156 + 10))
+  return bytes
+}
+
+const noDisc = ['no readable image of a disc', 'copy it again', 'byte 32769']
+test.each<[string, Buffer, string[]]>([
+  ['empty.iso', Buffer.alloc(0), ['empty.iso is empty: copy it again']],
+  ['ones.iso', Buffer.alloc(100_000, 0xff), ['ones.iso', ...noDisc]],
+  ['zeros.ISO', Buffer.alloc(100_000), ['zeros.ISO', ...noDisc]],
+  ['page.iso', Buffer.from('<html>404 Not Found</html>'), ['page.iso', ...noDisc]],
+  ['empty.img', Buffer.alloc(0), ['empty.img is empty: copy it again']],
+  ['ones.img', Buffer.alloc(100_000, 0xff), ['ones.img', ...noDisc]],
+  ['zeros.img', Buffer.alloc(100_000), ['zeros.img', ...noDisc]],
+  ['hole.iso', withRootOf(0), ['hole.iso', 'copy it again', 'its root folder is empty']],
+  ['torn.iso', withRootOf(0xff), ['torn.iso', 'no readable image', 'copy it again', 'byte']],
+])(
+  '%s, from which nothing can be read, is broken, and its reason says what to do',
+  async (name, bytes, facts) => {
+    const base = home()
+    const file = join(base, 'trees', name)
+    const id = name.slice(0, -4)
+    const { becomes, tree } = await watching(base)
+    writeFileSync(file, bytes)
+    await becomes(id, 'incoming')
+    await becomes(id, 'broken')
+    expect(tree(id)?.reasons).toEqual([expect.stringMatching(stating(...facts))])
+    expect(tree(id)?.problems).toEqual([])
+    writeFileSync(file, imageOf())
+    await becomes(id, 'ready')
+  },
+)
+
+test('a disc of which no kernel can be read, because a folder of it is damaged, is broken', async () => {
+  const base = home()
+  const kernel = { 'install.amd/vmlinuz': 'kernel', 'install.amd/initrd.gz': 'initrd' }
+  const { bytes } = writeIso({
+    files: { ...kernel, '.disk/info': 'Debian GNU/Linux 12.5.0 "Bookworm" amd64' },
+  })
+  const record = bytes.indexOf('vmlinuz')
+  expect(record).toBeGreaterThan(0)
+  const sector = record - (record % 2048)
+  bytes.fill(0xff, sector, sector + 2048)
+  writeFileSync(join(base, 'trees/deb.iso'), bytes)
+  const { becomes, tree } = await watching(base)
+  await becomes('deb', 'broken')
+  expect(tree('deb')?.reasons).toEqual([expect.stringMatching(stating('deb.iso', 'copy it again', 'byte'))])
+})
+
+test('an image that can be read wins over a damaged one with the same id', async () => {
+  const base = home()
+  writeFileSync(join(base, 'trees/f40.ISO'), '')
+  writeFileSync(join(base, 'trees/f40.iso'), imageOf())
+  const { becomes, trees } = await watching(base)
+  await becomes('f40', 'ready')
+  await trees.rescan()
+  expect(trees.problems.map(({ message }) => message)).toEqual([
+    expect.stringMatching(stating('trees/f40.ISO', 'f40.iso')),
+  ])
 })
 
 test('a symlink to an image inside trees/ is a tree; one that leads out is not', async () => {

@@ -62,6 +62,20 @@ test.each([
   expect([code, err]).toEqual([2, expect.stringMatching(words)])
 })
 
+test('check and trees tell of a damaged image, in one line', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', '')
+  writeBelow(cwd, 'trees/f40.iso', '')
+  writeBelow(cwd, 'trees/f41.iso', '\xff'.repeat(100_000))
+  const { code, out } = await treebootIn(cwd, 'check')
+  expect(code).toBe(2)
+  expect(out).toMatch(/^ERROR {4}trees\/f40: f40\.iso is empty: copy it again$/m)
+  expect(out).toMatch(/^ERROR {4}trees\/f41: f41\.iso is no readable image of a disc: copy it again /m)
+  const { out: trees } = await treebootIn(cwd, 'trees')
+  expect(trees).toMatch(/^broken +f40 +-$/m)
+  expect(trees).toMatch(/^f40: f40\.iso is empty: copy it again$/m)
+})
+
 test('explain of a mistyped guest names the guest', async () => {
   const cwd = temporaryFolder()
   writeBelow(cwd, 'config.yaml', 'guests: { web01: {} }\n')
