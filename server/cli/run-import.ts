@@ -102,6 +102,7 @@ export async function runImport(
     const outcome = await work({
       by,
       onProgress: (progress) => line.show(progress),
+      onRetry: (retry) => line.retry(retry),
       signal: aborter.signal,
       ...limits,
       ...config.limits,

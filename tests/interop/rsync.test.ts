@@ -18,9 +18,11 @@ import {
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import type { Retry } from '../../server/intake/import/progress.ts'
 import { mirrorTree } from '../../server/intake/mirror/mirror-tree.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
 import { requireClient } from '../support/clients.ts'
+import { freePort } from '../support/free-port.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
 import { makeRepository, somePackages } from '../support/rpm-repository.ts'
 import { startRsyncd } from '../support/rsyncd.ts'
@@ -55,6 +57,18 @@ function expectSame(copy: string, original: string): void {
     else expect(readFileSync(a).equals(readFileSync(b)), name).toBe(true)
   }
 }
+
+test('while no daemon listens, each pause is told with what rsync said', async () => {
+  const { store } = setUp()
+  const told: Retry[] = []
+  const mirroring = mirrorTree(store, [`rsync://127.0.0.1:${await freePort()}/m/`], {
+    fetching: { pause: async () => undefined, chance: () => 1 },
+    onRetry: (retry) => told.push(retry),
+  })
+  await expect(mirroring).rejects.toThrow(/Connection refused/)
+  expect(told.map(({ waitMs }) => waitMs)).toEqual([500, 1000, 2000, 4000, 8000])
+  for (const { why } of told) expect(why).toMatch(/Connection refused/)
+})
 
 test('a tree is mirrored without links that lead out; unchanged files are hard links, and an unchanged upstream publishes nothing', async () => {
   const { upstream, trees, store, serve } = setUp()

@@ -1,10 +1,12 @@
 import { duration, bytes as size } from '../../events/units.ts'
-import type { Progress } from '../../intake/import/progress.ts'
+import type { Progress, Retry } from '../../intake/import/progress.ts'
 import type { CliIo } from './io.ts'
 import { printable } from './table.ts'
 
 export interface ProgressLine {
   show(progress: Progress): void
+  /** Says why there is no progress, in a line of its own that stays; also when standard error is no terminal. */
+  retry(retry: Retry): void
   /** Removes the line, so that the next output begins at the left. */
   end(): void
 }
@@ -64,6 +66,11 @@ export function progressLine(
       const text = describeProgress(progress, bytesPerSecond, nowMs - stageStartMs)
       io.err(`\r${text.padEnd(width)}`)
       width = text.length
+    },
+    retry({ why, waitMs }) {
+      this.end()
+      if (mode === 'json') io.out(`${JSON.stringify({ event: 'retry', why, waitMs: Math.round(waitMs) })}\n`)
+      else io.err(`${printable(why)}; the next try is in ${duration(waitMs)}\n`)
     },
     end() {
       if (mode === 'terminal' && width > 0) io.err(`\r${' '.repeat(width)}\r`)

@@ -14,7 +14,7 @@ import { detectFile, type FileKind } from './detect.ts'
 import { importArchive } from './import-archive.ts'
 import { importFolder, importImage } from './import-folder.ts'
 import { type ImportJob, openImportJob } from './import-job.ts'
-import type { OnProgress } from './progress.ts'
+import type { OnProgress, OnRetry } from './progress.ts'
 import { TreeWriter } from './tree-writer.ts'
 import { unpackImage } from './unpack-image.ts'
 
@@ -40,6 +40,8 @@ export interface ImportOptions {
   /** Where the checksum lists of the image are, and its name in them. Default: beside it, its own name. */
   readonly image?: ImageListing
   readonly onProgress?: OnProgress
+  /** Called before each pause of a fetch. */
+  readonly onRetry?: OnRetry
   readonly signal?: AbortSignal
 }
 

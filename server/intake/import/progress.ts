@@ -13,4 +13,14 @@ export interface Progress {
   readonly file?: string
 }
 
+/** A pause before something is asked for again. */
+export interface Retry {
+  /** Why the last try failed, for people. */
+  readonly why: string
+  /** How long the pause is. */
+  readonly waitMs: number
+}
+
+export type OnRetry = (retry: Retry) => void
+
 export type OnProgress = (progress: Progress) => void

@@ -7,6 +7,7 @@ import { upstreamLimits } from '../../core/limits/upstreams.ts'
 import { byName } from '../../files/entry.ts'
 import { cleanPath } from '../../files/path.ts'
 import { isInside } from '../../host/paths.ts'
+import { connectionFailure } from './network-faults.ts'
 import {
   type GetOptions,
   isPlainName,
@@ -170,7 +171,7 @@ class FtpConnections {
       return client
     } catch (error) {
       this.giveBack(client, { isUsable: false })
-      throw new TransientFailure(`${host}: ${failureMessage(error)}`, { isOfServer: true, cause: error })
+      throw connectionFailure(`ftp://${host}`, error)
     }
   }
 

@@ -5,6 +5,7 @@ import { upstreamLimits } from '../../core/limits/upstreams.ts'
 import { codingOf, decoded } from './content-coding.ts'
 import { discard, HttpClient } from './http-client.ts'
 import { namesOnPage } from './index-page.ts'
+import { connectionFailure } from './network-faults.ts'
 import {
   type GetOptions,
   type RemoteBody,
@@ -93,7 +94,7 @@ export class HttpUpstream implements Upstream {
       const sent = { 'user-agent': 'treeboot', 'accept-encoding': 'identity', ...headers }
       const message = await this.#client.get(at, sent, signal).catch((error: unknown) => {
         if (signal?.aborted) throw error
-        throw new TransientFailure(`${at.href}: ${failureMessage(error)}`, { isOfServer: true, cause: error })
+        throw connectionFailure(at.href, error)
       })
       const { location } = message.headers
       const status = message.statusCode ?? 0

@@ -41,7 +41,8 @@ class FileMirror implements MirrorMethod {
 
   constructor(context: MirrorContext) {
     this.#context = context
-    this.#pool = new UpstreamPool(context.urls.map(upstreamOf), context.options.fetching)
+    const { fetching, onRetry } = context.options
+    this.#pool = new UpstreamPool(context.urls.map(upstreamOf), fetching, onRetry)
   }
 
   /**
@@ -119,7 +120,7 @@ class FileMirror implements MirrorMethod {
     const url = (urls[0] ?? '').replace(/\/+$/, '')
     const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1))
     // The folder that holds the file, on each mirror. The file has the same name on all of them.
-    const folderPool = new UpstreamPool(urls.map(parentOf).map(upstreamOf), options.fetching)
+    const folderPool = new UpstreamPool(urls.map(parentOf).map(upstreamOf), options.fetching, options.onRetry)
     const file = join(job.folder, 'download')
     try {
       const space = new FreeSpace(job.folder, options.minFree)

@@ -42,10 +42,10 @@ class RsyncMirror implements MirrorMethod {
 
   constructor(context: MirrorContext) {
     this.#context = context
-    const { onProgress, signal, fetching, minFree } = context.options
+    const { onProgress, onRetry, signal, fetching, minFree } = context.options
     this.#run = {
       parts: join(context.job.folder, 'part'),
-      ...defined({ onProgress, signal, fetching, minFree }),
+      ...defined({ onProgress, onRetry, signal, fetching, minFree }),
     }
   }
 

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { defined } from '../../core/defined.ts'
-import { Failure } from '../../core/failure.ts'
+import { Failure, failureMessage } from '../../core/failure.ts'
 import { watchSpace } from '../../host/free-space.ts'
-import type { OnProgress } from '../import/progress.ts'
+import type { OnProgress, OnRetry } from '../import/progress.ts'
 import { backOffMs, pauseFor, type RetryTiming } from './retry-timing.ts'
 
 /**
@@ -36,6 +36,7 @@ export interface RsyncRun {
   /** A folder whose files become hard links where name, size and time are the same. */
   readonly linkFrom?: string
   readonly onProgress?: OnProgress
+  readonly onRetry?: OnRetry
   /** `limits.min-free`: rsync is stopped when less of the disk is free. */
   readonly minFree?: number
   /** How retries wait: for tests. */
@@ -56,7 +57,6 @@ export type RsyncOutcome = 'done' | 'absent' | 'no-folder'
  * @throws Failure with rsync's own message; `unsupported` when the program is missing.
  */
 export async function rsyncFrom(urls: readonly string[], run: RsyncRun): Promise<RsyncOutcome> {
-  const { signal, fetching: { pause = pauseFor, chance = Math.random } = {} } = run
   for (const url of urls) checkUrl(url)
   for (const folder of [run.folder, run.parts]) await mkdir(folder, { recursive: true })
   let urlsLeft = urls
@@ -70,10 +70,21 @@ export async function rsyncFrom(urls: readonly string[], run: RsyncRun): Promise
       lastFailure = new Failure('unavailable', `rsync of ${url} ended with code ${exit.code}: ${exit.stderr}`)
     if (!isTransient(exit)) urlsLeft = urlsLeft.filter((each) => each !== url)
     else if (tries + 1 < maxTries)
-      await pause(backOffMs(Math.floor(tries / urlsLeft.length), chance()), signal)
+      await pauseBefore(Math.floor(tries / urlsLeft.length), failureMessage(lastFailure), run)
   }
   if (lastFailure) throw lastFailure
   return 'absent'
+}
+
+/** @param before How often all mirrors have failed before this time. */
+async function pauseBefore(
+  before: number,
+  why: string,
+  { signal, onRetry, fetching: { pause = pauseFor, chance = Math.random } = {} }: RsyncRun,
+): Promise<void> {
+  const waitMs = backOffMs(before, chance())
+  onRetry?.({ why, waitMs })
+  await pause(waitMs, signal)
 }
 
 interface RsyncExit {

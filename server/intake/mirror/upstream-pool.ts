@@ -1,4 +1,5 @@
 import { Failure, failureMessage } from '../../core/failure.ts'
+import type { OnRetry } from '../import/progress.ts'
 import { backOffMs, pauseFor, type RetryTiming } from './retry-timing.ts'
 import { TransientFailure, type Upstream } from './upstream.ts'
 
@@ -16,6 +17,8 @@ interface MirrorHealth {
   /** How often the whole server failed in a row. */
   failures: number
   notBeforeMs: number
+  /** Why it failed last. */
+  error?: TransientFailure
 }
 
 /** The tries of one file at one mirror. */
@@ -50,8 +53,12 @@ export class UpstreamPool {
   readonly #pause: NonNullable<RetryTiming['pause']>
   readonly #chance: () => number
   readonly #clock: () => number
+  readonly #onRetry: OnRetry | undefined
+  /** When each mirror is asked again, as last told. */
+  readonly #told = new Map<Upstream, number>()
 
-  constructor(upstreams: readonly Upstream[], { pause, chance, clock }: RetryTiming = {}) {
+  constructor(upstreams: readonly Upstream[], { pause, chance, clock }: RetryTiming = {}, onRetry?: OnRetry) {
+    this.#onRetry = onRetry
     this.upstreams = upstreams
     this.#health = new Map(upstreams.map((each) => [each, { failures: 0, notBeforeMs: 0 }]))
     this.#pause = pause ?? pauseFor
@@ -102,7 +109,13 @@ export class UpstreamPool {
    * The first mirror that may be asked now. If every mirror must pause, it waits for the one that is ready
    * first. For an optional file that one mirror lacks it does not wait, but returns undefined.
    */
-  async #next({ candidates, isOptional, isMissing, signal }: Search): Promise<Upstream | undefined> {
+  async #next({
+    candidates,
+    isOptional,
+    isMissing,
+    lastError,
+    signal,
+  }: Search): Promise<Upstream | undefined> {
     signal?.throwIfAborted()
     const now = this.#clock()
     let soonest: Upstream | undefined
@@ -113,8 +126,23 @@ export class UpstreamPool {
       if (readyMs < soonestMs) [soonest, soonestMs] = [upstream, readyMs]
     }
     if (isOptional && isMissing) return undefined
-    if (soonest) await this.#pause(soonestMs - now, signal)
+    if (!soonest) return undefined
+    this.#tell(soonest, soonestMs, lastError)
+    await this.#pause(soonestMs - now, signal)
     return soonest
+  }
+
+  /**
+   * Tells of a pause. Several files wait for one mirror, each a little longer or shorter than the others
+   * (`backOffMs`): only the first is told, unless one waits for much longer.
+   */
+  #tell(upstream: Upstream, readyMs: number, error: unknown): void {
+    const now = this.#clock()
+    const toldMs = (this.#told.get(upstream) ?? 0) - now
+    if (toldMs > 0 && readyMs - now <= 2 * toldMs) return
+    this.#told.set(upstream, readyMs)
+    const why = failureMessage(error ?? this.#health.get(upstream)?.error)
+    this.#onRetry?.({ why, waitMs: readyMs - now })
   }
 
   #noteSuccess(upstream: Upstream): void {
@@ -141,9 +169,11 @@ export class UpstreamPool {
     else if (error.kind === 'invalid-data' && ++attempts.damaged >= 2) candidates.delete(upstream)
   }
 
-  #backOff(upstream: Upstream, { isOfServer, retryAfterMs }: TransientFailure): void {
+  #backOff(upstream: Upstream, error: TransientFailure): void {
+    const { isOfServer, retryAfterMs } = error
     const health = this.#health.get(upstream)
     if (!health || !isOfServer) return
+    health.error = error
     const now = this.#clock()
     // Several files fail at the same moment for the same reason: that counts once.
     if (now >= health.notBeforeMs) health.failures++

@@ -20,7 +20,9 @@ function inputs(...names: string[]) {
     nowMs = Math.max(nowMs, untilMs)
   }
   // `chance` 1: no pause is shortened.
-  const pool = new UpstreamPool(upstreams, { pause, chance: () => 1, clock: () => nowMs })
+  const told: string[] = []
+  const timing = { pause, chance: () => 1, clock: () => nowMs }
+  const pool = new UpstreamPool(upstreams, timing, ({ why, waitMs }) => told.push(`${why} ${waitMs}`))
   const ask = (answer: (name: string) => string | undefined, options = {}) =>
     pool.ask(
       'x',
@@ -33,7 +35,7 @@ function inputs(...names: string[]) {
   const later = (ms: number) => {
     nowMs += ms
   }
-  return { ask, asked, pauses, later }
+  return { ask, asked, pauses, later, told }
 }
 
 const busy = (retryAfterMs?: number) => new TransientFailure('busy', { retryAfterMs, isOfServer: true })
@@ -78,6 +80,20 @@ test('without Retry-After the pauses double, and six files that fail at once cou
   const answer = () => (failures-- > 0 ? throwing(busy()) : 'well')
   expect(await Promise.all(Array.from({ length: 6 }, () => six.ask(answer)))).toEqual(Array(6).fill('well'))
   expect(Math.max(...six.pauses)).toBe(500)
+})
+
+test('six files that wait for one mirror are told once, and again when it stays away for much longer', async () => {
+  const { ask, told } = inputs('a')
+  let failures = 6
+  const answer = () => (failures-- > 0 ? throwing(busy(failures === 0 ? 60_000 : undefined)) : 'well')
+  await Promise.all(Array.from({ length: 6 }, () => ask(answer)))
+  expect(told).toEqual(['busy 500', 'busy 60000'])
+})
+
+test('a mirror that another one stands in for is not told', async () => {
+  const { ask, told } = inputs('a', 'b')
+  expect(await ask((name) => (name === 'a' ? throwing(busy()) : 'from b'))).toBe('from b')
+  expect(told).toEqual([])
 })
 
 test('a file that is damaged at one mirror comes from another, and fails when it is damaged at all', async () => {
