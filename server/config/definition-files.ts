@@ -2,7 +2,7 @@ import { lstat, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Failure } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
-import { readAtMost } from '../host/read-at-most.ts'
+import { readFileAtMost } from '../host/read-at-most.ts'
 import { whyUnreadable } from './problems.ts'
 
 /** What a definition file may define: one entry of this section of config.yaml, with the same keys. */
@@ -110,11 +110,12 @@ async function readOne(base: string, shownName: string): Promise<DefinitionFile 
   const path = join(base, shownName)
   const unreadable = (whyNot: string): DefinitionFile => ({ ...defines, shownName, text: undefined, whyNot })
   try {
-    const bytes = await readAtMost(path, maxBytes)
+    const bytes = await readFileAtMost(path, maxBytes)
     if (!bytes) return unreadable(`has more than ${maxBytes} bytes`)
     return { ...defines, shownName, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
+    if (error instanceof Failure) return unreadable(error.message)
     if (error instanceof TypeError) return unreadable('is not UTF-8 text; save it as UTF-8')
     if (code !== 'ENOENT') return unreadable(whyUnreadable(error as NodeJS.ErrnoException))
     const isThere = await lstat(path).catch(() => undefined)

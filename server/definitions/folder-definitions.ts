@@ -22,7 +22,7 @@ import type { SnapshotProblem } from '../core/problem.ts'
 import { createAtomically, makeFolder } from '../host/atomic-write.ts'
 import { removeIfSame, replaceIfSame } from '../host/guarded-write.ts'
 import { takeLock } from '../host/lock.ts'
-import { readAtMost } from '../host/read-at-most.ts'
+import { readFileAtMost } from '../host/read-at-most.ts'
 import { changeYaml } from './change-yaml.ts'
 import type { ChangeOptions, Definition, DefinitionChange, Definitions } from './definitions.ts'
 import { isMapping } from './yaml-values.ts'
@@ -127,8 +127,9 @@ export class FolderDefinitions implements Definitions {
     return first && this.#definitionIn(first)
   }
 
-  async #definitionIn({ kind, name, shownName }: DefinitionFile): Promise<Definition> {
-    const bytes = await readAtMost(join(this.#base, shownName), configurationLimits.definitionFile.bytes)
+  async #definitionIn({ kind, name, shownName, whyNot }: DefinitionFile): Promise<Definition> {
+    if (whyNot !== undefined) return { kind, name, where: shownName, readOnly: `${shownName} ${whyNot}` }
+    const bytes = await readFileAtMost(join(this.#base, shownName), configurationLimits.definitionFile.bytes)
     const readOnly = await this.#whyReadOnly(shownName)
     const about = { kind, name, where: shownName, ...defined({ readOnly }) }
     if (!bytes) return about
@@ -248,11 +249,8 @@ function entriesOf(kind: DefinitionKind, shownName: string, text = ''): Definiti
 /** A deploy tool that owns a folder says so in it. A note that cannot be understood is taken as one. */
 async function whyManaged(path: string, folder: string): Promise<string | undefined> {
   const note = join(path, '.treeboot.yaml')
-  const bytes = await readAtMost(note, configurationLimits.definitionFile.bytes).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
-      return undefined
-    },
+  const bytes = await readFileAtMost(note, configurationLimits.definitionFile.bytes).catch(async () =>
+    (await isNothing(note)) ? null : undefined,
   )
   if (bytes === null) return undefined
   const { value, faults } = readYaml(textOf(bytes) ?? '')
@@ -261,6 +259,14 @@ async function whyManaged(path: string, folder: string): Promise<string | undefi
   const says =
     isMapping(value) && value.managed === 'read-only' ? 'says managed: read-only' : 'cannot be understood'
   return `the files of ${folder} belong to another tool: ${folder}/.treeboot.yaml ${says}`
+}
+
+/** A link to a file that does not exist is something. */
+async function isNothing(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => false,
+    ({ code }: NodeJS.ErrnoException) => code === 'ENOENT' || code === 'ENOTDIR',
+  )
 }
 
 async function mayWrite(path: string): Promise<boolean> {

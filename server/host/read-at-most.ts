@@ -1,4 +1,6 @@
-import { open } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { Failure } from '../core/failure.ts'
 
 /** The size of the first buffer for a file that does not say its size, such as one of /proc. */
 const leastBytes = 4096
@@ -8,7 +10,27 @@ const leastBytes = 4096
  * meanwhile, or a device without end, not further than that.
  */
 export async function readAtMost(path: string, maxBytes: number): Promise<Buffer | undefined> {
-  const file = await open(path)
+  return readOpen(await open(path), maxBytes)
+}
+
+/**
+ * As `readAtMost`, of a regular file, which may be a link to one. To open a FIFO waits for its writer, mostly for ever,
+ * and four such waits are all the threads that Node.js has for files: then nothing is read any more.
+ *
+ * @throws Failure `invalid-data` for anything else.
+ */
+export async function readFileAtMost(path: string, maxBytes: number): Promise<Buffer | undefined> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const stats = await file.stat()
+  if (stats.isFile()) return readOpen(file, maxBytes)
+  await file.close()
+  throw new Failure(
+    'invalid-data',
+    `is a ${stats.isDirectory() ? 'folder' : 'pipe or a device'}, and no file`,
+  )
+}
+
+async function readOpen(file: FileHandle, maxBytes: number): Promise<Buffer | undefined> {
   try {
     const { size } = await file.stat()
     if (size > maxBytes) return undefined

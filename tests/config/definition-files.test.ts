@@ -1,4 +1,5 @@
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadConfigFile } from '../../server/config/last-good.ts'
@@ -71,6 +72,18 @@ describe('guests.d', () => {
     const message = await refusal(home(files, `${main}unknwon: local\n`))
     const places = ['guests.d/br.yaml:', 'guests.d/dup.yaml:1:6', 'guests.d/odd.yaml:1:1', 'config.yaml:5:1']
     for (const place of places) expect(message).toContain(place)
+  })
+
+  test('what is no file is refused by name, and nobody waits for it', async () => {
+    const cwd = home({ 'a.yaml': '' })
+    mkdirSync(join(cwd, 'guests.d/folder.yaml'))
+    // As many as Node.js has threads for files, and one more.
+    for (let n = 1; n <= 5; n++) execFileSync('mkfifo', [join(cwd, `guests.d/fifo${n}.yaml`)])
+    const errors = await errorsIn(cwd)
+    expect(errors).toMatch(stating('guests.d/folder.yaml:1:1', 'is a folder'))
+    for (let n = 1; n <= 5; n++) expect(errors).toMatch(stating(`guests.d/fifo${n}.yaml:1:1`, 'is a pipe'))
+    const whole = (await load(cwd)).guests.filter(({ refused }) => refused === undefined)
+    expect(whole.map(({ name }) => name)).toEqual(['web01', 'a'])
   })
 
   test('a broken link is refused by name', async () => {

@@ -6,6 +6,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -171,20 +172,25 @@ describe('while git holds its lock', () => {
 
 test('what changes while the files are read is read again, and never taken by halves', async () => {
   const cwd = home()
+  const place = join(cwd, 'config.yaml')
   const pipe = join(temporaryFolder(), 'pipe')
   execFileSync('mkfifo', [pipe])
-  mkdirSync(join(cwd, 'guests.d'))
+  for (const name of ['a', 'b']) writeBelow(cwd, `guests.d/${name}.yaml`, '')
   const { seen, shows } = await watched(cwd)
-  // Reading a pipe waits for a writer: the watch has read b.yaml, and waits for a.yaml.
-  linkSync(pipe, join(cwd, 'guests.d/a.yaml'))
-  writeBelow(cwd, 'guests.d/b.yaml', 'args: [x]\n')
+  const config = readFileSync(place, 'utf8')
+  // Reading a pipe waits for a writer: the watch has read the files of the guests, and waits for config.yaml.
+  for (const name of ['a', 'b']) writeBelow(cwd, `guests.d/${name}.yaml`, 'args: [x]\n')
+  linkSync(pipe, join(cwd, '.pipe'))
+  renameSync(join(cwd, '.pipe'), place)
   const writer = await eventually(() => openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK), 15_000)
   await pause(50)
   for (const name of ['a', 'b']) {
     writeBelow(cwd, `guests.d/.${name}.tmp`, 'args: [x, y]\n')
     renameSync(join(cwd, `guests.d/.${name}.tmp`), join(cwd, `guests.d/${name}.yaml`))
   }
-  writeSync(writer, 'args: [x]\n')
+  writeBelow(cwd, '.config.tmp', config)
+  renameSync(join(cwd, '.config.tmp'), place)
+  writeSync(writer, config)
   closeSync(writer)
   await shows(['a2', 'b2'])
   expect(seen).toEqual([['a2', 'b2']])

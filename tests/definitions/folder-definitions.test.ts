@@ -1,5 +1,15 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Failure, failureMessage } from '../../server/core/failure.ts'
@@ -185,6 +195,35 @@ describe('files that others own are shown as such and are not written:', () => {
     const { etag = '', readOnly } = await definitions.read('guest', 'a')
     expect(readOnly).toContain('is a link')
     expect(await refusal(definitions.write('guest', 'a', '', { expected: etag }))).toMatch(/^forbidden/)
+  })
+
+  test('a note that is a link to nothing, or no file', async () => {
+    const { definitions, cwd } = home()
+    mkdirSync(join(cwd, 'guests.d'))
+    mkdirSync(join(cwd, 'profiles.d'))
+    symlinkSync('nowhere', join(cwd, 'guests.d/.treeboot.yaml'))
+    execFileSync('mkfifo', [join(cwd, 'profiles.d/.treeboot.yaml')])
+    for (const kind of ['guest', 'profile'] as const)
+      expect(await refusal(definitions.write(kind, 'b', '', {}))).toMatch(
+        /^forbidden: .*cannot be understood/,
+      )
+  })
+
+  test.each<[string, (path: string) => void, string]>([
+    ['a folder', mkdirSync, 'is a folder'],
+    ['a FIFO', (path) => execFileSync('mkfifo', [path]), 'is a pipe'],
+    ['a link to nothing', (path) => symlinkSync('nowhere', path), 'is a link'],
+    ['no text', (path) => writeFileSync(path, Buffer.from([0xff])), 'UTF-8'],
+    ['too large', (path) => writeFileSync(path, ' '.repeat(2 ** 20 + 1)), 'has more than'],
+  ])('what is %s, beside files that are right', async (_, make, why) => {
+    const { definitions, cwd } = home({ 'guests.d/b.yaml': text })
+    make(join(cwd, 'guests.d/a.yaml'))
+    const told = stating('guests.d/a.yaml', why)
+    expect((await definitions.read('guest', 'a')).readOnly).toMatch(told)
+    const options = { expected: tag('') }
+    expect(await refusal(definitions.write('guest', 'a', '', options))).toMatch(stating('forbidden', why))
+    expect(await refusal(definitions.remove('guest', 'a', options))).toMatch(stating('forbidden', why))
+    expect((await definitions.list('guest')).map(({ name }) => name)).toEqual(['main', 'a', 'b'])
   })
 
   // Root may write whatever the mode is.
