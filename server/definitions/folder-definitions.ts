@@ -203,9 +203,8 @@ export class FolderDefinitions implements Definitions {
       if (!(await createAtomically(path, text))) throw changedMeanwhile(where)
       return
     }
-    const { mode } = await stat(path)
-    if (!(await replaceIfSame(path, Buffer.from(before), text, { mode: mode & 0o777 })))
-      throw changedMeanwhile(where)
+    const like = await stat(path)
+    if (!(await replaceIfSame(path, Buffer.from(before), text, { like }))) throw changedMeanwhile(where)
   }
 
   /** One change at a time, also of several processes. */

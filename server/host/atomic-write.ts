@@ -13,6 +13,15 @@ export type Content = string | Uint8Array | Iterable<Uint8Array>
 export interface WriteOptions {
   /** Permissions of the file from its first moment; the umask applies. Default: 0o644. */
   readonly mode?: number
+  /** A file of which the new one gets owner, group and permissions, as far as this user may give them. */
+  readonly like?: Ownership
+}
+
+/** The part of `Stats` that says whose a file is. */
+export interface Ownership {
+  readonly uid: number
+  readonly gid: number
+  readonly mode: number
 }
 
 /**
@@ -53,13 +62,14 @@ export async function createAtomically(
 export async function withTempFile(
   file: string,
   content: Content,
-  { mode = 0o644 }: WriteOptions,
+  { like, mode = like ? like.mode & 0o700 : 0o644 }: WriteOptions,
   place: (temp: string) => Promise<void>,
 ): Promise<void> {
   const temp = join(dirname(file), `.${basename(file)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`)
   const handle = await open(temp, 'wx', mode)
   try {
     try {
+      if (like) await makeLike(handle, like)
       await writeFile(handle, content)
       await handle.sync()
     } finally {
@@ -71,6 +81,24 @@ export async function withTempFile(
   }
   await syncFolder(dirname(file))
 }
+
+/** Whoever runs a command as root must not take the file from the user of the server. */
+async function makeLike(handle: FileHandle, { uid, gid, mode }: Ownership): Promise<void> {
+  const give = (user: number) =>
+    handle.chown(user, gid).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (cannotGiveCodes.has(error.code ?? '')) return false
+        throw error
+      },
+    )
+  // Only root gives files to other users; anybody gives his own to his groups.
+  if (!(await give(uid))) await give(-1)
+  await handle.chmod(mode & 0o777)
+}
+
+/** Also of file systems that have no owners. */
+const cannotGiveCodes = new Set(['EPERM', 'EINVAL', 'ENOTSUP', 'ENOSYS'])
 
 /**
  * Makes a folder and the missing ones above it, and makes their names durable. A folder that exists stays. `mkdir`

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -78,6 +79,14 @@ describe('writing', () => {
     expect(readdirSync(join(cwd, 'guests.d'))).toEqual([])
     await definitions.write('mirror', 'fedora/41', { url: 'http://a.example/' }, {})
     expect(contentOf('mirrors.d/fedora/41.yaml')).toBe('url: http://a.example/\n')
+  })
+
+  test('leaves a file to whom it belongs', async () => {
+    const { definitions, cwd } = home({ 'guests.d/a.yaml': text })
+    const path = join(cwd, 'guests.d/a.yaml')
+    chmodSync(path, 0o666)
+    await definitions.write('guest', 'a', '', { expected: tag(text) })
+    expect(statSync(path).mode & 0o777).toBe(0o666)
   })
 
   test('with dryRun tells the change and makes none', async () => {

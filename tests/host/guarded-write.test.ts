@@ -1,4 +1,4 @@
-import { chmodSync, promises, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, promises, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
@@ -39,6 +39,23 @@ test('a file with the expected content is replaced, with its mode, and leaves no
   expect(namesBeside(path)).toEqual(['f.yaml'])
   expect(await removeIfSame(path, Buffer.from('new\n'))).toBe(true)
   expect(namesBeside(path)).toEqual([])
+})
+
+test('a file that is replaced stays readable and writable for whom it was, whatever the umask is', async () => {
+  const path = file()
+  for (const mode of [0o666, 0o604, 0o600]) {
+    chmodSync(path, mode)
+    expect(await replaceIfSame(path, old, 'old\n', { like: statSync(path) })).toBe(true)
+    expect(statSync(path).mode & 0o777).toBe(mode)
+  }
+})
+
+// Only root may give a file to another user.
+test.skipIf(process.getuid?.() !== 0)('and the file of another user stays his (as root)', async () => {
+  const path = file()
+  chownSync(path, 1234, 2345)
+  expect(await replaceIfSame(path, old, 'new\n', { like: statSync(path) })).toBe(true)
+  expect(statSync(path)).toMatchObject({ uid: 1234, gid: 2345 })
 })
 
 test.each([
