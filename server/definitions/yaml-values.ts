@@ -36,7 +36,7 @@ export type LongTexts = 'below' | 'quoted'
 
 /** A value in block style, on lines of its own. */
 export function blockYaml(value: YamlValue, longTexts: LongTexts): string {
-  const document = new Document(value)
+  const document = new Document(value, style)
   visit(document, {
     Scalar(_, scalar) {
       if (longTexts === 'quoted' && typeof scalar.value === 'string' && scalar.value.includes('\n'))

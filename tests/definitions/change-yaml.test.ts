@@ -79,6 +79,7 @@ describe('one key of a file', () => {
     ['a document with marks', '%YAML 1.2\n---\na: 1\n...\n', { a: 2 }, '%YAML 1.2\n---\na: 2\n...\n'],
     ['a byte order mark', '\uFEFFa: 1\n', { b: 1 }, '\uFEFFb: 1\n'],
     ['a word that older readers take for a boolean', 'a: x\n', { a: 'no' }, 'a: "no"\n'],
+    ['the same that is new', 'a: x\n', { a: 'x', b: ['off'] }, 'a: x\nb:\n  - "off"\n'],
   ])('%s', (_, text, wanted, changed) => {
     expect(changeYaml(text, wanted)).toBe(changed)
   })
