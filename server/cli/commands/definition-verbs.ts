@@ -4,9 +4,10 @@ import { definitionKinds } from '../../config/definition-files.ts'
 import { readYaml, type YamlMapping, type YamlValue } from '../../config/yaml.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
-import type { ChangeOptions, DefinitionChange } from '../../definitions/definitions.ts'
+import type { ChangeOptions, DefinitionChange, Definitions } from '../../definitions/definitions.ts'
 import { FolderDefinitions } from '../../definitions/folder-definitions.ts'
 import { lineDifference } from '../../definitions/line-difference.ts'
+import { isMapping } from '../../definitions/yaml-values.ts'
 import { requireConfigHere } from '../config-here.ts'
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
@@ -65,13 +66,15 @@ export function registerDefinitionVerbs(
     .addHelpText('after', pairsHelp)
     .action((name: string, pairs: string[], _: unknown, command: Command) =>
       run(command, io, async (definitions, options) => {
-        const { data, etag, readOnly, where } = await definitions.read(kind, name)
-        if (readOnly !== undefined) throw new Failure('forbidden', readOnly)
-        if (!data) throw new Failure('invalid-data', `${where} cannot be read; correct it by hand`)
-        return definitions.write(kind, name, changedBy(data, pairs), {
-          ...options,
-          ...defined({ expected: etag }),
-        })
+        const begun = performance.now()
+        for (;;)
+          try {
+            return await setPairs(definitions, { kind, name, pairs, options })
+          } catch (error) {
+            // The keys are named: they can be set in what somebody else has written meanwhile, and nothing of it is lost.
+            const isConflict = error instanceof Failure && error.kind === 'conflict'
+            if (!isConflict || performance.now() - begun > triedForMs) throw error
+          }
       }),
     )
   verb('rm', `remove the file of a ${kind}`).action((name: string, _: unknown, command: Command) =>
@@ -82,6 +85,27 @@ export function registerDefinitionVerbs(
     }),
   )
   return add
+}
+
+interface SetPairs {
+  readonly kind: DefinitionKind
+  readonly name: string
+  readonly pairs: readonly string[]
+  readonly options: ChangeOptions
+}
+
+/** How long a change of named keys is tried again, when others change the file at the same time. */
+const triedForMs = 60_000
+
+/** @throws Failure `conflict` when somebody else was quicker. */
+async function setPairs(
+  definitions: Definitions,
+  { kind, name, pairs, options }: SetPairs,
+): Promise<DefinitionChange> {
+  const { data, etag, readOnly, where } = await definitions.read(kind, name)
+  if (readOnly !== undefined) throw new Failure('forbidden', readOnly)
+  if (!data) throw new Failure('invalid-data', `${where} cannot be read; correct it by hand`)
+  return definitions.write(kind, name, changedBy(data, pairs), { ...options, ...defined({ expected: etag }) })
 }
 
 async function run(
@@ -123,9 +147,26 @@ export function changedBy(data: YamlMapping, pairs: readonly string[]): YamlMapp
     const keys = key.split('.')
     if (keys.some((each) => each === '' || each === '__proto__'))
       throw new Failure('bad-request', `${pair}: expected key=value, such as profile=web`)
+    requireMappings(changed, keys, pair)
     setAt(changed, keys, valueIn(pair, written))
   }
   return changed
+}
+
+/** What stands on the way to a key is never replaced: a list would be lost for one of its items. */
+function requireMappings(data: YamlMapping, keys: readonly string[], pair: string): void {
+  let here: YamlValue | undefined = data
+  for (const [depth, key] of keys.slice(0, -1).entries()) {
+    here = isMapping(here) && Object.hasOwn(here, key) ? here[key] : undefined
+    if (here === undefined || here === null) return
+    if (isMapping(here)) continue
+    const above = keys.slice(0, depth + 1).join('.')
+    const found = Array.isArray(here) ? 'a list' : 'one value'
+    throw new Failure(
+      'bad-request',
+      `${pair}: ${above} is ${found}, without keys; set it as a whole: ${above}=...`,
+    )
+  }
 }
 
 /** Undefined: the key is to be removed. */
@@ -148,10 +189,9 @@ function setAt(data: YamlMapping, keys: readonly string[], value: YamlValue | un
     else data[key] = value
     return
   }
-  const inner = data[key]
-  const isMapping = typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-  if (value === undefined && !isMapping) return
-  const next: YamlMapping = isMapping ? inner : {}
+  const inner = Object.hasOwn(data, key) ? data[key] : undefined
+  if (value === undefined && !isMapping(inner)) return
+  const next: YamlMapping = isMapping(inner) ? inner : {}
   data[key] = next
   setAt(next, below, value)
   if (Object.keys(next).length === 0) delete data[key]

@@ -34,6 +34,16 @@ test('a profile and a guest are made, changed and removed', async () => {
   expect(existsSync(join(cwd, 'guests.d/web01.yaml'))).toBe(false)
 })
 
+test('many commands at once that each set another key of one file all succeed', async () => {
+  const { cwd, treeboot, contentOf } = home()
+  writeBelow(cwd, 'guests.d/a.yaml', '# by hand\n')
+  const keys = Array.from({ length: 12 }, (_, i) => `k${i}`)
+  const replies = await Promise.all(keys.map((key) => treeboot('guests', 'set', 'a', `vars.${key}=1`)))
+  expect(replies.map(({ code, err }) => `${code}${err}`)).toEqual(keys.map(() => '0'))
+  const lines = contentOf('guests.d/a.yaml').split('\n')
+  expect(lines.sort()).toEqual(['# by hand', 'vars:', '', ...keys.map((key) => `  ${key}: 1`)].sort())
+}, 60_000)
+
 test('--dry-run shows the difference and changes nothing, not even the store', async () => {
   const { cwd, treeboot } = home()
   const { code, out } = await treeboot('guests', 'add', 'a', 'args=x', '--dry-run', '--local')
@@ -64,10 +74,19 @@ describe('key=value', () => {
     ['virt.vcpus=2', { args: ['a'], virt: { memory: 1, vcpus: 2 } }],
     ['args=console=ttyS0', { args: 'console=ttyS0', virt: { memory: 1 } }],
     ['args={a: b}', { args: { a: 'b' }, virt: { memory: 1 } }],
-    ['args.b=1', { args: { b: 1 }, virt: { memory: 1 } }],
+    ['vars.a.b=1', { ...data, vars: { a: { b: 1 } } }],
+    ['vars.toString.b=1', { ...data, vars: { toString: { b: 1 } } }],
     ['none.b=', data],
   ])('%s', (pair, expected) => {
     expect(changedBy(data, [pair])).toEqual(expected)
+    expect(data).toEqual({ args: ['a'], virt: { memory: 1 } })
+  })
+  test.each([
+    ['args.0=b', 'args is a list'],
+    ['args.0.b=', 'args is a list'],
+    ['virt.memory.x=1', 'virt.memory is one value'],
+  ])('%s is refused, and what stands there stays', (pair, why) => {
+    expect(() => changedBy(data, [pair])).toThrow(why)
     expect(data).toEqual({ args: ['a'], virt: { memory: 1 } })
   })
   test.each(['=1', 'a..b=1', '__proto__.x=1', 'a.__proto__=1', 'a'])('refuses %s', (pair) => {
