@@ -89,3 +89,29 @@ test.each(['web01', 'another machine'])('doubt that holds %s costs a request not
   await history.fresh()
   expect(history.doubt()).toBeUndefined()
 })
+
+test('a MAC that a guest gave up is remembered across a start, and keeps the disk of its next guest', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'treeboot-records-'))
+  onTestFinished(() => rmSync(data, { recursive: true, force: true }))
+  const [a, c] = ['52:54:00:aa:bb:0a', '52:54:00:aa:bb:0c']
+  /** One run of a server with these guests. */
+  const served = async (guests: Record<string, string>, local?: string) => {
+    const index = createGuestIndex(
+      Object.entries(guests).map(([name, mac]) => makeGuest(name, { macs: [mac] })),
+    )
+    const store = await openStore({ data })
+    const history = new GuestHistory({ guests: () => index, events: () => {}, clock: Date.now })
+    await history.open(store, { witnesses: [], acceptNew: true })
+    if (local !== undefined) await history.order(local, { type: 'local' })
+    const states = Object.keys(guests).map((name) => history.stateOf(name))
+    await history.close()
+    await store.close()
+    return states
+  }
+  await served({ web01: a }, 'web01')
+  await served({ web01: c })
+  expect(await served({ web01: c, web02: a })).toMatchObject([
+    { state: 'local' },
+    { state: 'held', hold: 'renamed' },
+  ])
+})

@@ -1,5 +1,5 @@
 import type { Guest } from './guest.ts'
-import { identityOf, isSameIdentity, keysOf, type MachineIdentity } from './identity.ts'
+import { identityOf, isSameIdentity, keysOf, type MachineIdentity, withFormer } from './identity.ts'
 import { bootsInstaller, type GuestState, type HoldReason, newState } from './state.ts'
 
 /** What the store records of one guest. */
@@ -42,25 +42,44 @@ export interface DefinitionInputs {
  * history. When the other guest is still defined, or several records claim the machine, the new guest is held:
  * whatever was installed on that machine must not be wiped because of a name. For the same reason a guest is held
  * that would be installed and takes over the MAC of another one.
+ *
+ * A MAC that a guest gave up counts like one that it has: whether two files were saved one after the other, or the
+ * second had a mistake at first, must not decide about a disk. Only a guest that was never installed leaves none behind.
  */
 export function definitionChanges({ guests, records, doubt, atMs }: DefinitionInputs): DefinitionChange[] {
   const defined = new Set(guests.map(({ name }) => name))
-  const owners = ownersOf(records)
+  const owners = ownersOf(records, keysOf)
+  const formerOwners = ownersOf(records, ({ former = [] }) => former)
   const renamed = new Set<string>()
   return guests.flatMap((guest) => {
     const identity = identityOf(guest)
     const record = records.get(guest.name)
     // Of a refused definition only a part may have been read.
     if (record && (guest.refused !== undefined || isSameIdentity(record.identity, identity))) return []
-    const known = new Set(keysOf(identity).flatMap((key) => owners.get(key) ?? []))
-    known.delete(guest.name)
-    if (record) return identityChanges(guest, identity, record.state, known.size > 0)
+    const known = othersWith(identity, guest.name, owners)
+    const wasKnown = othersWith(identity, guest.name, formerOwners)
+    const isKnown = known.size > 0 || wasKnown.size > 0
+    if (record) return identityChanges(guest, identity, record, isKnown)
     const [from = ''] = known
-    if (known.size !== 1 || defined.has(from) || renamed.has(from))
-      return [newRecord(guest, identity, known.size > 0 ? 'renamed' : doubt, atMs)]
+    const old = records.get(from)
+    if (!old || known.size !== 1 || defined.has(from) || renamed.has(from))
+      return [newRecord(guest, identity, isKnown ? 'renamed' : doubt, atMs)]
     renamed.add(from)
-    return [{ kind: 'rename', from, to: guest.name, identity }]
+    wasKnown.delete(from)
+    const rename = { kind: 'rename' as const, from, to: guest.name, identity: nextIdentity(identity, old) }
+    return [rename, ...holdIfArmed(guest, old.state, wasKnown.size > 0)]
   })
+}
+
+/** The names of the other records that have a MAC, a UUID or a serial number of this machine. */
+function othersWith(
+  identity: MachineIdentity,
+  name: string,
+  owners: ReadonlyMap<string, readonly string[]>,
+): Set<string> {
+  const others = new Set(keysOf(identity).flatMap((key) => owners.get(key) ?? []))
+  others.delete(name)
+  return others
 }
 
 function newRecord(
@@ -73,24 +92,36 @@ function newRecord(
   return { kind: 'add', guest: name, identity, state }
 }
 
-/** @param isKnown Whether the machine is recorded under another name as well. */
+/** @param isKnown Whether the machine is, or was, recorded under another name as well. */
 function identityChanges(
-  { name, settings }: Guest,
+  guest: Guest,
   identity: MachineIdentity,
-  { state }: GuestState,
+  record: GuestRecord,
   isKnown: boolean,
 ): DefinitionChange[] {
-  const changes: DefinitionChange[] = [{ kind: 'identity', guest: name, identity }]
-  if (isKnown && bootsInstaller(state, settings.retry.value))
-    changes.push({ kind: 'hold', guest: name, reason: 'renamed' })
-  return changes
+  const change = { kind: 'identity' as const, guest: guest.name, identity: nextIdentity(identity, record) }
+  return [change, ...holdIfArmed(guest, record.state, isKnown)]
+}
+
+function holdIfArmed({ name, settings }: Guest, { state }: GuestState, isKnown: boolean): DefinitionChange[] {
+  return isKnown && bootsInstaller(state, settings.retry.value)
+    ? [{ kind: 'hold', guest: name, reason: 'renamed' }]
+    : []
+}
+
+function nextIdentity(identity: MachineIdentity, { identity: before, state }: GuestRecord): MachineIdentity {
+  const wasNeverInstalled = state.state === 'install' && state.install === 0
+  return withFormer(identity, wasNeverInstalled ? { macs: [], former: before.former ?? [] } : before)
 }
 
 /** The names of the records that have each MAC, UUID and serial number. */
-function ownersOf(records: ReadonlyMap<string, GuestRecord>): ReadonlyMap<string, readonly string[]> {
+function ownersOf(
+  records: ReadonlyMap<string, GuestRecord>,
+  keys: (identity: MachineIdentity) => readonly string[],
+): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, string[]>()
   for (const [name, { identity }] of records)
-    for (const key of keysOf(identity)) {
+    for (const key of keys(identity)) {
       const names = owners.get(key)
       if (names) names.push(name)
       else owners.set(key, [name])

@@ -7,6 +7,8 @@ export interface MachineIdentity {
   readonly macs: readonly string[]
   readonly uuid?: string
   readonly serial?: string
+  /** The keys (see `keysOf`) that it was recognised by before, the newest last. */
+  readonly former?: readonly string[]
 }
 
 export function identityOf({ macs, uuid, serial }: Guest): MachineIdentity {
@@ -15,6 +17,17 @@ export function identityOf({ macs, uuid, serial }: Guest): MachineIdentity {
 
 export function isSameIdentity(a: MachineIdentity, b: MachineIdentity): boolean {
   return keysOf(a).join() === keysOf(b).join()
+}
+
+/** How many earlier keys of a guest are remembered: those of twenty machines or more. */
+const mostFormer = 64
+
+/** The identity that a record gets, with what it was recognised by until now. */
+export function withFormer(identity: MachineIdentity, before: MachineIdentity): MachineIdentity {
+  const own = new Set(keysOf(identity))
+  const earlier = new Set([...(before.former ?? []), ...keysOf(before)])
+  const former = [...earlier].filter((key) => !own.has(key)).slice(-mostFormer)
+  return former.length === 0 ? identity : { ...identity, former }
 }
 
 /**

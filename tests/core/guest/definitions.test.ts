@@ -7,7 +7,7 @@ import {
   guestsToHold,
 } from '../../../server/core/guest/definitions.ts'
 import type { Guest } from '../../../server/core/guest/guest.ts'
-import { identityOf } from '../../../server/core/guest/identity.ts'
+import { identityOf, withFormer } from '../../../server/core/guest/identity.ts'
 import {
   bootsInstaller,
   type GuestState,
@@ -64,7 +64,12 @@ describe('a guest that is new in the configuration', () => {
     'and whose machine is known by %s takes over state and story, if the old name is gone',
     (_, old, guest) => {
       expect(changesOf([guest], [record(old)])).toEqual([
-        { kind: 'rename', from: 'old', to: 'web01', identity: identityOf(guest) },
+        {
+          kind: 'rename',
+          from: 'old',
+          to: 'web01',
+          identity: withFormer(identityOf(guest), identityOf(old)),
+        },
       ])
       const other = makeGuest('old', { macs: [mac(9)] })
       expect(changesOf([other, guest], [record(old)])).toContainEqual(
@@ -95,6 +100,48 @@ test('an armed guest that gets the MAC of another machine is held', () => {
   ])
 })
 
+describe('a MAC that an installed guest gave up', () => {
+  const before = makeGuest('web01', { macs: [mac(1)] })
+  const now = makeGuest('web01', { macs: [mac(3)] })
+  const later = makeGuest('web02', { macs: [mac(1)] })
+  /** The records after the guest got another MAC, as a store gives them back. */
+  const recordsAfter = (state: GuestState): [string, GuestRecord][] => {
+    const records = new Map([record(before, state)])
+    for (const change of changesOf([now], [...records])) apply(records, change)
+    return [...records]
+  }
+
+  test('holds a new guest that gets it later, and changes the first one no further', () => {
+    const records = recordsAfter(installed)
+    expect(changesOf([now, later], records)).toMatchObject([
+      { kind: 'add', guest: 'web02', identity: { macs: [mac(1)] }, state: { hold: 'renamed' } },
+    ])
+    expect(changesOf([later], records)).toMatchObject([{ kind: 'add', state: { hold: 'renamed' } }])
+    expect(changesOf([before], records)).toEqual([
+      {
+        kind: 'identity',
+        guest: 'web01',
+        identity: { macs: [mac(1)], former: [`mac ${mac(3)}`] },
+      },
+    ])
+  })
+  test('holds a guest that is to be installed and gets it later', () => {
+    const spare = record(makeGuest('web02', { macs: [mac(2)] }), newState)
+    expect(changesOf([now, later], [...recordsAfter(installed), spare])).toMatchObject([
+      { kind: 'identity', guest: 'web02' },
+      { kind: 'hold', guest: 'web02', reason: 'renamed' },
+    ])
+  })
+  test('is free when nothing was ever installed by that name', () => {
+    expect(changesOf([now, later], recordsAfter(newState))).toMatchObject([{ kind: 'add', state: newState }])
+  })
+  test('is forgotten at last', () => {
+    let identity = identityOf(before)
+    for (let n = 2; n <= 100; n++) identity = withFormer({ macs: [mac(n)] }, identity)
+    expect([identity.former?.length, identity.former?.at(-1)]).toEqual([64, `mac ${mac(99)}`])
+  })
+})
+
 test('in doubt everything is held that would be installed, and a guest without definition as if it retried', () => {
   const states: InstallState[] = ['install', 'installing', 'failed', 'installed', 'local', 'held']
   const records = new Map(states.map((state) => [state, { state: { ...installed, state } }]))
@@ -120,15 +167,13 @@ test('no change of definitions brings a recorded machine to its installer', () =
 /** Machines that are installed as soon as a guest with one of their MACs may be installed. */
 class Lab {
   readonly #records = new Map<string, GuestRecord>()
-  /** MACs of installed machines that a record still has. */
+  /** MACs of installed machines. */
   readonly #used = new Set<string>()
 
   edit(guests: readonly Guest[]): void {
     for (const change of definitionChanges({ guests, records: this.#records, atMs }))
       apply(this.#records, change)
     for (const guest of guests) this.#boot(guest)
-    const known = new Set([...this.#records.values()].flatMap(({ identity }) => identity.macs))
-    for (const each of this.#used) if (!known.has(each)) this.#used.delete(each)
   }
 
   #boot({ name, macs }: Guest): void {
