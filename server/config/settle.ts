@@ -20,7 +20,7 @@ export interface Settled<Made> {
   readonly made: Made
   /** What is in force: of a kept file the last good text, of a refused one nothing. */
   readonly texts: ConfigTexts
-  /** The errors of the files that are not in force as they are. */
+  /** What is wrong with the files that are not in force as they are. */
   readonly problems: readonly SnapshotProblem[]
   /** How many definition files are not in force as they are. */
   readonly notInForce: number
@@ -55,7 +55,7 @@ export async function settle<Made extends Attempt>(
     await nextTurn()
     const made = make(settling.layers(), settling.isConfigChanged)
     const errors = made.problems.errorsByFile()
-    if (errors.size === 0) return { made, ...settling.outcome() }
+    if (errors.size === 0 && !settling.refuseEarly(made)) return { made, ...settling.outcome() }
     if (errors.has(undefined)) throw settling.refuseAll(made.problems)
     settling.beginRound(made)
     for (const [file, found] of errors) settling.blame(file ?? '', found, made.problems)
@@ -151,6 +151,23 @@ class Settling {
     })
   }
 
+  /**
+   * A new guest may count on what is in the new text of its profile, such as the disks that an installer keeps. It is not
+   * installed with the last good text, and waits until the file of the profile is right. Returns whether there was one.
+   */
+  refuseEarly(made: Attempt): boolean {
+    const kept = this.layers().filter(({ use, file }) => use === 'kept' && file.kind === 'profile')
+    if (kept.length === 0) return false
+    this.beginRound(made)
+    for (const { file } of this.layers().filter(isNew)) {
+      if (file.kind !== 'guest' || this.#lastGood.has(file.shownName)) continue
+      const chain = allInherited(this.#read?.guests?.[file.name]?.profile ?? [], this.#parents)
+      const profile = kept.find((layer) => chain.has(layer.file.name))?.file
+      if (profile) this.#demote(file.shownName, [waitsFor(profile, file)])
+    }
+    return this.#demoted.size > 0
+  }
+
   giveUpChanges(): void {
     for (const { file } of this.layers().filter(isNew)) {
       const message = 'it changed together with other files that contradict each other'
@@ -189,6 +206,13 @@ class Settling {
     const what = use === 'kept' ? 'its last good text stays in force' : refusedText[kind]
     return { severity: 'error', where: shownName, message: `${kind} ${name} cannot be used: ${what}`, remedy }
   }
+}
+
+/** No error: that is told at the file of the profile, and a guest may be written meanwhile. */
+function waitsFor(profile: DefinitionFile, { shownName }: DefinitionFile): SnapshotProblem {
+  const message = `its profile ${profile.name} is not in force as it stands in ${profile.shownName}`
+  const remedy = `correct ${profile.shownName}; this guest waits for that`
+  return { severity: 'warning', where: `${shownName}:1:1`, message, remedy }
 }
 
 function isNew({ use, isChanged }: Layer): boolean {

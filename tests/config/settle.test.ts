@@ -199,14 +199,30 @@ describe('a profile file that is wrong', () => {
     ['is not YAML', 'args: [\n'],
     ['has an unknown key', 'arg: x\n'],
     ['inherits in a circle', 'inherits: heir\n'],
-  ])('keeps its last good text for its guests, new ones too: %s', async (_, text) => {
+  ])('keeps its last good text for its guests, and new ones wait: %s', async (_, text) => {
     const found = await changedFrom(
       { ...guests, 'profiles.d/p.yaml': 'args: good\n' },
       { 'profiles.d/p.yaml': text, 'guests.d/c.yaml': `mac: ${mac(3)}\nprofile: p\n` },
     )
-    expect(found.guests).toEqual([`a ${mac(1)} good heir`, `b ${mac(2)}`, `c ${mac(3)} good`])
+    const old = [`a ${mac(1)} good heir`, `b ${mac(2)}`]
+    const waits = expect.stringMatching(stating(`c ${mac(3)} REFUSED`, 'profile p', 'profiles.d/p.yaml'))
+    expect(found.guests).toEqual([...old, waits])
     expect(found.errors[0]).toMatch(stating('profiles.d/p.yaml', 'profile p', 'last good'))
-    expect(found.filesNotInForce).toBe(1)
+    expect(found.filesNotInForce).toBe(2)
+    // Whatever else changes, and after a start, too.
+    const later = { 'guests.d/d.yaml': `mac: ${mac(4)}\nprofile: heir\n`, 'guests.d/e.yaml': '' }
+    const again = await changed(found.cwd, later, found.texts)
+    const alsoWaits = expect.stringMatching(stating(`d ${mac(4)} REFUSED`, 'profiles.d/p.yaml'))
+    expect(again.guests).toEqual([...old, waits, alsoWaits, 'e'])
+    const mended = await changed(found.cwd, { 'profiles.d/p.yaml': 'args: new\n' }, again.texts)
+    expect(mended.guests).toEqual([
+      `a ${mac(1)} new heir`,
+      `b ${mac(2)}`,
+      `c ${mac(3)} new`,
+      `d ${mac(4)} new heir`,
+      'e',
+    ])
+    expect(mended.errors).toEqual([])
   })
 
   test('and is new makes its guests refused, those of config.yaml and of its heirs too', async () => {

@@ -13,6 +13,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { keepLastGood, loadConfigFile } from '../../server/config/last-good.ts'
+import { readConfigTexts } from '../../server/config/texts.ts'
 import { Failure, failureMessage } from '../../server/core/failure.ts'
 import { FolderDefinitions } from '../../server/definitions/folder-definitions.ts'
 import { eventually } from '../support/eventually.ts'
@@ -137,6 +139,16 @@ describe('writing', () => {
     const { etag = '' } = await definitions.read('guest', 'bad')
     await definitions.write('guest', 'bad', '# one line more\nx: 1\nargs: b\n', { expected: etag })
     expect(contentOf('guests.d/bad.yaml')).toContain('args: b')
+  })
+
+  test('makes a guest that waits for its profile, which is wrong', async () => {
+    const { definitions, cwd } = home({ 'profiles.d/p.yaml': 'args: good\n' })
+    mkdirSync(join(cwd, 'data'))
+    await keepLastGood(join(cwd, 'data'), await readConfigTexts({ cwd }))
+    writeFileSync(join(cwd, 'profiles.d/p.yaml'), 'arg: x\n')
+    await definitions.write('guest', 'a', text.replace('web', 'p'), {})
+    const guest = (await loadConfigFile({ cwd })).guests.find(({ name }) => name === 'a')
+    expect(guest?.refused).toMatch(stating('profile p', 'profiles.d/p.yaml'))
   })
 
   test('removes no profile that guests have, of a file or of config.yaml', async () => {
