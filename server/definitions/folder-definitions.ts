@@ -16,7 +16,7 @@ import { configState } from '../config/quiet-read.ts'
 import { type ConfigPlace, defaultFileName, readConfigTexts } from '../config/texts.ts'
 import { readYaml, type YamlMapping, type YamlText } from '../config/yaml.ts'
 import { defined } from '../core/defined.ts'
-import { Failure } from '../core/failure.ts'
+import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { createAtomically, makeFolder } from '../host/atomic-write.ts'
@@ -196,7 +196,7 @@ export class FolderDefinitions implements Definitions {
     if (added.length > 0) throw new ConfigError(added)
   }
 
-  async #put(where: string, before: string | undefined, text: string): Promise<void> {
+  async #replace(where: string, before: string | undefined, text: string): Promise<void> {
     const path = join(this.#base, where)
     if (before === undefined) {
       await makeFolder(dirname(path))
@@ -205,6 +205,18 @@ export class FolderDefinitions implements Definitions {
     }
     const like = await stat(path)
     if (!(await replaceIfSame(path, Buffer.from(before), text, { like }))) throw changedMeanwhile(where)
+  }
+
+  /** A full disk is not told by which file it was. */
+  async #put(where: string, before: string | undefined, text: string): Promise<void> {
+    try {
+      await this.#replace(where, before, text)
+    } catch (error) {
+      if (error instanceof Failure) throw error
+      throw new Failure(failureKind(error), `${where} cannot be written: ${failureMessage(error)}`, {
+        cause: error,
+      })
+    }
   }
 
   /** One change at a time, also of several processes. */

@@ -27,7 +27,7 @@ export interface AddHooks {
   /** Called before it is written, unless nothing is to change. */
   readonly before: (name: string, options: VerbOptions) => Promise<void>
   /** What the reply says of it. */
-  readonly reply: (name: string, options: VerbOptions) => string
+  readonly reply: (name: string, options: VerbOptions) => Promise<string>
 }
 
 /** Adds `add`, `set` and `rm` to the command of a kind. Returns `add`, for options that only this kind has. */
@@ -58,7 +58,8 @@ export function registerDefinitionVerbs(
           if (!options.dryRun) await hooks.before(name, command.optsWithGlobals())
         }
         const made = await definitions.write(kind, name, data, options)
-        return { ...made, ...defined({ reply: hooks?.reply(name, command.optsWithGlobals()) }) }
+        if (options.dryRun || !hooks) return made
+        return { ...made, reply: await hooks.reply(name, command.optsWithGlobals()) }
       }),
     )
   verb('set', `change settings of a ${kind} in its file`)

@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import { guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
 import { planGuest, selectForGuest } from '../../core/boot/plan-boot.ts'
+import { defined } from '../../core/defined.ts'
 import { willBeHeldText } from '../../core/guest/doubt.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, type HistoryEntry, newState, whyLocalDisk } from '../../core/guest/state.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
-import { inputsForGuest } from '../answers.ts'
+import { inputsForGuest, nextInstallation } from '../answers.ts'
 import {
   guestNamed,
   keepLocal,
@@ -50,11 +51,17 @@ export function registerGuests(program: Command, io: CliIo): void {
     })
   registerDefinitionVerbs(guests, 'guest', io, {
     before: (name, options) => prepareGuest(name, options, io),
-    reply: (name, { local }) =>
-      local
-        ? `it boots its own disk until "treeboot install ${name}"`
-        : `its first network boot installs it, unless its machine is known already; "treeboot guests show ${name}" tells`,
+    reply: (name, options) => firstBootText(name, options, io),
   }).option('--local', 'the guest boots its own disk until "treeboot install NAME"')
+}
+
+/** What the machine of a guest that was just added will do. */
+async function firstBootText(name: string, options: VerbOptions, io: CliIo): Promise<string> {
+  if (options.local) return `it boots its own disk until "treeboot install ${name}"`
+  const snapshot = await readSnapshot(unverified(options), io)
+  const { installs, text } = await nextInstallation(guestNamed(snapshot, name), { snapshot, io })
+  const unless = `, unless its machine is known already; "treeboot guests show ${name}" tells`
+  return `its first network boot ${text}${installs ? unless : ''}`
 }
 
 /**
@@ -62,13 +69,18 @@ export function registerGuests(program: Command, io: CliIo): void {
  * be able to remember the installation, so no guest is made while it cannot be written.
  */
 async function prepareGuest(name: string, options: VerbOptions, io: CliIo): Promise<void> {
-  const store = await openGuestStore(await readSnapshot(options, io), io)
+  const store = await openGuestStore(await readSnapshot(unverified(options), io), io)
   try {
     if (options.local) await keepLocal(store, name)
     else await store.probe()
   } finally {
     await store.close()
   }
+}
+
+/** Without the group's `--verify`: a new guest does not wait for digests, which may take long. */
+function unverified({ config, json: asJson }: VerbOptions): CommonOptions {
+  return defined({ config, json: asJson })
 }
 
 async function listGuests(options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {
@@ -79,7 +91,8 @@ async function listGuests(options: CommonOptions & VerifyOption, io: CliIo): Pro
   const named = new Set(selections.flatMap((each) => (each.found ? [each.tree] : [])))
   for (const tree of named) warnIfUnverified(tree, io)
   if (options.json) io.out(json(guests.all.map(summary)))
-  else if (guests.all.length === 0) io.out('no guests yet: define them under guests: in config.yaml\n')
+  else if (guests.all.length === 0)
+    io.out('no guests yet: treeboot guests add NAME mac=... makes one, and so does guests: in config.yaml\n')
   else {
     const rows = guests.all.map((guest) => [
       guest.name,

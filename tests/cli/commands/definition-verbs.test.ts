@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { changedBy } from '../../../server/cli/commands/definition-verbs.ts'
 import { treebootIn } from '../../support/cli.ts'
 import { stating } from '../../support/stating.ts'
-import { temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
+import { makeTree, temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
 
 function home() {
   const cwd = temporaryFolder()
@@ -32,6 +32,19 @@ test('a profile and a guest are made, changed and removed', async () => {
   const removed = await treeboot('guests', 'rm', 'web01', '--json')
   expect(JSON.parse(removed.out)).toMatchObject({ file: 'guests.d/web01.yaml', changed: true, etag: null })
   expect(existsSync(join(cwd, 'guests.d/web01.yaml'))).toBe(false)
+})
+
+test('a new guest is told what its machine will do', async () => {
+  const { cwd, treeboot } = home()
+  const bare = await treeboot('guests', 'add', 'a', 'mac=52:54:00:aa:bb:01')
+  expect(bare.out).toMatch(
+    /guests\.d\/a\.yaml: made; its first network boot installs nothing: it has no tree/,
+  )
+  makeTree(join(cwd, 'trees/fedora-40'))
+  const whole = await treeboot('guests', 'add', 'b', 'mac=52:54:00:aa:bb:02', 'tree=fedora-40')
+  expect(whole.out).toMatch(
+    /made; its first network boot installs fedora-40 \(not verified\), unless its machine is known/,
+  )
 })
 
 test('many commands at once that each set another key of one file all succeed', async () => {
