@@ -42,6 +42,8 @@ beforeAll(async () => {
   const iso = writeIso({ files: { '.treeinfo': treeinfoText(), ...imagesOfTree() } }).bytes
   for (const name of ['Fedora-40.iso', 'Fedora-Server-dvd-x86_64-40.iso'])
     writeFileSync(join(home.path, name), iso)
+  writeFileSync(join(home.path, 'dnsmasq.conf'), 'dhcp-host=52:54:00:aa:bb:04,web04\n')
+  writeFileSync(join(home.path, 'hosts.csv'), 'name,mac\nweb05,52:54:00:aa:bb:05\n')
   app = quickApp({ cwd: home.path })
   await app.start()
   base = `http://127.0.0.1:${portOf(app)}`

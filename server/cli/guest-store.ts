@@ -192,3 +192,15 @@ export function localTime(ms: number): string {
 export async function keepLocal(store: Store, name: string): Promise<void> {
   await store.change(name, (state) => nextState(state, { type: 'local' }, Date.now()))
 }
+
+/** The same for many guests, in one transaction. */
+export async function keepAllLocal(store: Store, names: readonly string[]): Promise<void> {
+  const nowMs = Date.now()
+  await store.record(
+    names.map((guest) => ({
+      kind: 'change',
+      guest,
+      decide: (state) => nextState(state, { type: 'local' }, nowMs),
+    })),
+  )
+}

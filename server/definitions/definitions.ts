@@ -1,5 +1,6 @@
 import type { DefinitionKind } from '../config/definition-files.ts'
 import type { YamlMapping } from '../config/yaml.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 
 /** One guest, profile or mirror, as it is written, whether it is right or not. */
 export interface Definition {
@@ -37,6 +38,23 @@ export interface ChangeOptions {
   readonly dryRun?: boolean
 }
 
+/** Definitions that are to be made together. */
+export interface AddAllOptions {
+  /** Check them, and make none. */
+  readonly dryRun?: boolean
+  /** Make those that are right. Default: none when one of them is wrong. */
+  readonly skipFaulty?: boolean
+  /** Called with the names of what will be made, before anything is written. */
+  readonly before?: (names: readonly string[]) => Promise<void>
+}
+
+export interface AddedDefinitions {
+  /** Names of what was made, or would be. */
+  readonly made: readonly string[]
+  /** Name -> what is wrong with it, in the words of `treeboot check`. */
+  readonly faulty: ReadonlyMap<string, readonly SnapshotProblem[]>
+}
+
 /**
  * Where definitions are. A change is checked with all other definitions before anything is written.
  *
@@ -57,6 +75,16 @@ export interface Definitions {
     wanted: string | YamlMapping,
     options: ChangeOptions,
   ): Promise<DefinitionChange>
+  /**
+   * Makes new definitions, which are checked as one set: all of them or none, or with `skipFaulty` those that are right.
+   *
+   * @throws Failure `conflict` when there is one of these names already.
+   */
+  addAll(
+    kind: DefinitionKind,
+    wanted: ReadonlyMap<string, YamlMapping>,
+    options: AddAllOptions,
+  ): Promise<AddedDefinitions>
   remove(kind: DefinitionKind, name: string, options: ChangeOptions): Promise<DefinitionChange>
   /** Calls `listener` when a definition may have changed. Resolves to what ends that. */
   watch(listener: () => void): Promise<() => void>

@@ -20,11 +20,20 @@ import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { createAtomically, makeFolder } from '../host/atomic-write.ts'
+import { createFiles } from '../host/create-files.ts'
 import { removeIfSame, replaceIfSame } from '../host/guarded-write.ts'
 import { takeLock } from '../host/lock.ts'
 import { readFileAtMost } from '../host/read-at-most.ts'
 import { changeYaml } from './change-yaml.ts'
-import type { ChangeOptions, Definition, DefinitionChange, Definitions } from './definitions.ts'
+import type {
+  AddAllOptions,
+  AddedDefinitions,
+  ChangeOptions,
+  Definition,
+  DefinitionChange,
+  Definitions,
+} from './definitions.ts'
+import { newFiles, rightOf } from './new-files.ts'
 import { isMapping } from './yaml-values.ts'
 
 /** How long a change waits for another one that is being made. */
@@ -78,6 +87,35 @@ export class FolderDefinitions implements Definitions {
       ])
       if (!options.dryRun && text !== before) await this.#put(where, before, text)
       return { where, ...defined({ before }), after: text, etag: etagOf(Buffer.from(text)) }
+    })
+  }
+
+  addAll(
+    kind: DefinitionKind,
+    wanted: ReadonlyMap<string, YamlMapping>,
+    options: AddAllOptions,
+  ): Promise<AddedDefinitions> {
+    return this.#locked(options, async () => {
+      const { folder } = definitionKinds[kind]
+      const { shownName, text, files } = await readConfigTexts(this.#place)
+      const own = files.filter((file) => file.kind === kind)
+      const present = new Set([...entriesOf(kind, shownName, text), ...own].map(({ name }) => name))
+      for (const name of wanted.keys()) {
+        requireName(kind, name)
+        if (present.has(name))
+          throw new Failure('conflict', `${kind} ${name} already exists; choose another name`)
+      }
+      await this.#mayWrite(`${folder}/new.yaml`)
+      const add = (added: readonly DefinitionFile[]) =>
+        loadConfigFile(this.#place, (now) => [...now, ...added])
+      const { right, faulty } = await rightOf(newFiles(kind, wanted), add)
+      const made = faulty.size > 0 && !options.skipFaulty ? [] : right
+      if (options.dryRun || made.length === 0) return { made: made.map(({ name }) => name), faulty }
+      await options.before?.(made.map(({ name }) => name))
+      const contents = made.map(({ name, text: content = '' }) => ({ name: `${name}.yaml`, content }))
+      const taken = await createFiles(join(this.#base, folder), contents)
+      if (taken !== undefined) throw changedMeanwhile(`${folder}/${taken}`)
+      return { made: made.map(({ name }) => name), faulty }
     })
   }
 
@@ -144,9 +182,7 @@ export class FolderDefinitions implements Definitions {
     name: string,
     { expected }: ChangeOptions,
   ): Promise<Definition | undefined> {
-    const form = kind === 'mirror' ? mirrorId : definitionName
-    const { error } = form.safeParse(name)
-    if (error) throw new Failure('bad-request', `${name}: expected ${error.issues[0]?.message}`)
+    requireName(kind, name)
     const present = await this.#find(kind, name)
     if (!present) {
       if (expected === undefined) return undefined
@@ -220,7 +256,7 @@ export class FolderDefinitions implements Definitions {
   }
 
   /** One change at a time, also of several processes. */
-  async #locked<T>({ dryRun }: ChangeOptions, change: () => Promise<T>): Promise<T> {
+  async #locked<T>({ dryRun }: Pick<ChangeOptions, 'dryRun'>, change: () => Promise<T>): Promise<T> {
     if (dryRun) return change()
     const { config } = await loadConfigFile(this.#place)
     const lock = join(config.paths.data, 'definitions.lock')
@@ -242,6 +278,12 @@ export class FolderDefinitions implements Definitions {
       }
     }
   }
+}
+
+function requireName(kind: DefinitionKind, name: string): void {
+  const form = kind === 'mirror' ? mirrorId : definitionName
+  const { error } = form.safeParse(name)
+  if (error) throw new Failure('bad-request', `${name}: expected ${error.issues[0]?.message}`)
 }
 
 /** The definitions of a kind that stand in config.yaml itself. */

@@ -232,6 +232,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     fuzz: 'yaml',
   },
   yaml: { test: 'config/hostile.test.ts: aliases that multiply', fuzz: 'yaml' },
+  guestsToImport: {
+    test: 'definitions/import/entries.test.ts: more entries than the limit are refused',
+    fuzz: 'guests-to-import',
+  },
   keyFile: {
     test: 'verify/signatures/signatures.test.ts: a key file of 16 MiB',
     fuzz: byLibrary('openpgp'),

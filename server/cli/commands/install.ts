@@ -133,7 +133,11 @@ function refuseTooMany(number: number, { max }: InstallOptions): void {
 /** How many names a question shows. */
 const mostShown = 10
 
-async function isAgreed(guests: readonly Guest[], { yes }: InstallOptions, io: CliIo): Promise<boolean> {
+export async function isAgreed(
+  guests: readonly Pick<Guest, 'name'>[],
+  { yes }: Pick<InstallOptions, 'yes'>,
+  io: CliIo,
+): Promise<boolean> {
   if (yes === true) return true
   const shown = guests.slice(0, mostShown).map(({ name }) => name)
   const more = guests.length > shown.length ? `, and ${guests.length - shown.length} more` : ''

@@ -28,6 +28,15 @@ export const configurationLimits = {
     depth: 100,
     beyond: 'an error of the configuration; the one before stays in force',
   },
+  /** 10,000 reservations of Kea with all their keys have some 3 MB. */
+  guestsToImport: {
+    what: 'file for `treeboot guests import`: entries, and blocks in one another',
+    from,
+    bytes: 16 * MiB,
+    entries: 100_000,
+    depth: 100,
+    beyond: 'the command ends, and nothing is written',
+  },
   keyFile: {
     what: 'file of OpenPGP keys',
     from,
