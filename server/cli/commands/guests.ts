@@ -27,6 +27,7 @@ import {
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 import { registerDefinitionVerbs, type VerbOptions } from './definition-verbs.ts'
+import { registerGuestsExport } from './guests-export.ts'
 import { registerGuestsImport } from './guests-import.ts'
 
 export function registerGuests(program: Command, io: CliIo): void {
@@ -50,6 +51,7 @@ export function registerGuests(program: Command, io: CliIo): void {
       const options: CommonOptions & VerifyOption = command.optsWithGlobals()
       return showGuest(name, { ...options, verify: options.verify === true && verify === true }, io)
     })
+  registerGuestsExport(guests, io)
   registerGuestsImport(guests, io)
   registerDefinitionVerbs(guests, 'guest', io, {
     before: (name, options) => prepareGuest(name, options, io),
