@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { access, constants, lstat, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
@@ -34,7 +34,8 @@ import type {
   Definitions,
 } from './definitions.ts'
 import { newFiles, rightOf } from './new-files.ts'
-import { isMapping } from './yaml-values.ts'
+import { whyReadOnly } from './read-only.ts'
+import { isMapping, textOf } from './yaml-values.ts'
 
 /** How long a change waits for another one that is being made. */
 const lockTries = 100
@@ -168,7 +169,7 @@ export class FolderDefinitions implements Definitions {
   async #definitionIn({ kind, name, shownName, whyNot }: DefinitionFile): Promise<Definition> {
     if (whyNot !== undefined) return { kind, name, where: shownName, readOnly: `${shownName} ${whyNot}` }
     const bytes = await readFileAtMost(join(this.#base, shownName), configurationLimits.definitionFile.bytes)
-    const readOnly = await this.#whyReadOnly(shownName)
+    const readOnly = await whyReadOnly(this.#base, shownName)
     const about = { kind, name, where: shownName, ...defined({ readOnly }) }
     if (!bytes) return about
     const text = textOf(bytes)
@@ -196,22 +197,8 @@ export class FolderDefinitions implements Definitions {
   }
 
   async #mayWrite(where: string): Promise<void> {
-    const why = await this.#whyReadOnly(where)
+    const why = await whyReadOnly(this.#base, where)
     if (why !== undefined) throw new Failure('forbidden', why)
-  }
-
-  /** Why a file beside config.yaml may not be written, in words. */
-  async #whyReadOnly(where: string): Promise<string | undefined> {
-    const kind = definitionOf(where)?.kind ?? 'guest'
-    const { folder } = definitionKinds[kind]
-    const managed = await whyManaged(join(this.#base, folder), folder)
-    if (managed !== undefined) return managed
-    const path = join(this.#base, where)
-    const own = await lstat(path).catch(() => undefined)
-    if (own?.isSymbolicLink()) return `${where} is a link; change the file that it leads to`
-    if (own && !(await mayWrite(path))) return `${where} may not be written by this user`
-    const above = await nearestFolder(dirname(path))
-    return (await mayWrite(above)) ? undefined : `${above} may not be written by this user`
   }
 
   async #requireNoNewError(where: string, change: FilesChange): Promise<void> {
@@ -299,54 +286,10 @@ function entriesOf(kind: DefinitionKind, shownName: string, text = ''): Definiti
   })
 }
 
-/** A deploy tool that owns a folder says so in it. A note that cannot be understood is taken as one. */
-async function whyManaged(path: string, folder: string): Promise<string | undefined> {
-  const note = join(path, '.treeboot.yaml')
-  const bytes = await readFileAtMost(note, configurationLimits.definitionFile.bytes).catch(async () =>
-    (await isNothing(note)) ? null : undefined,
-  )
-  if (bytes === null) return undefined
-  const { value, faults } = readYaml(textOf(bytes) ?? '')
-  if (bytes && faults.length === 0 && (value === null || (isMapping(value) && value.managed === undefined)))
-    return undefined
-  const says =
-    isMapping(value) && value.managed === 'read-only' ? 'says managed: read-only' : 'cannot be understood'
-  return `the files of ${folder} belong to another tool: ${folder}/.treeboot.yaml ${says}`
-}
-
-/** A link to a file that does not exist is something. */
-async function isNothing(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => false,
-    ({ code }: NodeJS.ErrnoException) => code === 'ENOENT' || code === 'ENOTDIR',
-  )
-}
-
-async function mayWrite(path: string): Promise<boolean> {
-  return access(path, constants.W_OK).then(
-    () => true,
-    () => false,
-  )
-}
-
-async function nearestFolder(path: string): Promise<string> {
-  const isThere = await stat(path).catch(() => undefined)
-  return isThere || dirname(path) === path ? path : nearestFolder(dirname(path))
-}
-
 function dataOf({ value, faults }: YamlText): YamlMapping | undefined {
   if (faults.length > 0) return undefined
   if (value === null) return {}
   return isMapping(value) ? value : undefined
-}
-
-function textOf(bytes: Uint8Array | undefined): string | undefined {
-  try {
-    // With the mark at its beginning, if there is one: it is a part of what must stay.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return undefined
-  }
 }
 
 function etagOf(bytes: Uint8Array): string {

@@ -19,6 +19,16 @@ export function sameYaml(a: YamlValue | undefined, b: YamlValue | undefined): bo
   )
 }
 
+/** The text of a file; undefined when it is not UTF-8. */
+export function textOf(bytes: Uint8Array | undefined): string | undefined {
+  try {
+    // With the mark at its beginning, if there is one: it is a part of what must stay.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
 export function isMapping(value: YamlValue | undefined): value is YamlMapping {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
