@@ -14,6 +14,7 @@ import { registerInstall } from './commands/install.ts'
 import { registerLoaders } from './commands/loaders.ts'
 import { registerLookup } from './commands/lookup.ts'
 import { registerMirror } from './commands/mirror.ts'
+import { registerMirrors } from './commands/mirrors.ts'
 import { registerProfiles } from './commands/profiles.ts'
 import { registerRender } from './commands/render.ts'
 import { registerServe } from './commands/serve.ts'
@@ -93,6 +94,7 @@ export function createProgram(io: CliIo): Command {
     registerLookup,
     registerGuests,
     registerProfiles,
+    registerMirrors,
     registerInstall,
     registerInbox,
     registerExplain,

@@ -34,6 +34,27 @@ test('a profile and a guest are made, changed and removed', async () => {
   expect(existsSync(join(cwd, 'guests.d/web01.yaml'))).toBe(false)
 })
 
+test('a mirror is made, listed without its password, and removed', async () => {
+  const { cwd, treeboot, contentOf } = home()
+  expect(await treeboot('mirrors')).toMatchObject({
+    code: 3,
+    out: expect.stringContaining('treeboot mirrors add ID'),
+  })
+  const url = 'url=https://ann:secret@mirror.example/fedora/41/'
+  const made = await treeboot('mirrors', 'add', 'fedora/41', url, 'schedule=every 24h')
+  expect(made).toMatchObject({ code: 0, out: expect.stringContaining('mirrors.d/fedora/41.yaml: made') })
+  expect((await treeboot('mirrors', 'set', 'fedora/41', 'schedule=daily at 03:00')).code).toBe(0)
+  expect(contentOf('mirrors.d/fedora/41.yaml')).toContain('daily at 03:00')
+  const { out } = await treeboot('mirrors')
+  expect(out).toMatch(
+    stating('fedora/41', 'https://...@mirror.example', 'daily at 03:00', 'mirrors.d/fedora/41.yaml'),
+  )
+  expect(out + (await treeboot('mirrors', '--json')).out).not.toContain('secret')
+  expect((await treeboot('mirrors', 'rm', 'fedora/41')).code).toBe(0)
+  expect(existsSync(join(cwd, 'mirrors.d/fedora/41.yaml'))).toBe(false)
+  expect(await treeboot('mirrors', 'add', '../x', url)).toMatchObject({ code: 2 })
+})
+
 test('a new guest is told what its machine will do', async () => {
   const { cwd, treeboot } = home()
   const bare = await treeboot('guests', 'add', 'a', 'mac=52:54:00:aa:bb:01')

@@ -1,0 +1,47 @@
+import type { Command } from 'commander'
+import type { YamlValue } from '../../config/yaml.ts'
+import { defined } from '../../core/defined.ts'
+import { FolderDefinitions } from '../../definitions/folder-definitions.ts'
+import { requireConfigHere } from '../config-here.ts'
+import { type CommonOptions, configOption, jsonOption } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { json, table } from '../output/table.ts'
+import { registerDefinitionVerbs } from './definition-verbs.ts'
+
+export function registerMirrors(program: Command, io: CliIo): void {
+  const mirrors = program
+    .command('mirrors')
+    .description('list the mirrors that the server keeps up to date, and where each stands')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((options: CommonOptions) => listMirrors(options, io))
+  registerDefinitionVerbs(mirrors, 'mirror', io)
+}
+
+async function listMirrors(options: CommonOptions, io: CliIo): Promise<void> {
+  await requireConfigHere(options, io)
+  const definitions = new FolderDefinitions(defined({ file: options.config, cwd: io.cwd }))
+  const all = (await definitions.list('mirror')).map(({ name, data = {}, where }) => ({
+    id: name,
+    urls: [data.url ?? []].flat().map(shownUrl),
+    schedule: data.schedule ?? null,
+    definedAt: where,
+  }))
+  if (options.json) io.out(json(all))
+  else if (all.length === 0) io.out('no mirrors yet: treeboot mirrors add ID url=... makes one\n')
+  else {
+    const rows = all.map(({ id, urls, schedule, definedAt }) => [
+      id,
+      urls.join(', '),
+      schedule === null ? 'only by hand' : String(schedule),
+      definedAt,
+    ])
+    io.out(table([['MIRROR', 'FROM', 'WHEN', 'DEFINED AT'], ...rows]))
+  }
+  if (all.length === 0) io.exit(exitCodes.notFound)
+}
+
+/** Without the name and the password that a URL may have. */
+function shownUrl(url: YamlValue): string {
+  return String(url).replace(/\/\/[^/]*@/, '//...@')
+}
