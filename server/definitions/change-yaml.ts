@@ -38,7 +38,7 @@ export function changeYaml(text: string, wanted: YamlMapping): string {
   // A text below `|` would take in what follows it, if that is a comment with an indentation: then it gets quotes.
   for (const longTexts of ['below', 'quoted'] as const) {
     const editor = new YamlEditor(text, longTexts)
-    if (isMap(contents)) editor.changeRoot(contents as MapNode, present, wanted)
+    if (isMap(contents)) editor.changeMap(contents as MapNode, present, wanted)
     else editor.appendToEnd(wanted)
     const changed = editor.result()
     if (readsAs(changed, wanted)) return changed
@@ -93,17 +93,18 @@ class YamlEditor {
     return `${parts.join('')}${this.#text.slice(at)}`
   }
 
-  changeRoot(map: MapNode, present: YamlMapping, wanted: YamlMapping): void {
-    if (map.items.length > 0) this.#changeMap(map, present, wanted)
-    else this.#splice(rangeOf(map).start, rangeOf(map).end, inlineYaml(wanted, { inFlow: true }))
-  }
-
   /** For a text that has comments at most. */
   appendToEnd(mapping: YamlMapping): void {
     this.#addLines(this.#text.length, this.#block(mapping, 0))
   }
 
-  #changeMap(map: MapNode, present: YamlMapping, wanted: YamlMapping): void {
+  changeMap(map: MapNode, present: YamlMapping, wanted: YamlMapping): void {
+    const keepsSome = map.items.some((pair) => Object.hasOwn(wanted, keyOf(pair)))
+    // In `{...}` a new pair follows a comma, which needs one before it.
+    if (map.flow && !keepsSome) {
+      this.#splice(rangeOf(map).start, rangeOf(map).end, inlineYaml(wanted, { inFlow: true }))
+      return
+    }
     for (const pair of map.items) {
       const name = keyOf(pair)
       const value = Object.hasOwn(wanted, name) ? wanted[name] : undefined
@@ -118,7 +119,7 @@ class YamlEditor {
     const { node } = slot
     if (sameYaml(present, wanted)) return
     if (isMap(node) && isMapping(present) && isFilled(present) && isMapping(wanted) && isFilled(wanted))
-      this.#changeMap(node as MapNode, present, wanted)
+      this.changeMap(node as MapNode, present, wanted)
     else if (
       isSeq(node) &&
       Array.isArray(present) &&

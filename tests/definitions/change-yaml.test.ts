@@ -37,6 +37,7 @@ describe('one key of a file', () => {
       { v: { x: 1, y: '3', z: 'a,b' } },
       'v: {x: 1,  y: "3", z: "a,b" } # c\n',
     ],
+    ['all of a flow mapping', 'v: { x: 1 } # c\nb: 1\n', { v: { z: 2 }, b: 1 }, 'v: { z: 2 } # c\nb: 1\n'],
     ['removed in a flow mapping', 'v: { x: 1, y: 2, z: 3 }\n', { v: { x: 1, z: 3 } }, 'v: { x: 1, z: 3 }\n'],
     ['the last one removed there', 'v: { x: 1, y: 2 }\n', { v: { x: 1 } }, 'v: { x: 1 }\n'],
     [
