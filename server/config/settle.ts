@@ -152,15 +152,16 @@ class Settling {
   }
 
   /**
-   * A new guest may count on what is in the new text of its profile, such as the disks that an installer keeps. It is not
-   * installed with the last good text, and waits until the file of the profile is right. Returns whether there was one.
+   * A guest that is new or changed may count on what is in the new text of its profile, such as the disks that an installer
+   * keeps. It is not installed with the last good text of the profile alone: a changed guest stays as it was, too, and a new
+   * one is refused, until the file of the profile is right. Returns whether there was one.
    */
   refuseEarly(made: Attempt): boolean {
     const kept = this.layers().filter(({ use, file }) => use === 'kept' && file.kind === 'profile')
     if (kept.length === 0) return false
     this.beginRound(made)
     for (const { file } of this.layers().filter(isNew)) {
-      if (file.kind !== 'guest' || this.#lastGood.has(file.shownName)) continue
+      if (file.kind !== 'guest') continue
       const chain = allInherited(this.#read?.guests?.[file.name]?.profile ?? [], this.#parents)
       const profile = kept.find((layer) => chain.has(layer.file.name))?.file
       if (profile) this.#demote(file.shownName, [waitsFor(profile, file)])

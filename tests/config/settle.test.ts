@@ -85,7 +85,7 @@ describe.each(wrongTexts)('a guest file that %s', (_, text, facts) => {
       'guests.d/c.yaml': `mac: ${mac(3)}\n`,
     })
     expect(found.guests).toEqual([`main ${mac(7)}`, `a ${mac(1)} good`, `b ${mac(2)}`, `c ${mac(3)}`])
-    expect(found.errors[0]).toMatch(stating('guests.d/a.yaml', 'guest a', 'last good'))
+    expect(found.errors.join('\n')).toMatch(stating('guests.d/a.yaml', 'guest a', 'last good'))
     expect(found.errors[1]).toMatch(stating(...facts))
     expect(found.filesNotInForce).toBe(1)
     // The last good text is in force, so it is what a record keeps, and the next load has the same result.
@@ -223,6 +223,23 @@ describe('a profile file that is wrong', () => {
       'e',
     ])
     expect(mended.errors).toEqual([])
+  })
+
+  test('keeps a guest that changed with it as it was, and lets one go that leaves it', async () => {
+    const found = await changedFrom(
+      { ...guests, 'profiles.d/p.yaml': 'args: good\n' },
+      {
+        'profiles.d/p.yaml': 'arg: x\n',
+        'guests.d/a.yaml': `mac: ${mac(1)}\nprofile: heir\nargs: new\n`,
+        'guests.d/b.yaml': `mac: ${mac(2)}\nargs: new\n`,
+      },
+    )
+    expect(found.guests).toEqual([`a ${mac(1)} good heir`, `b ${mac(2)} new`])
+    expect(found.errors.join('\n')).toMatch(stating('guests.d/a.yaml', 'guest a', 'last good'))
+    const left = await changed(found.cwd, { 'guests.d/a.yaml': `mac: ${mac(1)}\nargs: left\n` }, found.texts)
+    expect(left.guests).toEqual([`a ${mac(1)} left`, `b ${mac(2)} new`])
+    const mended = await changed(found.cwd, { 'profiles.d/p.yaml': 'args: more\n' }, left.texts)
+    expect([mended.guests, mended.errors]).toEqual([left.guests, []])
   })
 
   test('and is new makes its guests refused, those of config.yaml and of its heirs too', async () => {
