@@ -2,7 +2,7 @@ import { groupBy } from '../core/group-by.ts'
 import { type DefinitionFile, type DefinitionKind, definitionKinds } from './definition-files.ts'
 import { definitionName, guestSchema } from './file-schema.ts'
 import { type ProblemList, showValue } from './problems.ts'
-import type { YamlMapping, YamlText, YamlValue } from './yaml.ts'
+import { isMapping, type YamlMapping, type YamlText } from './yaml.ts'
 
 /**
  * How a definition file takes part: `present`, as it is on the disk; `kept`, with its last good text; `refused`, when
@@ -159,8 +159,4 @@ function identitiesIn(yaml: YamlText): YamlText | undefined {
 /** Without the mark that some editors write at the beginning of a text. */
 function withoutMark(text: string): string {
   return text.replace(/^\uFEFF/, '')
-}
-
-function isMapping(value: YamlValue): value is YamlMapping {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -16,6 +16,11 @@ export type YamlValue = string | number | boolean | null | YamlValue[] | YamlMap
 export interface YamlMapping {
   [key: string]: YamlValue
 }
+
+export function isMapping(value: YamlValue | undefined): value is YamlMapping {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** The steps from the root to a value: keys of mappings and indices of lists. */
 export type YamlPath = readonly (string | number)[]
 

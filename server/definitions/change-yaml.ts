@@ -1,5 +1,5 @@
 import { isMap, isSeq, type Node, parseDocument, type YAMLSeq } from 'yaml'
-import { readYaml, type YamlMapping, type YamlValue } from '../config/yaml.ts'
+import { isMapping, readYaml, type YamlMapping, type YamlValue } from '../config/yaml.ts'
 import { Failure } from '../core/failure.ts'
 import {
   columnOf,
@@ -17,7 +17,7 @@ import {
   type Slot,
   startOfLine,
 } from './yaml-nodes.ts'
-import { blockYaml, inlineYaml, isFilled, isMapping, type LongTexts, sameYaml } from './yaml-values.ts'
+import { blockYaml, inlineYaml, isFilled, type LongTexts, sameYaml } from './yaml-values.ts'
 
 /**
  * Makes the mapping of a YAML text equal to `wanted`, and leaves every byte that need not change as it was: comments,

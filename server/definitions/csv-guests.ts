@@ -1,6 +1,6 @@
-import type { YamlMapping, YamlValue } from '../config/yaml.ts'
+import { isMapping, type YamlMapping, type YamlValue } from '../config/yaml.ts'
 import { csvText } from './csv.ts'
-import { isFilled, isMapping } from './yaml-values.ts'
+import { isFilled } from './yaml-values.ts'
 
 /**
  * Definitions of guests in a table. A column is a key, with dots for the keys below it: `virt.memory`, `vars.hostname`.

@@ -14,7 +14,7 @@ import { type FilesChange, loadConfigFile } from '../config/last-good.ts'
 import { ConfigError, problemLine } from '../config/problems.ts'
 import { configState } from '../config/quiet-read.ts'
 import { type ConfigPlace, defaultFileName, readConfigTexts } from '../config/texts.ts'
-import { readYaml, type YamlMapping, type YamlText } from '../config/yaml.ts'
+import { isMapping, readYaml, type YamlMapping, type YamlText } from '../config/yaml.ts'
 import { defined } from '../core/defined.ts'
 import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
@@ -35,7 +35,7 @@ import type {
 } from './definitions.ts'
 import { newFiles, rightOf } from './new-files.ts'
 import { whyReadOnly } from './read-only.ts'
-import { isMapping, textOf } from './yaml-values.ts'
+import { textOf } from './yaml-values.ts'
 
 /** How long a change waits for another one that is being made. */
 const lockTries = 100

@@ -1,6 +1,6 @@
 import { type DefinitionFile, type DefinitionKind, definitionKinds } from '../config/definition-files.ts'
 import type { LoadedConfig } from '../config/load.ts'
-import { ConfigError } from '../config/problems.ts'
+import { ConfigError, problemLine } from '../config/problems.ts'
 import type { YamlMapping } from '../config/yaml.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { changeYaml } from './change-yaml.ts'
@@ -32,11 +32,11 @@ export async function rightOf(
   readonly right: readonly DefinitionFile[]
   readonly faulty: ReadonlyMap<string, readonly SnapshotProblem[]>
 }> {
-  const known = new Set((await load([])).problems.map(keyOf))
+  const known = new Set((await load([])).problems.map(problemLine))
   const faulty = new Map<string, SnapshotProblem[]>()
   let right = files
   for (let round = 1; ; round++) {
-    const added = (await problemsOf(load(right))).filter((problem) => !known.has(keyOf(problem)))
+    const added = (await problemsOf(load(right))).filter((problem) => !known.has(problemLine(problem)))
     const errors = added.filter(({ severity }) => severity === 'error')
     if (errors.length === 0) return { right, faulty }
     const byFile = new Map(right.map((file) => [file.shownName, file.name]))
@@ -59,8 +59,4 @@ async function problemsOf(loading: Promise<LoadedConfig>): Promise<readonly Snap
     if (error instanceof ConfigError) return error.problems
     throw error
   }
-}
-
-function keyOf({ where, message }: SnapshotProblem): string {
-  return `${where} ${message}`
 }

@@ -1,10 +1,10 @@
 import { access, constants, lstat, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { definitionKinds, definitionOf } from '../config/definition-files.ts'
-import { readYaml } from '../config/yaml.ts'
+import { isMapping, readYaml } from '../config/yaml.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import { readFileAtMost } from '../host/read-at-most.ts'
-import { isMapping, textOf } from './yaml-values.ts'
+import { textOf } from './yaml-values.ts'
 
 /**
  * Why a definition file may not be written, in words.

@@ -1,5 +1,4 @@
-import type { YamlMapping, YamlValue } from '../config/yaml.ts'
-import { isMapping } from './yaml-values.ts'
+import { isMapping, type YamlMapping, type YamlValue } from '../config/yaml.ts'
 
 /** Names of variables and kernel arguments that say a secret: `rootpw`, `user_password_hash`, `wpa_key`, `api-token`. */
 const secretName = /pass(?:word|wd|phrase)|hash|secret|token|pw(?![a-z])|keys?(?![a-z])/i

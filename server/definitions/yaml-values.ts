@@ -29,10 +29,6 @@ export function textOf(bytes: Uint8Array | undefined): string | undefined {
   }
 }
 
-export function isMapping(value: YamlValue | undefined): value is YamlMapping {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 /** Whether a value is a list or a mapping with something in it. */
 export function isFilled(value: YamlValue): value is YamlValue[] | YamlMapping {
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0

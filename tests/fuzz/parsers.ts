@@ -11,16 +11,6 @@ import { readDescriptors } from '../../server/core/tree/conclude.ts'
 import { descriptorFormats } from '../../server/core/tree/descriptors/formats.ts'
 import { repairTreeinfo } from '../../server/core/tree/descriptors/repair.ts'
 import { kernelArchs } from '../../server/core/tree/kernel-header.ts'
-import { parseCsv } from '../../server/definitions/csv.ts'
-import { parseCobblerSystems } from '../../server/definitions/import/cobbler.ts'
-import { parseCsvGuests } from '../../server/definitions/import/csv-entries.ts'
-import { parseDnsmasqHosts } from '../../server/definitions/import/dnsmasq.ts'
-import { parseEthers } from '../../server/definitions/import/ethers.ts'
-import { formatOf } from '../../server/definitions/import/formats.ts'
-import { parseIscHosts } from '../../server/definitions/import/isc-dhcpd.ts'
-import { parseJsonData } from '../../server/definitions/import/json-data.ts'
-import { parseKeaReservations } from '../../server/definitions/import/kea.ts'
-import { planImport } from '../../server/definitions/import/plan-import.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { namesOnPage } from '../../server/intake/mirror/index-page.ts'
 import { decodePxe } from '../../server/protocols/dhcp/options/pxe-vendor.ts'
@@ -44,22 +34,10 @@ import { readPackages } from '../../server/verify/documents/primary.ts'
 import { parseRepomd } from '../../server/verify/documents/repomd.ts'
 import { armourBlocks, findClearsigned } from '../../server/verify/signatures/armour.ts'
 import { Keyring } from '../../server/verify/signatures/keyring.ts'
-import { corpusOf, type Fuzzer } from '../support/fuzz.ts'
+import { bytes, corpusOf, type Fuzzer, refusesBy, text } from '../support/fuzz.ts'
 import { fromSparseHex, walkImage } from '../support/iso/walk-image.ts'
 import { kernelHeads } from '../support/kernel-heads.ts'
-
-const text = (...seeds: string[]) => seeds.map((seed) => Buffer.from(seed))
-const bytes = (...seeds: string[]) => seeds.map((hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'))
-
-/** A parser refuses foreign bytes by such an error, and by no other. */
-function refusesBy(kind: abstract new (...rest: never[]) => Error, read: () => unknown): unknown {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof kind) return undefined
-    throw error
-  }
-}
+import { guestsToImport } from './guests-to-import.ts'
 
 async function drained(items: AsyncIterable<unknown>): Promise<void> {
   try {
@@ -238,55 +216,7 @@ export const fuzzers = {
     read: (input) => readYaml(input.toString('utf8')).position(['a', 0], 'value'),
     cost: 5,
   },
-  'guests-to-import': {
-    seeds: text(
-      'name,mac,vars.a\nweb01,52:54:00:aa:bb:01;52:54:00:aa:bb:02,"{""b"": 1}"\n',
-      'dhcp-host=52:54:00:aa:bb:01,set:a,id:01:52:54:00:aa:bb:02,[fd00::1],10.0.0.1,web,12h # c\n',
-      'group { host a { hardware ethernet 0:1:2:3:4:5; fixed-address 10.0.0.1, b; option host-name "x"; } }\n',
-      '{"Dhcp4": {"reservations": [{"hw-address": "52:54:00:aa:bb:01", "ip-address": "10.0.0.1"}], /* c */}} // d\n',
-      '{"Dhcp6": {"reservations": [{"duid": "00:03:00:01:52:54:00:aa:bb:01", "ip-addresses": ["fd00::1"]}]}}\n',
-      'name : a\ninterfaces : {}\nmac_address_eth0 : 52:54:00:aa:bb:01\nip_address_eth0 : 10.0.0.1\n',
-      '52:54:00:aa:bb:01 web01 # c\n0:1:2:3:4:5 10.0.0.1\n',
-    ),
-    tokens: [
-      '\n',
-      ',',
-      ';',
-      '"',
-      '""',
-      '{',
-      '}',
-      '[',
-      ']',
-      '#',
-      '/*',
-      '//',
-      '<?include "a"?>',
-      ':',
-      '*',
-      'host ',
-      '\\',
-    ],
-    read: (input) => {
-      const file = input.toString('utf8')
-      const parsers = [
-        parseCsvGuests,
-        parseDnsmasqHosts,
-        parseIscHosts,
-        parseKeaReservations,
-        parseCobblerSystems,
-        parseEthers,
-      ]
-      const ground = { guests: [], written: new Map(), profiles: new Set<string>() }
-      refusesBy(Failure, () => formatOf(file))
-      refusesBy(Failure, () => parseJsonData(file))
-      for (const { cells } of parseCsv(file))
-        if (cells.length === 0) throw new Error('a record without a value')
-      for (const parse of parsers)
-        refusesBy(Failure, () => [true, false].map((isOwn) => planImport(parse(file), { ...ground, isOwn })))
-    },
-    cost: 6,
-  },
+  'guests-to-import': guestsToImport,
   'kernel-head': {
     seeds: [...kernelHeads().values()].map(({ head }) => Buffer.from(head)),
     tokens: [

@@ -46,6 +46,21 @@ export function corpusOf(name: string): readonly Buffer[] {
   }
 }
 
+/** Seeds from texts. */
+export const text = (...seeds: string[]) => seeds.map((seed) => Buffer.from(seed))
+/** Seeds from hexadecimal digits. */
+export const bytes = (...seeds: string[]) => seeds.map((hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'))
+
+/** A parser refuses foreign bytes by such an error, and by no other. */
+export function refusesBy(kind: abstract new (...rest: never[]) => Error, read: () => unknown): unknown {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof kind) return undefined
+    throw error
+  }
+}
+
 /** Reads whatever was found before, then as many new inputs as were asked for. Keeps an input that does harm. */
 export async function fuzz(name: string, { seeds, tokens, read, cost = 1 }: Fuzzer): Promise<number> {
   const found = `found/${name}`

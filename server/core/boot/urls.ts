@@ -1,5 +1,5 @@
 import { defined } from '../defined.ts'
-import { canonicalIp, isLinkLocal, plainAddress } from '../net/address.ts'
+import { bracketed, canonicalIp, isLinkLocal, plainAddress } from '../net/address.ts'
 import { type ServiceName, serviceTable } from '../services.ts'
 import type { ServerUrls } from './plan.ts'
 
@@ -138,7 +138,7 @@ function parseAuthority(text: string): { authority: string; host: string } | und
 function hostOf(address: string | undefined): string {
   if (address === undefined || address === '') return 'localhost'
   const plain = plainAddress(address)
-  return plain.includes(':') ? `[${plain}]` : plain
+  return bracketed(plain)
 }
 
 function withPort(host: string, port: number | undefined, service: ServiceName): string {

@@ -7,6 +7,7 @@ import {
   type StaticAddress,
   stackOf,
 } from '../guest/network.ts'
+import { bracketed } from '../net/address.ts'
 import { casperAddress, linuxrcAddress } from './address-args.ts'
 
 /** How an installer reads its network from the command line. */
@@ -169,10 +170,6 @@ function dracutWord(family: 'dhcp' | 'auto' | undefined, { ipv4 }: NetworkInterf
 
 function dracutDevice({ name, mac = '' }: NetworkInterface): string {
   return name ?? mac.replaceAll(':', '-')
-}
-
-function bracketed(address: string): string {
-  return address.includes(':') ? `[${address}]` : address
 }
 
 function staticIpv4({ ipv4 }: NetworkInterface): StaticAddress | undefined {

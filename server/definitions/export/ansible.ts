@@ -1,6 +1,5 @@
 import { Document, isScalar, visit } from 'yaml'
-import type { YamlMapping, YamlValue } from '../../config/yaml.ts'
-import { isMapping } from '../yaml-values.ts'
+import { isMapping, type YamlMapping, type YamlValue } from '../../config/yaml.ts'
 
 /** What Ansible is told of a guest. */
 export interface AnsibleHost {

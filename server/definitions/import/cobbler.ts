@@ -1,7 +1,6 @@
-import type { YamlMapping, YamlValue } from '../../config/yaml.ts'
+import { isMapping, type YamlMapping, type YamlValue } from '../../config/yaml.ts'
 import { defined } from '../../core/defined.ts'
 import { canonicalIp } from '../../core/net/address.ts'
-import { isMapping } from '../yaml-values.ts'
 import { Entries, type FoundEntry, macOf, numberedLines, whyNoCard } from './entries.ts'
 import { parseJsonData } from './json-data.ts'
 

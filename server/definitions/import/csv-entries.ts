@@ -1,10 +1,9 @@
 import { guestSchema } from '../../config/file-schema.ts'
-import type { YamlMapping } from '../../config/yaml.ts'
+import { isMapping, type YamlMapping } from '../../config/yaml.ts'
 import { Failure } from '../../core/failure.ts'
 import { nearestName } from '../../core/select/nearest.ts'
 import { type CsvRow, parseCsv } from '../csv.ts'
 import { valueOfCell } from '../csv-guests.ts'
-import { isMapping } from '../yaml-values.ts'
 import { Entries, type FoundEntry } from './entries.ts'
 
 /** The keys of a guest, and its name. */

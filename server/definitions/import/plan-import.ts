@@ -1,11 +1,11 @@
 import { definitionName } from '../../config/file-schema.ts'
-import type { YamlMapping, YamlValue } from '../../config/yaml.ts'
+import { isMapping, type YamlMapping, type YamlValue } from '../../config/yaml.ts'
 import { defined } from '../../core/defined.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { canonicalIp } from '../../core/net/address.ts'
 import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
-import { isMapping, sameYaml } from '../yaml-values.ts'
+import { sameYaml } from '../yaml-values.ts'
 import type { FoundEntry, FoundMachine } from './entries.ts'
 
 /** What becomes of one entry of a file. */

@@ -1,3 +1,4 @@
+import { bracketed } from '../../core/net/address.ts'
 import { isWildcard } from '../listen-addresses.ts'
 import { type Mapping, portmapPort } from './portmap.ts'
 import { register, unregister } from './rpcbind.ts'
@@ -100,5 +101,5 @@ export function mountHint(host: string, port: number, mapper: PortMapperState): 
 
 function serverName(host: string): string {
   if (isWildcard(host)) return 'HOST'
-  return host.includes(':') ? `[${host}]` : host
+  return bracketed(host)
 }
