@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { distros } from '../../server/core/distro/distro.ts'
 import { recordOf } from '../../server/core/distro/families.ts'
-import type { VarValue } from '../../server/core/guest/guest.ts'
+import type { Guest, VarValue } from '../../server/core/guest/guest.ts'
 import type { Tree } from '../../server/core/tree/tree.ts'
 import { noMachines } from '../../server/machines/machines.ts'
 import { renderAnswerFile } from '../../server/namespace/answer-files.ts'
@@ -32,23 +32,21 @@ afterAll(() => renderer.close())
 
 const project = join(import.meta.dirname, '../..')
 
+/** The answer file that a guest gets from a tree. */
+function rendered(guest: Guest, tree: Tree, texts: ReadonlyMap<string, string> = templates) {
+  const snapshot = snapshotWith([guest], texts)
+  const options = { snapshot: () => snapshot, renderer, machines: noMachines, facts: () => ({ tree, urls }) }
+  return renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
+}
+
 describe('the examples of the documents', () => {
   test('the template of docs/kickstarts.md renders', async () => {
     const document = readFileSync(join(project, 'docs/kickstarts.md'), 'utf8')
     // The code block belongs to a numbered list, so it is indented by three blanks.
     const source = /```jinja\n([\s\S]*?)```/.exec(document)?.[1]?.replaceAll(/^ {3}/gm, '') ?? ''
     const guest = guestWith('small.ks', { ssh_keys: ['ssh-ed25519 AAAA me@laptop'] })
-    const snapshot = snapshotWith([guest], new Map(templates).set('small.ks', source))
-    const options = {
-      snapshot: () => snapshot,
-      renderer,
-      machines: noMachines,
-      facts: () => ({ tree: treeWith({}), urls }),
-    }
-    const { text, warnings } = await renderAnswerFile(options, guest, {
-      protocol: 'internal',
-      address: '::1',
-    })
+    const more = new Map(templates).set('small.ks', source)
+    const { text, warnings } = await rendered(guest, treeWith({}), more)
     expect(warnings).toEqual([])
     expect(text).toContain('sshkey --username=root "ssh-ed25519 AAAA me@laptop"')
   })
@@ -61,27 +59,14 @@ describe('the examples of the documents', () => {
 
 describe('the templates that treeboot ships', () => {
   test.each(answerCases)('$golden', async ({ golden, guest, tree }) => {
-    const snapshot = snapshotWith([guest], templates)
-    const options = {
-      snapshot: () => snapshot,
-      renderer,
-      machines: noMachines,
-      facts: () => ({ tree, urls }),
-    }
-    const answer = await renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
+    const answer = await rendered(guest, tree)
     expect(answer.warnings).toEqual([])
     expectGolden(`kickstart/${golden}`, answer.text)
   })
 
   test('refuse a passphrase that would pull in the next line of a preseed', async () => {
     const guest = guestWith('debian.preseed', { filesystem: 'crypto', crypto_passphrase: 'secret\\' })
-    const snapshot = snapshotWith([guest], templates)
-    const facts = () => ({ tree: treeWith({}), urls })
-    const options = { snapshot: () => snapshot, renderer, machines: noMachines, facts }
-    const requester = { protocol: 'internal', address: '::1' } as const
-    await expect(renderAnswerFile(options, guest, requester)).rejects.toThrow(
-      /debian\.preseed:\d+: .*backslash/,
-    )
+    await expect(rendered(guest, debian12)).rejects.toThrow(/debian\.preseed:\d+: .*backslash/)
   })
 
   test.each<[template: string, tree: Tree, vars: Record<string, VarValue>, why: RegExp]>([
@@ -121,14 +106,7 @@ describe('the templates that treeboot ships', () => {
     ['fedora.ks', rocky9, { users: [{ name: 'a n', sudo: true }] }, /sudo of a n: a name/],
   ])('%s refuses a value that the installer does not have', async (template, tree, vars, why) => {
     const guest = guestWith(template, vars)
-    const snapshot = snapshotWith([guest], templates)
-    const options = {
-      snapshot: () => snapshot,
-      renderer,
-      machines: noMachines,
-      facts: () => ({ tree, urls }),
-    }
-    const rendering = renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
+    const rendering = rendered(guest, tree)
     await expect(rendering).rejects.toThrow(why)
   })
 
@@ -142,14 +120,7 @@ describe('the templates that treeboot ships', () => {
     '%s passes no colon in the name of a user, which useradd would refuse',
     async (template, tree) => {
       const guest = guestWith(template, { users: [{ name: 'ann', gecos: 'Ann: Other' }] })
-      const snapshot = snapshotWith([guest], templates)
-      const options = {
-        snapshot: () => snapshot,
-        renderer,
-        machines: noMachines,
-        facts: () => ({ tree, urls }),
-      }
-      const { text } = await renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
+      const { text } = await rendered(guest, tree)
       expect(text).not.toContain('Ann:')
       expect(text).toContain('Ann  Other')
     },
@@ -160,14 +131,7 @@ describe('the templates that treeboot ships', () => {
       const counted = recordOf(distro).instPrefixSince === 'always' ? '2' : '22.03'
       const tree = treeWith({ distro, family: recordOf(distro).name, version: counted })
       const guest = guestWith('fedora.ks')
-      const snapshot = snapshotWith([guest], templates)
-      const options = {
-        snapshot: () => snapshot,
-        renderer,
-        machines: noMachines,
-        facts: () => ({ tree, urls }),
-      }
-      const { text } = await renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
+      const { text } = await rendered(guest, tree)
       expect(text, distro).toContain('autopart --type=lvm')
     }
   })
@@ -179,14 +143,7 @@ describe('the templates that treeboot ships', () => {
   test('contain no password hash unless a password was given', async () => {
     // The guests of the `plain` cases set no variable, so no password either.
     for (const { golden, guest, tree } of answerCases.filter((each) => each.golden.includes('plain'))) {
-      const snapshot = snapshotWith([guest], templates)
-      const options = {
-        snapshot: () => snapshot,
-        renderer,
-        machines: noMachines,
-        facts: () => ({ tree, urls }),
-      }
-      const { text } = await renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
+      const { text } = await rendered(guest, tree)
       expect(text, golden).not.toContain('$6$')
     }
   })
