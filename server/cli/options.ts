@@ -58,6 +58,14 @@ export async function readSnapshot(options: CommonOptions & VerifyOption, io: Cl
   }
 }
 
+/**
+ * The options of a command below `guests` without `--verify` of the group, which commander gives to all of them: what only
+ * reads or writes definitions does not wait for digests, which may take long.
+ */
+export function withoutVerify({ config, json }: CommonOptions): CommonOptions {
+  return defined({ config, json })
+}
+
 /** Warns of a tree that the result rests on and that nobody has verified. */
 export function warnIfUnverified(tree: Tree, io: CliIo): void {
   if (tree.unverified) io.err(`warning: tree ${tree.id} is not verified\n`)

@@ -22,9 +22,9 @@ export function withoutSecrets(data: YamlMapping): WithoutSecrets {
   let left = 0
   if (args !== undefined) {
     const all = Array.isArray(args) ? args : [args]
-    const public_ = all.filter((arg) => !isSecret(...nameAndValue(String(arg))))
-    left += all.length - public_.length
-    if (public_.length > 0) kept.args = public_.length === all.length ? args : public_
+    const open = all.filter((arg) => !isSecret(...nameAndValue(String(arg))))
+    left += all.length - open.length
+    if (open.length > 0) kept.args = open.length === all.length ? args : open
   }
   if (isMapping(vars)) {
     const own = publicVars(vars)

@@ -55,12 +55,12 @@ export function whyUnreadable(
   if (image.size === 0) return `${name} is empty: copy it again`
   // An installer's disc has files, and ECMA-119 6.8.2.2 puts two records into every directory: a hole was copied.
   if (root?.length === 0)
-    return `${name} is no readable image of a disc: copy it again (its root folder is empty)`
+    return `${name} is not a readable image of a disc: copy it again (its root folder is empty)`
   if (fault === undefined || boots) return undefined
   if ((fault as NodeJS.ErrnoException).code === 'EACCES')
     return `${name} cannot be read by this user: change its mode or owner`
   const what = failureMessage(fault)
   return failureKind(fault) === 'unsupported'
     ? `${name} cannot be read: ${what}`
-    : `${name} is no readable image of a disc: copy it again (${what})`
+    : `${name} is not a readable image of a disc: copy it again (${what})`
 }

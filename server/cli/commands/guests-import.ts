@@ -16,7 +16,7 @@ import {
 import { type ImportStep, planImport } from '../../definitions/import/plan-import.ts'
 import { readAtMost } from '../../host/read-at-most.ts'
 import { keepAllLocal, openGuestStore } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot, withoutVerify } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, json, table } from '../output/table.ts'
 import { isAgreed } from './install.ts'
@@ -69,7 +69,7 @@ export function registerGuestsImport(guests: Command, io: CliIo): void {
 }
 
 async function importGuests(file: string, options: ImportOptions, io: CliIo): Promise<void> {
-  const snapshot = await readSnapshot(options, io)
+  const snapshot = await readSnapshot(withoutVerify(options), io)
   if (options.profile !== undefined && !snapshot.profiles.has(options.profile))
     throw new Failure('not-found', `there is no profile ${options.profile}; "treeboot profiles" lists them`)
   const text = await textOf(file, io)

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
 import { planGuest, selectForGuest } from '../../core/boot/plan-boot.ts'
-import { defined } from '../../core/defined.ts'
 import { willBeHeldText } from '../../core/guest/doubt.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, type HistoryEntry, newState, whyLocalDisk } from '../../core/guest/state.ts'
@@ -23,6 +22,7 @@ import {
   type VerifyOption,
   verifyOption,
   warnIfUnverified,
+  withoutVerify,
 } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
@@ -62,7 +62,7 @@ export function registerGuests(program: Command, io: CliIo): void {
 /** What the machine of a guest that was just added will do. */
 async function firstBootText(name: string, options: VerbOptions, io: CliIo): Promise<string> {
   if (options.local) return `it boots its own disk until "treeboot install ${name}"`
-  const snapshot = await readSnapshot(unverified(options), io)
+  const snapshot = await readSnapshot(withoutVerify(options), io)
   const { installs, text } = await nextInstallation(guestNamed(snapshot, name), { snapshot, io })
   const unless = `, unless its machine is known already; "treeboot guests show ${name}" tells`
   return `its first network boot ${text}${installs ? unless : ''}`
@@ -73,18 +73,13 @@ async function firstBootText(name: string, options: VerbOptions, io: CliIo): Pro
  * be able to remember the installation, so no guest is made while it cannot be written.
  */
 async function prepareGuest(name: string, options: VerbOptions, io: CliIo): Promise<void> {
-  const store = await openGuestStore(await readSnapshot(unverified(options), io), io)
+  const store = await openGuestStore(await readSnapshot(withoutVerify(options), io), io)
   try {
     if (options.local) await keepLocal(store, name)
     else await store.probe()
   } finally {
     await store.close()
   }
-}
-
-/** Without the group's `--verify`: a new guest does not wait for digests, which may take long. */
-function unverified({ config, json: asJson }: VerbOptions): CommonOptions {
-  return defined({ config, json: asJson })
 }
 
 async function listGuests(options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {

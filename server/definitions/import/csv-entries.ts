@@ -35,7 +35,7 @@ function columnsOf({ line, cells, fault }: CsvRow): readonly string[] {
     const near = nearestName(key, keys)
     const hint = near === undefined ? `known: ${keys.join(', ')}` : `did you mean '${near}'?`
     if (!keys.includes(key) || parts.some((part) => part === '' || part === '__proto__'))
-      throw refuse(`'${column}' is no key of a guest; ${hint}`)
+      throw refuse(`'${column}' is not a key of a guest; ${hint}`)
     if (columns.indexOf(column) !== at) throw refuse(`the column ${column} is there twice`)
   }
   if (!columns.includes('name')) throw refuse('a column called name is missing')

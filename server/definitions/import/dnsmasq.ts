@@ -88,7 +88,7 @@ function readPart(part: string, parts: Parts): void {
   else if (part === 'ignore') parts.isIgnored = true
   // legal_hostname() of dnsmasq looks at the first label only; other alphabets are IDN.
   else if (isLabel(part.split('.')[0] ?? '')) parts.name = part.replace(/\.$/, '')
-  else parts.fault ??= `${part} is no name of a host`
+  else parts.fault ??= `${part} is not the name of a host`
 }
 
 function isLabel(label: string): boolean {
@@ -106,7 +106,7 @@ function readHardware(part: string, parts: Parts): void {
   else if (mac === undefined) parts.notOne = whyNoCard(part)
   // ARP's types 1 and 6 (RFC 5494) are Ethernet and IEEE 802, with the same addresses.
   else if (Number.parseInt(type, 16) !== 1 && Number.parseInt(type, 16) !== 6)
-    parts.notOne = `${part} is no card of Ethernet`
+    parts.notOne = `${part} is not a card of Ethernet`
   else parts.macs.push(mac)
 }
 

@@ -79,7 +79,7 @@ export function macOf(text: string): string | undefined {
 /** Why a text that has the form of a MAC address is not that of a card. */
 export function whyNoCard(text: string): string {
   const isForm = shortForm.test(text.trim()) || canonicalMac(text) !== undefined
-  return isForm ? `${text} is no address of one card` : `${text} is no MAC address of Ethernet`
+  return isForm ? `${text} is not the address of one card` : `${text} is not a MAC address of Ethernet`
 }
 
 /** A client identifier of DHCPv4 that is a hardware type and an address (RFC 2132, 9.14): `01:52:54:00:aa:bb:01`. */

@@ -170,7 +170,7 @@ function readAddresses(line: number, rest: readonly Token[], host: Host): void {
     const ip = canonicalIp(text)
     if (ip !== undefined) host.ips.push(ip)
     else if (/^[\d.]+$/.test(text) || text.includes(':'))
-      host.fault ??= { line, why: `${text} is no address` }
+      host.fault ??= { line, why: `${text} is not an address` }
     else host.notes.push(`its address is left out: it is the name ${text}`)
   }
 }

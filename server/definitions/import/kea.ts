@@ -80,7 +80,7 @@ function whyFaulty(written: YamlMapping, given: readonly string[]): string | und
   if (!/^'.*'$/.test(id) && !/^(?:0x)?[0-9a-f]{1,2}(?:[: ]?[0-9a-f]{1,2})*$/i.test(id))
     return `${key} ${id} is not hexadecimal`
   const wrong = addressesOf(written).find((each) => canonicalIp(each) === undefined)
-  return wrong === undefined ? undefined : `${wrong} is no address`
+  return wrong === undefined ? undefined : `${wrong} is not an address`
 }
 
 function addressesOf(written: YamlMapping): string[] {

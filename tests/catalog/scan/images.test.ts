@@ -172,7 +172,7 @@ function withRootOf(byte: number): Buffer {
   return bytes
 }
 
-const noDisc = ['no readable image of a disc', 'copy it again', 'byte 32769']
+const noDisc = ['not a readable image of a disc', 'copy it again', 'byte 32769']
 test.each<[string, Buffer, string[]]>([
   ['empty.iso', Buffer.alloc(0), ['empty.iso is empty: copy it again']],
   ['ones.iso', Buffer.alloc(100_000, 0xff), ['ones.iso', ...noDisc]],
@@ -182,7 +182,7 @@ test.each<[string, Buffer, string[]]>([
   ['ones.img', Buffer.alloc(100_000, 0xff), ['ones.img', ...noDisc]],
   ['zeros.img', Buffer.alloc(100_000), ['zeros.img', ...noDisc]],
   ['hole.iso', withRootOf(0), ['hole.iso', 'copy it again', 'its root folder is empty']],
-  ['torn.iso', withRootOf(0xff), ['torn.iso', 'no readable image', 'copy it again', 'byte']],
+  ['torn.iso', withRootOf(0xff), ['torn.iso', 'not a readable image', 'copy it again', 'byte']],
 ])(
   '%s, from which nothing can be read, is broken, and its reason says what to do',
   async (name, bytes, facts) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { treebootIn } from '../../support/cli.ts'
 import { stating } from '../../support/stating.ts'
-import { temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
+import { makeTree, temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
 
 function home(config = 'profiles: { web: {} }\nguests: { main: { mac: 52:54:00:00:00:01 } }\n') {
   const cwd = temporaryFolder()
@@ -40,6 +40,17 @@ test('hosts of dnsmasq become guests that boot their own disks, and a second run
   expect(second.out).toMatch(stating('2 unchanged, 1 skipped'))
   const other = await importText('dhcp-host=52:54:00:00:00:02,a,10.0.0.9\n')
   expect(other.out).toMatch(stating('in:1', 'skipped', 'a', 'other settings (ip)'))
+})
+
+test('neither import nor export waits for the digests of trees', async () => {
+  const { cwd, treeboot, importText } = home()
+  makeTree(join(cwd, 'trees/fedora-40'))
+  writeBelow(cwd, 'data/kept', '')
+  expect((await importText(hosts)).code).toBe(0)
+  expect((await treeboot('guests', 'export')).code).toBe(0)
+  expect(existsSync(join(cwd, 'data/verified.json'))).toBe(false)
+  await treeboot('guests')
+  expect(existsSync(join(cwd, 'data/verified.json'))).toBe(true)
 })
 
 describe('one entry that is wrong', () => {
@@ -115,7 +126,7 @@ test('--install arms the guests, and asks before it does so with several', async
 test.each([
   [['guests', 'import', 'none'], 3, ['none', 'does not exist']],
   [['guests', 'import', 'config.yaml'], 2, ['config.yaml', '--from']],
-  [['guests', 'import', 'config.yaml', '--from', 'csv'], 2, ['config.yaml: line 1', 'no key of a guest']],
+  [['guests', 'import', 'config.yaml', '--from', 'csv'], 2, ['config.yaml: line 1', 'not a key of a guest']],
   [['guests', 'import', 'config.yaml', '--profile', 'none'], 3, ['no profile none']],
 ])('%j is refused', async (args, code, facts) => {
   const { treeboot } = home()

@@ -70,7 +70,7 @@ test('check and trees tell of a damaged image, in one line', async () => {
   const { code, out } = await treebootIn(cwd, 'check')
   expect(code).toBe(2)
   expect(out).toMatch(/^ERROR {4}trees\/f40: f40\.iso is empty: copy it again$/m)
-  expect(out).toMatch(/^ERROR {4}trees\/f41: f41\.iso is no readable image of a disc: copy it again /m)
+  expect(out).toMatch(/^ERROR {4}trees\/f41: f41\.iso is not a readable image of a disc: copy it again /m)
   const { out: trees } = await treebootIn(cwd, 'trees')
   expect(trees).toMatch(/^broken +f40 +-$/m)
   expect(trees).toMatch(/^f40: f40\.iso is empty: copy it again$/m)
