@@ -203,7 +203,8 @@ async function folderOf(treesFolder: string, parent: string, item: Dirent): Prom
   if (item.isDirectory()) return path
   if (!item.isSymbolicLink()) return undefined
   const real = await realpath(path).catch(() => undefined)
-  return real !== undefined && isInside(treesFolder, real) ? real : undefined
+  if (real === undefined || !isInside(treesFolder, real)) return undefined
+  return (await stampOf(real))?.folder ? real : undefined
 }
 
 export function childId(parent: string, name: string): string {

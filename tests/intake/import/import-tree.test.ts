@@ -103,6 +103,17 @@ test.each([
   expect(existsSync(join(trees, 'fedora-40-server-x86_64/.treeinfo'))).toBe(true)
 })
 
+test('a link to a file beside the tree is no folder that is searched', async () => {
+  const { base, store } = inputs()
+  const beside: TarSpec[] = [
+    { path: './README', data: 'read me\n' },
+    { path: './readme', type: '2', target: 'README' },
+  ]
+  writeFileSync(join(base, 'x.tar'), tarOf([...treeEntries('./fedora/'), ...beside]))
+  const { trees } = await importLocal(store, join(base, 'x.tar'))
+  expect(trees[0]).toMatchObject({ result: { outcome: 'published' } })
+})
+
 test('a Debian package with two installers gives two trees', async () => {
   const { base, store } = inputs()
   const flavour = (name: string): TarSpec[] => [
