@@ -1,9 +1,11 @@
+import type { Credentials } from './api/context.ts'
 import { serverHealth } from './api/health.ts'
 import { webApp } from './api/web-app.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
 import { defined } from './core/defined.ts'
 import { heldText } from './core/guest/doubt.ts'
+import { FolderDefinitions } from './definitions/folder-definitions.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import { notesOf } from './events/notes.ts'
@@ -82,10 +84,27 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
   let admin: AdminToken | undefined
   let data: DataFolder | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
+  const credentials: Credentials = {
+    callerOfToken: async (token) =>
+      isAdmin(token) ? { kind: 'token', account: 'admin', token: 'legacy', role: 'admin' } : undefined,
+    callerOfSession: async () => undefined,
+  }
+  const { cwd, configFile } = catalogOptions
+  const definitions = new FolderDefinitions(defined({ cwd, file: configFile }))
   const serviceLines = () => running.lines()
   const health = serverHealth({ ...parts, catalog, running, renderer, data: () => data })
   const shared = { source, events, uploads, isAdmin }
-  const web = webApp({ ...parts, ...shared, version, serviceLines, metrics, health })
+  const web = webApp({
+    ...parts,
+    ...shared,
+    version,
+    serviceLines,
+    metrics,
+    health,
+    definitions,
+    catalog,
+    credentials,
+  })
   const listeners = listenerMakers({ ...shared, config, web, decideNetworkBoot })
 
   async function start(): Promise<void> {

@@ -1,4 +1,4 @@
-import { adminUser } from './api/admin.ts'
+import { anyUser } from './api/caller.ts'
 import { isAppPath } from './api/web-app.ts'
 import type { Config } from './config/schema.ts'
 import { defined } from './core/defined.ts'
@@ -41,7 +41,7 @@ export function listenerMakers(parts: ListenerParts): ListenerMakers {
       const { passivePorts, publicAddress, tls } = config().ftp
       const settings = defined({ passivePorts, publicAddress, tls })
       const authenticate = (user: string, password: string): boolean =>
-        user === adminUser && parts.isAdmin(password)
+        user === anyUser && parts.isAdmin(password)
       return new FtpListener({ ...common, ...settings, bind, port, uploads: parts.uploads, authenticate })
     },
     nfs: (bind, port) => {

@@ -4,14 +4,18 @@ import type { Method } from './route.ts'
 /** Methods by which nothing changes (RFC 9110 section 9.2.1). */
 const safeMethods: ReadonlySet<string> = new Set<Method>(['GET', 'HEAD', 'OPTIONS'])
 
+export function isSafe(method: string): boolean {
+  return safeMethods.has(method)
+}
+
 /**
  * Why a request comes from a page of another site, and may change nothing: a browser sends it with all rights of the
- * person or machine in front of it, such as an address of our own machine or a password that it remembers.
+ * person or machine in front of it, such as an address of our own machine or a cookie that it keeps.
  * Undefined for everything else.
  *
  * `Sec-Fetch-Site` (W3C Fetch Metadata) is the browser's own word, but browsers send it only to `https:` and to
  * loopback addresses. `Origin` comes with every such request. Scripts cannot set either header. Programs such as
- * curl and wget send neither.
+ * curl, wget and installers send neither.
  *
  * @param ownUrl `server.url` of the configuration: behind a proxy the Host may be another one.
  */
@@ -20,7 +24,7 @@ export function whyCrossSite(
   headers: IncomingHttpHeaders,
   ownUrl: string | undefined,
 ): string | undefined {
-  if (safeMethods.has(method)) return undefined
+  if (isSafe(method)) return undefined
   const { 'sec-fetch-site': site, origin, host = '' } = headers
   if (site === 'same-origin' || site === 'none') return undefined
   if (site !== undefined) return refusal(`Sec-Fetch-Site: ${site}`)

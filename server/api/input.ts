@@ -1,27 +1,54 @@
 import { z } from 'zod'
-import { Failure } from '../core/failure.ts'
+import { defined } from '../core/defined.ts'
+import { Failure, type FailureDetail } from '../core/failure.ts'
 import { formats } from '../render/render.ts'
+
+export interface InputOptions {
+  /** Default: `bad-request`. */
+  readonly kind?: 'bad-request' | 'not-found'
+  /** Which part of the request it is: `query`. */
+  readonly of: 'path' | 'query' | 'body'
+}
+
+/** The most faults of one input that are told. */
+const mostFaults = 20
+/** The longest value that is repeated to the client. */
+const longestFound = 60
+/** A value of such a name is not repeated: the response may be logged. */
+const secretName = /password|secret|token/i
 
 /**
  * Parses input with a schema. The message of a schema must continue a sentence that ends with "expected".
  *
- * @throws Failure of the given kind, which names the first value that does not fit.
+ * @throws Failure which names each value that does not fit.
  */
 export function readInput<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
-  kind: 'bad-request' | 'not-found',
+  { kind = 'bad-request', of }: InputOptions,
 ): z.output<Schema> {
   const read = schema.safeParse(value)
   if (read.success) return read.data
-  const [issue] = read.error.issues
-  const where = issue?.path.join('.') ?? ''
-  const found = issue?.path.reduce<unknown>((inner, key) => Object(inner)[key], value)
-  throw new Failure(kind, `${where}=${String(found).slice(0, 60)}: expected ${issue?.message}`)
+  const details = read.error.issues.slice(0, mostFaults).map((issue) => detailOf(issue, value, of))
+  const message = details.map(({ field, found, expected }) => {
+    const name = field.slice(of.length + 1)
+    return `${found === undefined ? name || of : `${name}=${found}`}: expected ${expected}`
+  })
+  throw new Failure(kind, message.join('; '), { details })
+}
+
+function detailOf({ path, message }: z.core.$ZodIssue, input: unknown, of: string): FailureDetail {
+  const value = path.reduce<unknown>((inner, key) => Object(inner)[key], input)
+  const isSecret = path.some((key) => secretName.test(String(key)))
+  const isPlain = value === null || ['string', 'number', 'boolean'].includes(typeof value)
+  const found = isPlain && !isSecret ? String(value).slice(0, longestFound) : undefined
+  return { field: [of, ...path].join('.'), ...defined({ found }), expected: message }
 }
 
 /** The segments that `*id` in a route matches, joined to one path. */
-export const segments = z.array(z.string()).transform((parts) => parts.join('/'))
+export const segments = z
+  .union([z.array(z.string()).transform((parts) => parts.join('/')), z.string()])
+  .meta({ type: 'string', description: 'may contain slashes' })
 
 /**
  * `as=`: the format of a plan. An empty value counts as missing, so that scripts may pass an empty variable.
@@ -30,3 +57,10 @@ export const format = z.preprocess(
   (value) => (value === '' ? undefined : value),
   z.enum(formats, `one of ${formats.join(', ')}`).default('json'),
 )
+
+/** `?dry-run`, `?dry-run=1` and the like mean yes; `?dry-run=false` and none mean no. */
+export const flag = z
+  .union([z.string(), z.array(z.string())])
+  .optional()
+  .transform((value) => value !== undefined && value !== 'false' && value !== '0')
+  .meta({ type: 'boolean' })

@@ -11,6 +11,7 @@ import type { Release } from '../core/tree/tree.ts'
 import { lru } from '../host/lru.ts'
 import { formatContentType, renderPlan } from '../render/render.ts'
 import { format, readInput } from './input.ts'
+import { problemOf, problemType } from './problem.ts'
 import type { LookupBody, LookupMiss } from './types.ts'
 
 type LookupInputs = Pick<BootInputs, 'trees' | 'guests' | 'urls' | 'stateOf' | 'client' | 'whyNoAnswerFile'>
@@ -101,12 +102,12 @@ const asParameter = z.object({ as: format })
 
 function lookUp(queryText: string, inputs: LookupInputs): LookupResponse {
   const params = parameters(queryText)
-  const { as } = readInput(asParameter, params, 'bad-request')
+  const { as } = readInput(asParameter, params, { of: 'query' })
   const query = parseLookupQuery(params)
   const result = lookup(query, inputs)
   if (!result.found) {
-    const miss: LookupMiss = { error: 'not-found', message: result.why, nearest: result.nearest }
-    return jsonResponse(404, miss)
+    const miss: LookupMiss = { ...problemOf('not-found', result.why), nearest: result.nearest }
+    return { ...jsonResponse(404, miss), contentType: problemType }
   }
   const guest = query.guest && inputs.guests.match(query.guest)?.guest.name
   const about = defined({ release: result.plan.tree.release, guest })

@@ -1,95 +1,88 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { z } from 'zod'
-import type { Snapshot } from '../catalog/snapshot.ts'
-import type { BootInputs } from '../core/boot/plan-boot.ts'
-import type { OpenServices } from '../core/boot/urls.ts'
-import type { Guest } from '../core/guest/guest.ts'
+import type { Caller, Need, Role, Scope } from '../core/access/access.ts'
+import type { FailureKind } from '../core/failure.ts'
 import type { Requester } from '../core/net/requester.ts'
-import type { EventSink } from '../events/bus.ts'
-import type { Metrics } from '../events/metrics.ts'
-import type { FileSource } from '../files/source.ts'
-import type { Uploads } from '../intake/uploads/uploads.ts'
-import { bootInputs } from '../machines/decide.ts'
-import type { Machines } from '../machines/machines.ts'
-import type { Answers } from '../namespace/answers.ts'
-import type { GuestChecks } from '../namespace/guest-checks.ts'
-import type { GuestSummaries } from './guest-summaries.ts'
-import type { ServerHealth } from './health.ts'
+import type { ApiContext } from './context.ts'
 import { readInput } from './input.ts'
-import type { LookupResponses } from './lookup-responses.ts'
-
-/** The parts of the server that route handlers use. */
-export interface ApiContext {
-  readonly version: string
-  readonly snapshot: () => Snapshot
-  readonly services: () => OpenServices
-  readonly serviceLines: () => readonly ShownService[]
-  readonly events: EventSink
-  readonly metrics: Metrics
-  readonly machines: Machines
-  /** The whole namespace. */
-  readonly source: FileSource
-  readonly answers: Answers
-  readonly guestChecks: GuestChecks
-  readonly health: ServerHealth
-  readonly lookupCache: LookupResponses
-  readonly guestSummaries: GuestSummaries
-  readonly uploads: Uploads
-  readonly isAdmin: (token: string) => boolean
-}
-
-/** One service as the front page shows it: a `ServiceLine` of `protocols`, which this room may not import. */
-export interface ShownService {
-  readonly name: string
-  readonly open: boolean
-  readonly host?: string
-  readonly port?: number
-  /** Why the service is closed or on an unusual port, and what its clients need to know; '' when nothing. */
-  readonly note: string
-}
 
 /** A handler's response, which the router sends. Without `json` and `text` it has no body. */
-export interface Reply {
+export interface Reply<Json = unknown> {
   /** Default: 200. */
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
-  readonly json?: unknown
+  readonly json?: Json
   readonly text?: string
 }
 
 /** One request, with parameters, query and body as the schemas of its route parsed them. */
-export interface Call<Params, Query, Body> {
+export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly params: Params
   readonly query: Query
   readonly body: Body
   /** The client, as the HTTP listener recognised it. */
   readonly who: Requester
+  /** Who sent it; undefined for somebody without credentials, on a path that is open to everybody. */
+  readonly caller: Caller | undefined
   readonly req: IncomingMessage
   readonly res: ServerResponse
 }
 
 /** A request before the schemas of its route parse it. */
-export interface RawCall extends Call<unknown, unknown, unknown> {}
+export interface RawCall extends Call {}
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS'
+
+/** One successful response of a route, as it is described. */
+export interface Answer<Schema extends z.ZodType = z.ZodType> {
+  /** Of the JSON body. Without schema and `type` there is no body. */
+  readonly schema?: Schema
+  /** The media type of a body that is not JSON. */
+  readonly type?: string
+  /** Header -> what it says. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export type Answers = Readonly<Record<number, Answer>>
+
+/** An answer with this JSON. */
+export function json<Schema extends z.ZodType>(
+  schema: Schema,
+  headers: Readonly<Record<string, string>> = {},
+): Answer<Schema> {
+  return { schema, headers }
+}
 
 interface RouteFacts {
   readonly method: Method
   /** As Express writes it: `:name` is one segment, `*path` one or more, `{...}` is optional. */
   readonly path: string
-  /** One line for people. Without it `GET /api/v1` does not list the route. */
-  readonly summary?: string
-  readonly access: 'anyone' | 'administrator'
   /**
-   * A refused request gets 401 with `WWW-Authenticate`, which curl and browsers need. Without this key it gets
-   * 403, so that no browser opens a password dialog.
+   * The name of the operation in the description of the API, and of the function in clients that are made from it.
+   * Without it the route is not described: it is a page, or a part of another protocol (tus).
    */
-  readonly challenge?: true
+  readonly operation?: string
+  /** One line for people. */
+  readonly summary?: string
+  /** More for people, where one line does not say it. */
+  readonly description?: string
+  /** `everybody`: without credentials, see `core/access/anonymous.ts`. */
+  readonly access: 'everybody' | Need
+  /** What it fails with, beside what input, access and the server's state make of every route of its kind. */
+  readonly failures?: readonly FailureKind[]
   /**
    * The handler reads states of guests: before it runs, changes that other processes wrote to the store are
    * read.
    */
   readonly readsGuests?: true
+  /** The media types of the body. Default: `application/json`. */
+  readonly bodyTypes?: readonly string[]
+  /** The most bytes of the body. Default: `requestLimits.jsonBody`. */
+  readonly bodyBytes?: number
+  /** It changes what has an entity tag, and needs `If-Match`. */
+  readonly changes?: true
+  /** It makes something: a second request with the same `Idempotency-Key` gets the first response again. */
+  readonly makes?: true
 }
 
 /** One row of the route table, without the types of its input. */
@@ -97,6 +90,7 @@ export interface Route extends RouteFacts {
   readonly params?: z.ZodObject | undefined
   readonly query?: z.ZodObject | undefined
   readonly body?: z.ZodType | undefined
+  readonly answers: Answers
   readonly respond: (call: RawCall, context: ApiContext) => Promise<Reply>
 }
 
@@ -104,48 +98,51 @@ interface RouteSpec<
   Params extends z.ZodObject | undefined,
   Query extends z.ZodObject | undefined,
   Body extends z.ZodType | undefined,
+  Given extends Answers,
 > extends RouteFacts {
   readonly params?: Params
   readonly query?: Query
   readonly body?: Body
+  readonly answers: Given
   readonly handle: (
     call: Call<OutputOf<Params>, OutputOf<Query>, OutputOf<Body>>,
     context: ApiContext,
-  ) => Reply | Promise<Reply>
+  ) => Reply<JsonOf<Given>> | Promise<Reply<JsonOf<Given>>>
 }
 
 type OutputOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined
+/** What the JSON of a reply may be: the input of one of the schemas. */
+type JsonOf<Given extends Answers> = {
+  [Status in keyof Given]: Given[Status] extends Answer<infer Schema> ? z.input<Schema> : never
+}[keyof Given]
 
 /**
  * Makes a row of the route table. Its handler gets parameters, query and body as their schemas parsed them,
  * and undefined where the row has no schema.
  */
 export function route<
+  const Given extends Answers,
   Params extends z.ZodObject | undefined = undefined,
   Query extends z.ZodObject | undefined = undefined,
   Body extends z.ZodType | undefined = undefined,
->({ handle, ...facts }: RouteSpec<Params, Query, Body>): Route {
+>({ handle, ...facts }: RouteSpec<Params, Query, Body, Given>): Route {
   const { params, query, body } = facts
   return {
     ...facts,
     async respond(call, context) {
       const input = {
         // A path with parameters that do not fit the schema does not exist.
-        params: (params && readInput(params, call.params, 'not-found')) as OutputOf<Params>,
-        query: (query && readInput(query, call.query, 'bad-request')) as OutputOf<Query>,
-        body: (body && readInput(body, call.body, 'bad-request')) as OutputOf<Body>,
+        params: (params &&
+          readInput(params, call.params, { kind: 'not-found', of: 'path' })) as OutputOf<Params>,
+        query: (query && readInput(query, call.query, { of: 'query' })) as OutputOf<Query>,
+        body: (body && readInput(body, call.body, { of: 'body' })) as OutputOf<Body>,
       }
       return handle({ ...call, ...input }, context)
     },
   }
 }
 
-/** The inputs of a boot decision for the client of this request. */
-export function inputsFor({ snapshot, services, machines }: ApiContext, who: Requester): BootInputs {
-  return bootInputs({ snapshot: snapshot(), services: services(), who, machines })
-}
-
-/** The same for one guest, whose answer file is tried out: without one it is not sent into an installer. */
-export function inputsForGuest(context: ApiContext, who: Requester, guest: Guest): Promise<BootInputs> {
-  return context.answers.inputsFor(inputsFor(context, who), { guest, who, snapshot: context.snapshot() })
+/** Needs this role, and of a token that is narrowed this scope. */
+export function needs(role: Role, scope?: Scope): Need {
+  return scope === undefined ? { role } : { role, scope }
 }

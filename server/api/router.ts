@@ -1,17 +1,17 @@
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express'
-import { httpStatus } from '../core/http-status.ts'
 import type { Requester } from '../core/net/requester.ts'
-import { whyNotAdmin } from './admin.ts'
-import { whyCrossSite } from './cross-site.ts'
-import { failureReply, type OnFault } from './failures.ts'
-import { jsonBody } from './json-body.ts'
-import type { ApiContext, Method, Reply, Route } from './route.ts'
-import type { ErrorBody } from './types.ts'
+import { readBody } from './body.ts'
+import { type AccessContext, requireCaller } from './caller.ts'
+import type { ApiContext } from './context.ts'
+import { FirstReplies } from './idempotency.ts'
+import { failureReply, type OnFault, problemReply } from './problem.ts'
+import type { Method, Reply, Route } from './route.ts'
 
 interface RouterOptions {
   readonly routes: readonly Route[]
   readonly context: ApiContext
   readonly requesterOf: (req: Request) => Requester
+  readonly accessOf: (who: Requester) => AccessContext
   readonly onFault: OnFault
 }
 
@@ -19,21 +19,13 @@ interface RouterOptions {
  * The route table as an Express router. For each request it checks access, parses input, calls the handler
  * and responds.
  */
-export function routerOf({ routes, context, requesterOf, onFault }: RouterOptions): Router {
+export function routerOf({ routes, context, requesterOf, accessOf, onFault }: RouterOptions): Router {
   const router = Router()
-  // Before all rows, so that no row can forget it.
-  router.use((req, res, next) => {
-    const message = whyCrossSite(req.method, req.headers, context.snapshot().config.server.url)
-    if (message === undefined) next()
-    else send(res, { status: httpStatus.forbidden.api, json: { error: 'forbidden', message } })
-  })
-  for (const each of routes) {
-    const handlers = each.body ? [readJson, handle(each)] : [handle(each)]
-    router[expressMethods[each.method]](each.path, ...handlers)
-  }
+  const firstReplies = new FirstReplies()
+  for (const each of routes) router[expressMethods[each.method]](each.path, handle(each))
+  for (const [path, methods] of methodsByPath(routes)) router.all(path, refuseMethod(methods))
   router.use((_req, res) => {
-    const json: ErrorBody = { error: 'not-found', message: 'no such path in the API; see /api/v1/' }
-    send(res, { status: httpStatus['not-found'].api, json })
+    send(res, problemReply('not-found', 'no such path in the API; see /api/v1'))
   })
   const refuse: ErrorRequestHandler = (error, req, res, next) => {
     if (res.headersSent) return next(error)
@@ -46,18 +38,26 @@ export function routerOf({ routes, context, requesterOf, onFault }: RouterOption
 
   function handle(each: Route): RequestHandler {
     return async (req, res) => {
-      const refusal = refuseAccess(each, req, context)
-      if (refusal) return send(res, refusal)
-      if (each.readsGuests) await context.machines.fresh()
-      const { params, query, body } = req
-      send(res, await each.respond({ params, query, body, who: requesterOf(req), req, res }, context))
+      const who = requesterOf(req)
+      const caller = await requireCaller(each, req, accessOf(who))
+      const body = each.body && (await bodyOf(each, req))
+      const respond = async (): Promise<Reply> => {
+        if (each.readsGuests) await context.machines.fresh()
+        const { params, query } = req
+        return each.respond({ params, query, body, who, caller, req, res }, context)
+      }
+      send(res, await (each.makes ? firstReplies.reply({ req, body, caller }, respond) : respond()))
     }
   }
 }
 
-const readJson: RequestHandler = async (req, _res, next) => {
-  req.body = await jsonBody(req)
-  next()
+/** Installers report with whatever body their tools send. */
+function bodyOf({ access, bodyTypes, bodyBytes }: Route, req: Request): Promise<unknown> {
+  return readBody(req, {
+    lenient: access === 'everybody',
+    ...(bodyTypes && { types: bodyTypes }),
+    ...(bodyBytes !== undefined && { most: bodyBytes }),
+  })
 }
 
 const expressMethods = {
@@ -70,17 +70,22 @@ const expressMethods = {
   OPTIONS: 'options',
 } as const satisfies Record<Method, string>
 
-function refuseAccess(
-  { access, challenge }: Route,
-  req: Request,
-  { isAdmin }: ApiContext,
-): Reply | undefined {
-  const message = access === 'administrator' ? whyNotAdmin(req, isAdmin) : undefined
-  if (message === undefined) return undefined
-  const json: ErrorBody = { error: 'forbidden', message }
-  if (!challenge) return { status: httpStatus.forbidden.api, json }
-  const headers = { 'WWW-Authenticate': 'Basic realm="treeboot", charset="UTF-8"' }
-  return { status: 401, headers, json }
+function methodsByPath(routes: readonly Route[]): ReadonlyMap<string, readonly Method[]> {
+  const found = new Map<string, Method[]>()
+  for (const { path, method } of routes) {
+    const methods = found.get(path) ?? []
+    found.set(path, method === 'GET' ? [...methods, 'GET', 'HEAD'] : [...methods, method])
+  }
+  return found
+}
+
+/** 405 (RFC 9110, 15.5.6), which must say what is allowed. */
+function refuseMethod(methods: readonly Method[]): RequestHandler {
+  const allowed = [...new Set(methods)].join(', ')
+  return (req, res) => {
+    const { headers, json } = problemReply('bad-request', `${req.method} is not for this path: ${allowed} is`)
+    send(res, { status: 405, headers: { ...headers, Allow: allowed }, json: { ...json, status: 405 } })
+  }
 }
 
 /** A body up to this size is read to its end although nobody uses it: then the connection can be kept. */

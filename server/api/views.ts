@@ -4,6 +4,7 @@ import type { Guest } from '../core/guest/guest.ts'
 import { shownOrNull, type UnknownMachine } from '../core/guest/seen-machine.ts'
 import type { GuestState, HistoryEntry, HistoryKind } from '../core/guest/state.ts'
 import type { TreeIndex } from '../core/select/select.ts'
+import { neededFileText } from '../core/tree/description.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import type { GuestSummary, StoryStep, TreeDetail, TreeSummary, UnknownMachineView } from './types.ts'
 
@@ -34,12 +35,12 @@ export function shownState({ state, unverified }: Tree): TreeSummary['state'] {
 
 /** Everything that is known about one tree, except the path of its folder or image on our disk. */
 export function treeDetail(tree: Tree): TreeDetail {
-  const { origin, checksums, release, unverified: _, ...rest } = tree
+  const { origin, checksums, release, missing, unverified: _, ...rest } = tree
   const published = release && { id: release.id, version: release.version }
   const texts = Object.entries(checksums).map(([path, { algorithm, hex }]) => [path, `${algorithm}:${hex}`])
   return {
     ...rest,
-    ...defined({ release: published }),
+    ...defined({ release: published, missing: missing && neededFileText(missing) }),
     origin: origin.kind,
     checksums: Object.fromEntries(texts),
   }

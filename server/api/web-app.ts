@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import express from 'express'
 import { failureMessage } from '../core/failure.ts'
 import type { Requester } from '../core/net/requester.ts'
-import type { OnFault } from './failures.ts'
+import type { AccessContext } from './caller.ts'
+import type { ApiContext } from './context.ts'
 import { GuestSummaries } from './guest-summaries.ts'
 import { LookupResponses } from './lookup-responses.ts'
+import type { OnFault } from './problem.ts'
 import { lookupFirst } from './resources/lookup.ts'
-import type { ApiContext } from './route.ts'
 import { routerOf } from './router.ts'
 import { routes } from './routes.ts'
 
@@ -30,11 +31,21 @@ export function webApp(
     if (!who) throw new TypeError('this request did not come from the HTTP listener')
     return who
   }
+  const accessOf = ({ address }: Requester): AccessContext => {
+    const { server } = parts.snapshot().config
+    return {
+      credentials: parts.credentials,
+      from: address,
+      anonymous: undefined,
+      ownUrl: server.url,
+      whyMisdirected: () => undefined,
+    }
+  }
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.set('trust proxy', false)
-  app.use(routerOf({ routes, context, onFault, requesterOf }))
+  app.use(routerOf({ routes, context, onFault, requesterOf, accessOf }))
   const lookup = lookupFirst(context, onFault)
   return (req, res, who) => {
     if (lookup(req, res, who)) return

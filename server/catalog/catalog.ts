@@ -156,6 +156,12 @@ export class Catalog {
     this.#replaceSnapshot()
   }
 
+  /** Reads configuration and definitions now. Resolves when the snapshot shows them, or they are refused. */
+  async readConfig(): Promise<void> {
+    await this.#configWatch?.reload()
+    await this.#switching
+  }
+
   /**
    * Looks at these trees now, without waiting for events. Resolves when the snapshot shows what was found.
    */

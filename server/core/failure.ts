@@ -2,17 +2,30 @@
  * The kinds of failure, a closed set. Each protocol has one table from kind to wire code (HTTP status, TFTP
  * error, FTP reply, NFS status), so a failure means the same at every service.
  */
-export type FailureKind =
-  | 'bad-request' // the request makes no sense
-  | 'not-found' // the request makes sense, but what it names does not exist
-  | 'forbidden' // this client may not have it, whether it exists or not
-  | 'conflict' // the request contradicts what is stored
-  | 'read-only' // a write to a place where nothing can be written
-  | 'too-large' // above a limit of ours or of the protocol
-  | 'unsupported' // understood, but treeboot does not do it
-  | 'invalid-data' // a file, an image or a descriptor is damaged or makes no sense
-  | 'unavailable' // not now: a limit is reached, or a part is still starting
-  | 'internal' // our own fault
+export const failureKinds = [
+  'bad-request', // the request makes no sense
+  'not-found', // the request makes sense, but what it names does not exist
+  'unauthenticated', // nobody knows who asks, and not everybody may
+  'forbidden', // this client may not have it, whether it exists or not
+  'misdirected', // the request names another server than this one
+  'precondition-required', // a change must say which state it changes
+  'conflict', // the request contradicts what is stored
+  'read-only', // a write to a place where nothing can be written
+  'too-large', // above a limit of ours or of the protocol
+  'wrong-type', // a body of a media type that is not read here
+  'unsupported', // understood, but treeboot does not do it
+  'invalid-data', // a file, an image or a descriptor is damaged or makes no sense
+  'too-many', // this client asked too often
+  'unavailable', // not now: a limit is reached, or a part is still starting
+  'internal', // our own fault
+] as const
+export type FailureKind = (typeof failureKinds)[number]
+
+export interface FailureOptions {
+  readonly cause?: unknown
+  readonly forClient?: boolean
+  readonly details?: readonly FailureDetail[]
+}
 
 /**
  * An error with a kind for the wire and a message for the operator: what was expected, what was found, where,
@@ -23,12 +36,25 @@ export class Failure extends Error {
   readonly kind: FailureKind
   /** The message holds nothing of this machine, such as a path: the client that asked may read it. */
   readonly forClient: boolean
+  /** For programs: what the message says in words, one by one. */
+  readonly details: readonly FailureDetail[]
 
-  constructor(kind: FailureKind, message: string, options?: { cause?: unknown; forClient?: boolean }) {
+  constructor(kind: FailureKind, message: string, options: FailureOptions = {}) {
     super(message, options)
     this.kind = kind
-    this.forClient = options?.forClient ?? false
+    this.forClient = options.forClient ?? false
+    this.details = options.details ?? []
   }
+}
+
+/** One value of what a client sent that is not as it must be, or one thing that stands against a change. */
+export interface FailureDetail {
+  /** Where the value is in the input: `query.limit`, `body.tree.version`. Or the file and line: `config.yaml:12`. */
+  readonly field: string
+  /** Absent where the value is a secret or too long to be repeated. */
+  readonly found?: string
+  /** What was expected, or what is wrong with it. */
+  readonly expected: string
 }
 
 /** The kind of any thrown value. System errors (`ENOENT`, ...) have a kind; any other error is `internal`. */

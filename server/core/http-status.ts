@@ -15,8 +15,14 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
   'bad-request': { files: 400, api: 400 },
   /** 404 Not Found. */
   'not-found': { files: 404, api: 404 },
+  /** 401 Unauthorized. No file needs credentials. */
+  unauthenticated: { files: 403, api: 401 },
   /** 403 Forbidden: signing in again does not help, so it is not 401. */
   forbidden: { files: 403, api: 403 },
+  /** 421 Misdirected Request (section 15.5.20): the name in the request is not one of this server. */
+  misdirected: { files: 421, api: 421 },
+  /** 428 Precondition Required (RFC 6585 section 3). */
+  'precondition-required': { files: 400, api: 428 },
   /**
    * Files: 503 Service Unavailable, because the file is being replaced at this moment. curl and dracut try
    * again after a 503, and give up after a 409. API: 409 Conflict, because the client's change contradicts
@@ -27,6 +33,8 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
   'read-only': { files: 403, api: 403 },
   /** 413 Content Too Large. */
   'too-large': { files: 413, api: 413 },
+  /** 415 Unsupported Media Type. */
+  'wrong-type': { files: 415, api: 415 },
   /** 501 Not Implemented. */
   unsupported: { files: 501, api: 501 },
   /**
@@ -34,6 +42,8 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
    * API: 422 Unprocessable Content, because the client sent the damaged data.
    */
   'invalid-data': { files: 500, api: 422 },
+  /** 429 Too Many Requests (RFC 6585 section 4). Files: 503, as for every other limit. */
+  'too-many': { files: 503, api: 429 },
   /** 503 Service Unavailable: installers and curl try again. */
   unavailable: { files: 503, api: 503 },
   /** 500 Internal Server Error. */

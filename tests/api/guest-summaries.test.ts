@@ -20,8 +20,8 @@ test('the summary of a guest is made again when its state or the snapshot is ano
   const trees = createTreeIndex([])
   const all = guestsOf('guests:\n  a: { mac: "52:54:00:aa:bb:01" }\n  b: { mac: "52:54:00:aa:bb:02" }\n')
   const snapshot = { guests: createGuestIndex(all), trees }
-  const read = (now = snapshot): { name: string; state: string }[] =>
-    JSON.parse(summaries.json(now, (guest) => states.get(guest)))
+  const read = (now = snapshot): readonly { name: string; state: string }[] =>
+    summaries.of(now.guests.all, now.trees, (guest) => states.get(guest.name))
 
   expect(read().map(({ name, state }) => [name, state])).toEqual([
     ['a', 'install'],

@@ -72,7 +72,7 @@ describe('the route table', () => {
 })
 
 describe('the API', () => {
-  const get = (path: string) => request(base).get(path)
+  const get = (path: string) => request(base).get(path).auth(token, { type: 'bearer' })
 
   test('gives a tree whose id has slashes, without its place on the disk', async () => {
     const { body } = await get('/api/v1/trees/old/fedora-40').expect(200)

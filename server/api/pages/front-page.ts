@@ -8,17 +8,22 @@ export interface FrontView {
   readonly version: string
   /** The URL by which this browser reached us: `http://mirror.example:8080`. */
   readonly url: string
-  readonly services: readonly {
-    readonly name: string
-    readonly where: string
-    readonly note: string
-    readonly open: boolean
-    /** A URL that a browser or a desktop opens. */
-    readonly link?: string
-  }[]
+  /** These three are undefined for somebody who may not see them. */
+  readonly services:
+    | readonly {
+        readonly name: string
+        readonly where: string
+        readonly note: string
+        readonly open: boolean
+        /** A URL that a browser or a desktop opens. */
+        readonly link?: string
+      }[]
+    | undefined
   readonly trees: readonly Tree[]
-  readonly guests: readonly { readonly name: string; readonly identity: string; readonly plan: string }[]
-  readonly problems: readonly SnapshotProblem[]
+  readonly guests:
+    | readonly { readonly name: string; readonly identity: string; readonly plan: string }[]
+    | undefined
+  readonly problems: readonly SnapshotProblem[] | undefined
 }
 
 /**
@@ -45,7 +50,7 @@ ${serviceSection(view)}
 `
 }
 
-function problemSection(problems: readonly SnapshotProblem[]): string {
+function problemSection(problems: readonly SnapshotProblem[] = []): string {
   if (problems.length === 0) return ''
   const items = problems.map((problem) => {
     const remedy = problem.remedy ? ` <em>${htmlText(problem.remedy)}</em>` : ''
@@ -79,7 +84,7 @@ function howToInstall(tree: Tree, url: string): string {
   return `<code>--location ${htmlText(`${url}/trees/${tree.id}`)}</code>`
 }
 
-function guestSection({ guests }: FrontView): string {
+function guestSection({ guests = [] }: FrontView): string {
   if (guests.length === 0) return ''
   const rows = guests.map(
     (guest) =>
@@ -91,7 +96,8 @@ function guestSection({ guests }: FrontView): string {
 <tbody>${rows.join('\n')}</tbody></table></section>`
 }
 
-function serviceSection({ services }: FrontView): string {
+function serviceSection({ services = [] }: FrontView): string {
+  if (services.length === 0) return ''
   const rows = services.map(
     (service) =>
       `<tr class="${service.open ? '' : 'off'}"><th scope="row">${htmlText(service.name)}</th>` +

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import type { Snapshot } from '../../catalog/snapshot.ts'
+import { callerText } from '../../core/access/access.ts'
 import { explainBoot } from '../../core/boot/explain.ts'
+import { selectForGuest } from '../../core/boot/plan-boot.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import type { GuestState } from '../../core/guest/state.ts'
@@ -13,56 +14,253 @@ import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { loaderFinder } from '../../namespace/host-loaders.ts'
 import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formatContentType, renderPlan } from '../../render/render.ts'
+import { type ApiContext, inputsForGuest } from '../context.ts'
+import { settingViews } from '../definition-views.ts'
+import { guestNamed } from '../guest-named.ts'
 import { format } from '../input.ts'
-import { type ApiContext, inputsForGuest, type Reply } from '../route.ts'
-import type { ExplainedStep, GuestDetail, StoryStep } from '../types.ts'
+import { listQuery, pageOf, wholeList } from '../lists.ts'
+import { json, needs, type Route, route } from '../route.ts'
+import { settingPage } from '../schemas/definitions.ts'
+import {
+  explanation,
+  guestPage,
+  guestDetail as guestSchema,
+  installStates,
+  storyPage,
+} from '../schemas/guests.ts'
+import type { GuestDetail } from '../types.ts'
 import { guestSummary, stepView } from '../views.ts'
+import { definitionRoutes, type NewDefinition } from './definitions.ts'
 
-export const guestParams = z.object({ name: z.string() })
-export const planQuery = z.object({ as: format })
+const guests = '/api/v1/guests'
+const guest = `${guests}/:name`
+const params = z.object({ name: z.string() })
+const reads = { access: needs('viewer', 'guests:read'), readsGuests: true } as const
+// These need no `readsGuests`: an order reads what other processes wrote before it writes.
+const orders = { access: needs('operator', 'guests:order') } as const
+
+const filters = {
+  state: z.enum(installStates, `one of ${installStates.join(', ')}`).optional(),
+  profile: z.string().optional(),
+  tree: z.string().optional().meta({ description: 'the id of the tree that it would install' }),
+  q: z.string().optional().meta({ description: 'a part of its name, MAC, UUID, serial number or address' }),
+}
+
+type GuestFilters = { readonly [Key in keyof typeof filters]?: string | undefined }
+
+function isWanted({ state, profile, tree, q }: GuestFilters, { snapshot, machines }: ApiContext) {
+  const { trees } = snapshot()
+  const part = q?.toLowerCase()
+  const installs = (each: Guest): string | undefined => {
+    const selection = selectForGuest(each, trees, machines.stateOf(each.name))
+    return selection.found ? selection.tree.id : undefined
+  }
+  return (each: Guest): boolean =>
+    (state === undefined || (machines.stateOf(each.name)?.state ?? 'install') === state) &&
+    (profile === undefined || each.profiles.includes(profile)) &&
+    (part === undefined || identities(each).includes(part)) &&
+    (tree === undefined || installs(each) === tree)
+}
+
+function identities({ name, macs, uuid = '', serial = '', ip = '' }: Guest): string {
+  return [name, ...macs, uuid, serial, ip].join(' ').toLowerCase()
+}
+
+/** A new guest boots its disk unless the request says otherwise: that is stored before the guest exists. */
+async function prepareGuest(
+  name: string,
+  { firstBoot }: NewDefinition,
+  { machines }: ApiContext,
+): Promise<void> {
+  if (firstBoot === 'local') await machines.order(name, { type: 'local' })
+  const why = machines.whyNotWritable()
+  if (why !== undefined) throw new Failure('unavailable', why)
+}
+
+const firstBoot = z.enum(['local', 'install'], 'local or install').default('local').meta({
+  description:
+    'install: its first network boot erases and installs. local: its own disk, until it is ordered.',
+})
+
+export const guestRoutes: readonly Route[] = [
+  ...definitionRoutes({
+    kind: 'guest',
+    word: 'Guest',
+    reads: reads.access,
+    writes: needs('operator', 'guests:write'),
+    more: { firstBoot },
+    before: prepareGuest,
+  }),
+  route({
+    method: 'GET',
+    path: guests,
+    operation: 'listGuests',
+    summary: 'the guests and their states',
+    ...reads,
+    query: listQuery(['name', 'state', 'since'], filters),
+    answers: { 200: json(guestPage) },
+    handle({ query }, context) {
+      const { snapshot, machines, guestSummaries } = context
+      const { guests: known, trees } = snapshot()
+      const stateOf = (each: Guest): GuestState | undefined => machines.stateOf(each.name)
+      const hasFilter = Object.keys(filters).some((key) => key in query)
+      const { items, ...page } = pageOf(known.all, query, {
+        idOf: ({ name }) => name,
+        keys: {
+          state: (each) => stateOf(each)?.state ?? 'install',
+          since: (each) => stateOf(each)?.sinceMs ?? 0,
+        },
+        isWanted: hasFilter ? isWanted(query, context) : undefined,
+      })
+      return { json: { items: guestSummaries.of(items, trees, stateOf), ...page } }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: guest,
+    operation: 'getGuest',
+    summary: 'one guest',
+    ...reads,
+    params,
+    answers: { 200: json(guestSchema) },
+    async handle(call, context) {
+      const found = guestNamed(context.snapshot(), call.params.name)
+      return { json: await detailOf(found, context.machines.stateOf(found.name), call.who, context) }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${guest}/explain`,
+    operation: 'explainGuest',
+    summary: 'every setting of the guest, and the rule that it comes from',
+    ...reads,
+    params,
+    answers: { 200: json(explanation) },
+    async handle(call, context) {
+      return { json: wholeList(await explain(call.params.name, call.who, context)) }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${guest}/plan`,
+    operation: 'getPlan',
+    summary: 'what the guest boots, in any format',
+    ...reads,
+    params,
+    query: z.object({ as: format }),
+    answers: { 200: { type: '*/*' } },
+    async handle(call, context) {
+      const { who, query } = call
+      const found = guestNamed(context.snapshot(), call.params.name)
+      const inputs = await inputsForGuest(context, who, found)
+      const text = renderPlan(planAs(found, query.as, inputs), query.as, loaderOptions(who, inputs))
+      return { headers: { 'Content-Type': formatContentType(query.as) }, text }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${guest}/story`,
+    operation: 'getStory',
+    summary: 'the last steps of the guest, oldest first',
+    ...reads,
+    params,
+    answers: { 200: json(storyPage) },
+    async handle(call, { snapshot, machines }) {
+      const { name } = guestNamed(snapshot(), call.params.name)
+      return { json: wholeList((await machines.history(name)).map(stepView)) }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${guest}/settings`,
+    operation: 'getGuestSettings',
+    summary: 'every value of the guest with all that it inherits, and where each was said',
+    access: reads.access,
+    params,
+    answers: { 200: json(settingPage) },
+    handle: (call, { snapshot }) => ({
+      json: wholeList(settingViews(guestNamed(snapshot(), call.params.name).settings)),
+    }),
+  }),
+  route({
+    method: 'POST',
+    path: `${guest}/install`,
+    operation: 'installGuest',
+    summary: 'the next network boot of the guest erases and installs it, once',
+    ...orders,
+    params,
+    answers: { 200: json(guestSchema) },
+    handle: async (call, context) => ({ json: await order({ type: 'install-once' }, call, context) }),
+  }),
+  route({
+    method: 'POST',
+    path: `${guest}/local`,
+    operation: 'keepGuestLocal',
+    summary: 'the guest boots its own disk from now on',
+    ...orders,
+    params,
+    answers: { 200: json(guestSchema) },
+    handle: async (call, context) => ({ json: await order({ type: 'local' }, call, context) }),
+  }),
+  route({
+    method: 'POST',
+    path: `${guest}/hold`,
+    operation: 'holdGuest',
+    summary: 'the guest boots its own disk, and no report, retry or profile ends that',
+    ...orders,
+    params,
+    body: z
+      .object({ reason: z.string().min(1).max(200).optional() })
+      .default({})
+      .meta({ id: 'Hold' }),
+    answers: { 200: json(guestSchema) },
+    async handle(call, context) {
+      const { caller, body } = call
+      const who = caller ? callerText(caller) : 'the operator'
+      const words = body.reason?.replace(/\s+/g, ' ').trim()
+      const reason = `by ${who}${words ? `: ${words}` : ''}` as const
+      return { json: await order({ type: 'hold', reason }, call, context) }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: `${guest}/take-back`,
+    operation: 'takeBackInstallation',
+    summary: 'takes the order of an installation back that has not begun',
+    ...orders,
+    params,
+    answers: { 200: json(guestSchema) },
+    handle: async (call, context) => ({ json: await order({ type: 'take-back' }, call, context) }),
+  }),
+]
 
 interface GuestCall {
-  readonly params: z.output<typeof guestParams>
+  readonly params: z.output<typeof params>
   readonly who: Requester
 }
 
-/** @throws Failure `not-found` */
-export function guestNamed({ guests }: Snapshot, name: string): Guest {
-  const guest = guests.byName(name)
-  if (!guest) throw new Failure('not-found', `no guest ${name}; guests are defined in config.yaml`)
-  return guest
-}
-
-export function list(_: unknown, { snapshot, machines, guestSummaries }: ApiContext): Reply {
-  const text = guestSummaries.json(snapshot(), (guest) => machines.stateOf(guest))
-  return { headers: { 'Content-Type': 'application/json; charset=utf-8' }, text }
-}
-
-export async function show({ params, who }: GuestCall, context: ApiContext): Promise<Reply> {
-  const guest = guestNamed(context.snapshot(), params.name)
-  return { json: await detailOf(guest, context.machines.stateOf(guest.name), who, context) }
+async function order(wanted: Order, { params, who }: GuestCall, context: ApiContext): Promise<GuestDetail> {
+  const found = guestNamed(context.snapshot(), params.name)
+  const state = await context.machines.order(found.name, wanted)
+  return detailOf(found, state, who, context)
 }
 
 async function detailOf(
-  guest: Guest,
+  found: Guest,
   state: GuestState | undefined,
   who: Requester,
   context: ApiContext,
 ): Promise<GuestDetail> {
-  const plan = planFor(guest, await inputsForGuest(context, who, guest), 'next-boot')
-  const summary = guestSummary(guest, context.snapshot().trees, state)
+  const plan = planFor(found, await inputsForGuest(context, who, found), 'next-boot')
+  const summary = guestSummary(found, context.snapshot().trees, state)
   return { ...summary, nextBoot: { plan: plan.kind, why: 'why' in plan ? plan.why : null } }
 }
 
-export async function explain({ params, who }: GuestCall, context: ApiContext): Promise<Reply> {
+async function explain(name: string, who: Requester, context: ApiContext) {
   const current = context.snapshot()
-  const guest = guestNamed(current, params.name)
-  const { name } = guest
-  const handWritten = await handWrittenFor(
-    diskSource(current.config.paths.tftpboot),
-    { name },
-    current.guests,
-  )
+  const found = guestNamed(current, name)
+  const { tftpboot } = current.config.paths
+  const handWritten = await handWrittenFor(diskSource(tftpboot), { name }, current.guests)
   const { machines, services, source } = context
   const shown = await knownOfMachine(
     { name },
@@ -72,41 +270,9 @@ export async function explain({ params, who }: GuestCall, context: ApiContext): 
       serverAddress: who.localAddress ?? '',
       services,
       machines,
-      loaderExists: loaderFinder(source, () => current.config.paths.tftpboot),
+      loaderExists: loaderFinder(source, () => tftpboot),
     },
   )
-  const known = { ...shown, handWritten }
-  const inputs = await inputsForGuest(context, who, guest)
-  const json: readonly ExplainedStep[] = explainBoot({ name }, inputs, known)
-  return { json }
-}
-
-export async function plan(
-  { params, query, who }: GuestCall & { query: z.output<typeof planQuery> },
-  context: ApiContext,
-): Promise<Reply> {
-  const guest = guestNamed(context.snapshot(), params.name)
-  const inputs = await inputsForGuest(context, who, guest)
-  const text = renderPlan(planAs(guest, query.as, inputs), query.as, loaderOptions(who, inputs))
-  return { headers: { 'Content-Type': formatContentType(query.as) }, text }
-}
-
-export async function story({ params }: GuestCall, { snapshot, machines }: ApiContext): Promise<Reply> {
-  const { name } = guestNamed(snapshot(), params.name)
-  const json: readonly StoryStep[] = (await machines.history(name)).map(stepView)
-  return { json }
-}
-
-export function install(call: GuestCall, context: ApiContext): Promise<Reply> {
-  return order({ type: 'install-once' }, call, context)
-}
-
-export function keepLocal(call: GuestCall, context: ApiContext): Promise<Reply> {
-  return order({ type: 'local' }, call, context)
-}
-
-async function order(wanted: Order, { params, who }: GuestCall, context: ApiContext): Promise<Reply> {
-  const guest = guestNamed(context.snapshot(), params.name)
-  const state = await context.machines.order(guest.name, wanted)
-  return { json: await detailOf(guest, state, who, context) }
+  const inputs = await inputsForGuest(context, who, found)
+  return explainBoot({ name }, inputs, { ...shown, handWritten })
 }

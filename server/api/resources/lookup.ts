@@ -2,12 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { lookupKeys } from '../../core/lookup/query.ts'
 import type { Requester } from '../../core/net/requester.ts'
-import { failureReply, type OnFault } from '../failures.ts'
+import { type ApiContext, inputsFor } from '../context.ts'
 import { format } from '../input.ts'
 import { guestInQuery, jsonResponse, type LookupResponse } from '../lookup-responses.ts'
-import { type ApiContext, inputsFor, type Reply } from '../route.ts'
+import { failureReply, type OnFault, problemType } from '../problem.ts'
+import { type Route, route } from '../route.ts'
 
-export const lookupPath = '/api/v1/lookup'
+const lookupPath = '/api/v1/lookup'
 
 const oneValue = z.string('one value').optional()
 
@@ -15,7 +16,7 @@ const oneValue = z.string('one value').optional()
  * This schema lets unknown parameters pass: the lookup itself refuses them, and names the parameter that was
  * probably meant.
  */
-export const lookupQuery = z.looseObject({
+const lookupQuery = z.looseObject({
   ...Object.fromEntries(lookupKeys.map((key) => [key, oneValue])),
   as: format,
 })
@@ -48,14 +49,23 @@ function respondTo(
     .then((inputs) => noted(lookupCache.respond({ ...request, inputs })))
 }
 
-/** The handler in the route table. In practice `lookupFirst` responds before the router is asked. */
-export async function lookUpRouted(
-  { req, who }: { req: IncomingMessage; who: Requester },
-  context: ApiContext,
-): Promise<Reply> {
-  const { status, contentType, body } = await respondTo(req.url ?? '', who, context)
-  return { status, headers: { 'Content-Type': contentType }, text: body.toString() }
-}
+/** In practice `lookupFirst` responds before the router is asked. */
+export const lookupRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: lookupPath,
+    operation: 'lookUp',
+    summary: 'kernel, initrd and arguments of a tree or a guest',
+    access: 'everybody',
+    query: lookupQuery,
+    answers: { 200: { type: '*/*' } },
+    failures: ['not-found'],
+    async handle({ req, who }, context) {
+      const { status, contentType, body } = await respondTo(req.url ?? '', who, context)
+      return { status, headers: { 'Content-Type': contentType }, text: body.toString() }
+    },
+  }),
+]
 
 const questionMark = 0x3f
 
@@ -75,7 +85,7 @@ export function lookupFirst(context: ApiContext, onFault: OnFault) {
     }
     const fail = (error: unknown): void => {
       const { status, json } = failureReply(error, (fault) => onFault(fault, `${req.method} ${lookupPath}`))
-      send(jsonResponse(status, json))
+      send({ ...jsonResponse(status, json), contentType: problemType })
     }
     try {
       const response = respondTo(url, who, context)

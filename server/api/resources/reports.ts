@@ -8,8 +8,8 @@ import { reportsWithToken } from '../../core/kickstart/report-token.ts'
 import { requestLimits } from '../../core/limits/requests.ts'
 import { isLoopback } from '../../core/net/address.ts'
 import type { Requester } from '../../core/net/requester.ts'
-import type { ApiContext, Reply } from '../route.ts'
-import { guestNamed } from './guests.ts'
+import { guestNamed } from '../guest-named.ts'
+import { type Route, route } from '../route.ts'
 
 /** In characters: a detail becomes one line of the guest's history. */
 const longestDetail = requestLimits.reportDetail.bytes
@@ -21,43 +21,50 @@ const detail = z
   .transform((text) => text.slice(0, longestDetail))
   .optional()
   .catch(undefined)
+  .meta({ type: 'string', description: 'one line for people' })
 
 /**
  * The token is part of the path and not of the query or a header: a path is what debian-installer's wget and
  * proxies pass on unchanged.
  */
-export const reportParams = z.object({
+const reportParams = z.object({
   name: z.string(),
-  report: z.enum(reports, `one of ${reports.join(', ')}`),
+  report: z
+    .enum(reports as readonly [string, ...string[]], `one of ${reports.join(', ')}`)
+    .transform((report) => report as (typeof reports)[number]),
   token: z.string().optional(),
 })
-export const reportQuery = z.object({ message: detail })
-export const reportBody = z.object({ detail }).catch({})
 
-interface ReportCall {
-  readonly params: z.output<typeof reportParams>
-  readonly query: z.output<typeof reportQuery>
-  readonly body: z.output<typeof reportBody>
-  readonly who: Requester
-  readonly req: IncomingMessage
-}
-
-/** Stores an installer's report. A line of detail may come as `?message=` or as `detail` in a JSON body. */
-export async function report(call: ReportCall, { snapshot, machines }: ApiContext): Promise<Reply> {
-  const { params, query, body, who, req } = call
-  const current = snapshot()
-  const guest = guestNamed(current, params.name)
-  const isForwarded = wasForwarded(req)
-  await machines.report(guest, {
-    report: params.report,
-    client: who.address,
-    local: !isForwarded && isLocal(who),
-    isForwarded,
-    needsToken: needsToken(guest, current),
-    ...defined({ token: params.token, detail: query.message ?? body.detail }),
-  })
-  return { status: 204 }
-}
+export const reportRoutes: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/api/v1/guests/:name/:report{/:token}',
+    operation: 'report',
+    summary: 'an installer reports how far it is',
+    description: 'A line of detail may come as `?message=`, or as `detail` in a JSON body.',
+    access: 'everybody',
+    failures: ['forbidden'],
+    params: reportParams,
+    query: z.object({ message: detail }),
+    body: z.object({ detail }).catch({}).meta({ type: 'object' }),
+    answers: { 204: {} },
+    // Needs no `readsGuests`: a report reads what other processes wrote before it writes.
+    async handle({ params, query, body, who, req }, { snapshot, machines }) {
+      const current = snapshot()
+      const guest = guestNamed(current, params.name)
+      const isForwarded = wasForwarded(req)
+      await machines.report(guest, {
+        report: params.report,
+        client: who.address,
+        local: !isForwarded && isLocal(who),
+        isForwarded,
+        needsToken: needsToken(guest, current),
+        ...defined({ token: params.token, detail: query.message ?? body.detail }),
+      })
+      return { status: 204 }
+    },
+  }),
+]
 
 /** Unless the operator says otherwise, a token is needed where the guest's answer file has it. */
 function needsToken(guest: Guest, { config, templates }: Snapshot): boolean {

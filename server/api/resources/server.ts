@@ -1,18 +1,18 @@
-import type { IncomingMessage } from 'node:http'
+import type { Caller } from '../../core/access/access.ts'
 import type { ServerUrls } from '../../core/boot/plan.ts'
 import { defined } from '../../core/defined.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, whyLocalDisk } from '../../core/guest/state.ts'
 import { retryAfterSeconds } from '../../core/http-status.ts'
 import { listenText } from '../../core/net/address.ts'
-import type { Requester } from '../../core/net/requester.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import type { TreeIndex } from '../../core/select/select.ts'
-import { whyNotAdmin } from '../admin.ts'
+import { type ApiContext, inputsFor } from '../context.ts'
+import { wholeList } from '../lists.ts'
 import { pathShortener, shortenProblem } from '../local-paths.ts'
-import { type FrontView, frontPage as frontPageHtml } from '../pages/front-page.ts'
-import { type ApiContext, inputsFor, type Reply } from '../route.ts'
-import type { Health, ProblemView, Readiness } from '../types.ts'
+import { type FrontView, frontPage } from '../pages/front-page.ts'
+import { json, needs, type Route, route } from '../route.ts'
+import { health, problemPage, readiness, servicePage, version as versionSchema } from '../schemas/server.ts'
 import { guestSummary, identityText } from '../views.ts'
 
 /** The server itself: its front page, its health, its metrics, and what is wrong. */
@@ -25,50 +25,119 @@ const pageHeaders = {
   'Cache-Control': 'no-cache',
 }
 
-export async function frontPage({ who }: { who: Requester }, context: ApiContext): Promise<Reply> {
-  const shorten = await pathShortener(context.snapshot().config)
-  return {
-    headers: pageHeaders,
-    text: frontPageHtml(frontView(context, inputsFor(context, who).urls, shorten)),
-  }
+const v1 = '/api/v1'
+
+export const serverRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/',
+    access: 'everybody',
+    readsGuests: true,
+    answers: { 200: { type: 'text/html' } },
+    async handle({ who, caller }, context) {
+      const shorten = await pathShortener(context.snapshot().config)
+      const view = frontView(context, inputsFor(context, who).urls, shorten)
+      return { headers: pageHeaders, text: frontPage(caller ? view : publicView(view)) }
+    },
+  }),
+  // The status is always `ok`: with a broken tree treeboot still serves the others, and with a broken config.yaml the
+  // last good one is in force.
+  route({
+    method: 'GET',
+    path: '/healthz',
+    operation: 'getHealth',
+    summary: 'whether the server runs',
+    access: 'everybody',
+    answers: { 200: json(health) },
+    handle(_, { snapshot, version, health }) {
+      const { trees, generation } = snapshot()
+      const ready = trees.all.filter((tree) => tree.state === 'ready').length
+      const config = health.isConfigRefused() ? 'refused' : 'ok'
+      return { json: { status: 'ok', version, generation, config, trees: { ready, all: trees.all.length } } }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/readyz',
+    operation: 'getReadiness',
+    summary: 'whether installations can begin and trees come in',
+    description:
+      'For load balancers and monitoring: 503 while no installation can begin, no tree can come in or the configuration is refused.',
+    access: 'everybody',
+    answers: { 200: json(readiness), 503: json(readiness) },
+    async handle({ caller }, context) {
+      const reasons = context.health.reasons()
+      if (reasons.length === 0) return { json: { status: 'ready', ...(caller && { reasons }) } }
+      const shorten = await shortenerFor(caller, context)
+      return {
+        status: 503,
+        headers: { 'Retry-After': String(retryAfterSeconds) },
+        json: { status: 'not ready', ...(caller && { reasons: reasons.map(shorten) }) },
+      }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/metrics',
+    operation: 'getMetrics',
+    summary: 'the metrics, for Prometheus',
+    access: needs('viewer'),
+    answers: { 200: { type: 'text/plain' } },
+    async handle(_, { metrics }) {
+      return { headers: { 'Content-Type': metrics.contentType }, text: await metrics.text() }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${v1}/version`,
+    operation: 'getVersion',
+    summary: 'which version of treeboot this is',
+    access: needs('viewer'),
+    answers: { 200: json(versionSchema) },
+    handle: (_, { version }) => ({ json: { name: 'treeboot', version } }),
+  }),
+  route({
+    method: 'GET',
+    path: `${v1}/problems`,
+    operation: 'listProblems',
+    summary: 'what is wrong with configuration, trees and templates',
+    access: needs('viewer'),
+    answers: { 200: json(problemPage) },
+    async handle({ caller }, context) {
+      const shorten = await shortenerFor(caller, context)
+      return { json: wholeList(allProblems(context).map((each) => shortenProblem(each, shorten))) }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${v1}/services`,
+    operation: 'listServices',
+    summary: 'the services, what each is bound to, and why one is closed',
+    access: needs('viewer'),
+    answers: { 200: json(servicePage) },
+    async handle({ caller }, context) {
+      const shorten = await shortenerFor(caller, context)
+      const services = context.serviceLines().map(({ name, open, host, port, note }) => ({
+        name,
+        open,
+        host: host ?? null,
+        port: port ?? null,
+        note: shorten(note),
+      }))
+      return { json: wholeList(services) }
+    },
+  }),
+]
+
+/** Only who may change things sees the paths of this machine. */
+async function shortenerFor(caller: Caller | undefined, { snapshot }: ApiContext) {
+  const isOperator = caller !== undefined && caller.role !== 'viewer'
+  return isOperator ? (text: string): string => text : pathShortener(snapshot().config)
 }
 
-/**
- * The status is always `ok`: with a broken tree treeboot still serves the others, and with a broken config.yaml the
- * last good one is in force.
- */
-export function health(_: unknown, { snapshot, version, health }: ApiContext): Reply {
-  const { trees, generation } = snapshot()
-  const ready = trees.all.filter((tree) => tree.state === 'ready').length
-  const config = health.isConfigRefused() ? 'refused' : 'ok'
-  const json: Health = { status: 'ok', version, generation, config, trees: { ready, all: trees.all.length } }
-  return { json }
-}
-
-/** For load balancers and monitoring: 503 while no installation can begin, no tree can come in or the configuration is refused. */
-export async function readiness({ req }: { req: IncomingMessage }, context: ApiContext): Promise<Reply> {
-  const reasons = context.health.reasons()
-  if (reasons.length === 0) return { json: { status: 'ready', reasons } satisfies Readiness }
-  const isAdmin = whyNotAdmin(req, context.isAdmin) === undefined
-  const shorten = isAdmin ? (text: string) => text : await pathShortener(context.snapshot().config)
-  const json: Readiness = { status: 'not ready', reasons: reasons.map(shorten) }
-  return { status: 503, headers: { 'Retry-After': String(retryAfterSeconds) }, json }
-}
-
-export async function metrics(_: unknown, context: ApiContext): Promise<Reply> {
-  return {
-    headers: { 'Content-Type': context.metrics.contentType },
-    text: await context.metrics.text(),
-  }
-}
-
-/** Only the administrator sees the paths of this machine. */
-export async function problems({ req }: { req: IncomingMessage }, context: ApiContext): Promise<Reply> {
-  const found = allProblems(context)
-  if (whyNotAdmin(req, context.isAdmin) === undefined) return { json: found }
-  const shorten = await pathShortener(context.snapshot().config)
-  const json: readonly ProblemView[] = found.map((each) => shortenProblem(each, shorten))
-  return { json }
+/** What everybody may see: the trees. */
+function publicView(view: FrontView): FrontView {
+  return { ...view, guests: undefined, services: undefined, problems: undefined }
 }
 
 /** The problems of the snapshot, and those of the running server. */

@@ -4,8 +4,10 @@ import { Failure } from '../../core/failure.ts'
 import { requestLimits } from '../../core/limits/requests.ts'
 import { type CleanPath, cleanPath, parentPath } from '../../files/path.ts'
 import type { Uploads } from '../../intake/uploads/uploads.ts'
+import type { ApiContext } from '../context.ts'
 import { segments } from '../input.ts'
-import type { ApiContext, Reply } from '../route.ts'
+import { problemReply } from '../problem.ts'
+import { needs, type Reply, type Route, route } from '../route.ts'
 import { announcedDigest, receive, type Sink } from './receive-body.ts'
 
 const version = '1.0.0'
@@ -19,7 +21,7 @@ const bodyType = 'application/offset+octet-stream'
  * that another began, and after a restart the offset is the size of the file. The length is part of the
  * upload's own URL, so no other state has to be stored.
  */
-export const tusParams = z.object({ length: z.string(), path: segments })
+const tusParams = z.object({ length: z.string(), path: segments })
 
 interface TusCall {
   readonly req: IncomingMessage
@@ -30,7 +32,7 @@ interface UploadCall extends TusCall {
   readonly params: z.output<typeof tusParams>
 }
 
-export function abilities({ res }: TusCall): Reply {
+function abilities({ res }: TusCall): Reply {
   setCommonHeaders(res)
   const headers = {
     'Tus-Version': version,
@@ -41,7 +43,7 @@ export function abilities({ res }: TusCall): Reply {
   return { status: 204, headers }
 }
 
-export const create = tus(async ({ req }: TusCall, { uploads }): Promise<Reply> => {
+const create = tus(async ({ req }: TusCall, { uploads }): Promise<Reply> => {
   const length = Number(req.headers['upload-length'] ?? Number.NaN)
   if (!Number.isSafeInteger(length) || length < 0)
     throw new Failure('bad-request', 'Upload-Length: expected the number of bytes to come')
@@ -60,31 +62,59 @@ export const create = tus(async ({ req }: TusCall, { uploads }): Promise<Reply> 
     : { ...reply, headers: { Location } }
 })
 
-export const offset = tus(async ({ params }: UploadCall, { uploads }): Promise<Reply> => {
+const offset = tus(async ({ params }: UploadCall, { uploads }): Promise<Reply> => {
   const { path, length } = uploadOf(params)
   const size = await sizeOf(uploads, path)
   return { headers: { 'Upload-Offset': String(size), 'Upload-Length': String(length) } }
 })
 
-export const append = tus(async ({ params, req }: UploadCall, { uploads }): Promise<Reply> => {
+const append = tus(async ({ params, req }: UploadCall, { uploads }): Promise<Reply> => {
   const { path, length } = uploadOf(params)
   if (req.headers['content-type'] !== bodyType)
-    return { status: 415, json: { error: 'unsupported', message: `expected Content-Type: ${bodyType}` } }
+    throw new Failure('wrong-type', `expected Content-Type: ${bodyType}`)
   const size = await sizeOf(uploads, path)
   if (Number(req.headers['upload-offset']) !== size)
     throw new Failure('conflict', `${path} has ${size} bytes; expected Upload-Offset: ${size}`)
   return receivePart(uploads, req, { path, length, offset: size })
 })
 
-export const remove = tus(async ({ params }: UploadCall, { uploads }): Promise<Reply> => {
+const remove = tus(async ({ params }: UploadCall, { uploads }): Promise<Reply> => {
   await uploads.removeAll(uploadOf(params).path)
   return { status: 204 }
 })
 
-/** Refuses an upload that is named `tus`: its files would have the URLs of the tus protocol. */
-export function refuseName(): never {
-  throw new Failure('bad-request', 'tus is the path of resumable uploads: choose another name')
-}
+const access = needs('operator', 'uploads')
+const uploads = '/api/v1/uploads'
+const tusUpload = `${uploads}/tus/:length/*path`
+const answers = { 200: {}, 201: {}, 204: {} }
+
+/** They stand before the rows of plain uploads, which would match their paths. */
+export const tusRoutes: readonly Route[] = [
+  route({ method: 'OPTIONS', path: `${uploads}/tus{/*rest}`, access, answers, handle: abilities }),
+  route({
+    method: 'POST',
+    path: `${uploads}/tus`,
+    operation: 'createTusUpload',
+    summary: 'begins a resumable upload (tus 1.0.0)',
+    access,
+    failures: ['too-large'],
+    answers: { 201: { headers: { Location: 'where the bytes go' } } },
+    handle: create,
+  }),
+  route({ method: 'HEAD', path: tusUpload, access, params: tusParams, answers, handle: offset }),
+  route({ method: 'PATCH', path: tusUpload, access, params: tusParams, answers, handle: append }),
+  route({ method: 'DELETE', path: tusUpload, access, params: tusParams, answers, handle: remove }),
+  // No upload may be named `tus`: its files would have the URLs of this protocol.
+  route({
+    method: 'PUT',
+    path: `${uploads}/tus/*rest`,
+    access,
+    answers: {},
+    handle() {
+      throw new Failure('bad-request', 'tus is the path of resumable uploads: choose another name')
+    },
+  }),
+]
 
 function setCommonHeaders(res: ServerResponse): void {
   res.setHeader('Tus-Resumable', version)
@@ -97,7 +127,8 @@ function tus<Call extends TusCall>(handle: (call: Call, context: ApiContext) => 
     setCommonHeaders(call.res)
     if (call.req.headers['tus-resumable'] === version) return handle(call, context)
     const message = `expected Tus-Resumable: ${version}, the version that this server speaks`
-    return { status: 412, headers: { 'Tus-Version': version }, json: { error: 'bad-request', message } }
+    const { headers, json } = problemReply('bad-request', message)
+    return { status: 412, headers: { ...headers, 'Tus-Version': version }, json: { ...json, status: 412 } }
   }
 }
 
@@ -144,7 +175,8 @@ async function receivePart(uploads: Uploads, req: IncomingMessage, part: Part): 
     // offset cuts the part off.
     const truncated = await uploads.openForWriting(path, offset)
     await truncated.close('partial')
-    return { status: 460, json: { error: error.kind, message: error.message } }
+    const { headers = {}, json } = problemReply(error.kind, error.message)
+    return { status: 460, headers, json: { ...json, status: 460 } }
   }
 }
 

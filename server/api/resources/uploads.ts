@@ -3,95 +3,159 @@ import { z } from 'zod'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { cleanPath, parentPath } from '../../files/path.ts'
+import type { Uploads } from '../../intake/uploads/uploads.ts'
 import { segments } from '../input.ts'
-import type { ApiContext, Reply } from '../route.ts'
-import type { PublishResult, UploadReceipt, UploadView } from '../types.ts'
+import { wholeList } from '../lists.ts'
+import { problemOf } from '../problem.ts'
+import { json, needs, type Route, route } from '../route.ts'
+import { publishResult, uploadPage, uploadReceipt, upload as uploadSchema } from '../schemas/uploads.ts'
+import type { UploadReceipt } from '../types.ts'
 import { announcedDigest, receive } from './receive-body.ts'
 
 /**
- * The handlers of `/api/v1/uploads`, which are for administrators only.
+ * What is uploaded, and published from there:
  *
  *     curl -T Fedora.iso -H "Authorization: Bearer $TOKEN" http://server/api/v1/uploads/fedora-40.iso
  *     curl -T vmlinuz ... http://server/api/v1/uploads/fedora-40/images/pxeboot/vmlinuz
  *     curl -X POST ... http://server/api/v1/uploads/fedora-40/publish
  */
-export const uploadParams = z.object({ path: segments })
-export const showParams = z.object({ name: z.string() })
-export const publishParams = z.object({ id: segments })
+const uploads = '/api/v1/uploads'
+const access = needs('operator', 'uploads')
+const pathParams = z.object({ path: segments })
 
 /** `?replace`, `?replace=1` and the like mean yes; `?replace=false` and no `replace` mean no. */
-export const publishQuery = z.object({
+const publishQuery = z.object({
   replace: z
     .unknown()
     .optional()
-    .transform((value) => value !== undefined && value !== 'false'),
-  accept: z.string().min(1).optional().catch(undefined),
+    .transform((value) => value !== undefined && value !== 'false')
+    .meta({ type: 'boolean', description: 'it may take the place of a tree of that name' }),
+  accept: z
+    .string()
+    .min(1)
+    .optional()
+    .catch(undefined)
+    .meta({ type: 'string', description: 'publish although files differ, for this reason' }),
 })
 
-interface PathCall {
-  readonly params: z.output<typeof uploadParams>
-  readonly req: IncomingMessage
-}
-
-export async function list(_: unknown, { uploads }: ApiContext): Promise<Reply> {
-  const json: readonly UploadView[] = await uploads.list()
-  return { json }
-}
-
-export async function show(
-  { params: { name } }: { params: z.output<typeof showParams> },
-  { uploads }: ApiContext,
-): Promise<Reply> {
-  const json: UploadView | undefined = (await uploads.list()).find((upload) => upload.name === name)
-  if (!json) throw new Failure('not-found', `nothing was uploaded as ${name}, or it is published already`)
-  return { json }
-}
-
-/** Responds with the size of an uploaded file: the offset at which `curl -C OFFSET` and scripts continue. */
-export async function offset({ params }: PathCall, { uploads }: ApiContext): Promise<Reply> {
-  const path = cleanPath(params.path)
-  const size = await uploads.offset(path)
-  if (size === undefined) throw new Failure('not-found', `${path} was not uploaded`)
-  return {
-    headers: {
-      'Upload-Offset': String(size),
-      // No and yes as structured fields write them (RFC 9651, 3.3.6).
-      'Upload-Complete': uploads.isPartial(path) ? '?0' : '?1',
-      'Content-Length': String(size),
+export const uploadRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: uploads,
+    operation: 'listUploads',
+    summary: 'what was uploaded and is not published yet',
+    access,
+    answers: { 200: json(uploadPage) },
+    handle: async (_, context) => ({ json: wholeList(await context.uploads.list()) }),
+  }),
+  // The size of an uploaded file: the offset at which `curl -C OFFSET` and scripts continue.
+  route({
+    method: 'HEAD',
+    path: `${uploads}/*path`,
+    access,
+    params: pathParams,
+    answers: { 200: {} },
+    async handle({ params }, context) {
+      const path = cleanPath(params.path)
+      const size = await context.uploads.offset(path)
+      if (size === undefined) throw new Failure('not-found', `${path} was not uploaded`)
+      return {
+        headers: {
+          'Upload-Offset': String(size),
+          // No and yes as structured fields write them (RFC 9651, 3.3.6).
+          'Upload-Complete': context.uploads.isPartial(path) ? '?0' : '?1',
+          'Content-Length': String(size),
+        },
+      }
     },
-  }
-}
+  }),
+  route({
+    method: 'GET',
+    path: `${uploads}/:path`,
+    operation: 'getUpload',
+    summary: 'one upload',
+    access,
+    params: z.object({ path: z.string() }),
+    answers: { 200: json(uploadSchema) },
+    async handle({ params: { path: name } }, context) {
+      const found = (await context.uploads.list()).find((each) => each.name === name)
+      if (!found)
+        throw new Failure('not-found', `nothing was uploaded as ${name}, or it is published already`)
+      return { json: found }
+    },
+  }),
+  route({
+    method: 'PUT',
+    path: `${uploads}/*path`,
+    operation: 'putUpload',
+    summary: 'uploads a file, or the next part of one',
+    description: 'The body is the file. With `Content-Range: bytes 1000-1999/2000` it is a part of it.',
+    access,
+    failures: ['conflict', 'invalid-data', 'too-large'],
+    params: pathParams,
+    answers: { 200: json(uploadReceipt), 201: json(uploadReceipt) },
+    async handle({ params, req }, context) {
+      const { isNew, receipt } = await receiveFile(params.path, req, context.uploads)
+      return { status: isNew ? 201 : 200, json: receipt }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: `${uploads}/*id/publish`,
+    operation: 'publishUpload',
+    summary: 'verifies and publishes an upload',
+    access,
+    failures: ['conflict', 'invalid-data'],
+    params: z.object({ id: segments }),
+    query: publishQuery,
+    answers: { 200: json(publishResult) },
+    async handle({ params, query: { replace, accept } }, context) {
+      const result = await context.uploads.publish(cleanPath(params.id), defined({ replace, accept }))
+      if (result.outcome === 'published') return { json: result }
+      const details = result.lines.map((line) => ({ field: params.id, expected: line }))
+      const problem = problemOf('invalid-data', result.lines.join('; '), details)
+      return {
+        status: problem.status,
+        headers: { 'Content-Type': 'application/problem+json' },
+        json: { ...problem, ...result },
+      }
+    },
+  }),
+  route({
+    method: 'DELETE',
+    path: `${uploads}/*path`,
+    operation: 'deleteUpload',
+    summary: 'deletes an upload, or a part of one',
+    access,
+    failures: ['conflict'],
+    params: pathParams,
+    answers: { 204: {} },
+    async handle({ params }, context) {
+      await context.uploads.removeAll(cleanPath(params.path))
+      return { status: 204 }
+    },
+  }),
+]
 
 /** Receives a whole file, or the next part of a file with `Content-Range: bytes 1000-1999/2000`. */
-export async function put({ params, req }: PathCall, { uploads }: ApiContext): Promise<Reply> {
+async function receiveFile(
+  name: string,
+  req: IncomingMessage,
+  area: Uploads,
+): Promise<{ isNew: boolean; receipt: UploadReceipt }> {
   if (req.url?.split('?')[0]?.endsWith('/'))
     throw new Failure('bad-request', 'the URL ends with /: name the file, or use curl -T FILE URL/')
-  const path = cleanPath(params.path)
+  const path = cleanPath(name)
   const range = contentRange(req)
   const digest = announcedDigest(req)
-  if (parentPath(path) !== '/') await uploads.makeFolders(parentPath(path))
-  const isNew = (await uploads.size(path)) === undefined
+  if (parentPath(path) !== '/') await area.makeFolders(parentPath(path))
+  const isNew = (await area.size(path)) === undefined
   const start = range?.from ?? 0
-  const file = await uploads.openForWriting(path, start)
+  const file = await area.openForWriting(path, start)
   // Without a total nothing says that more will come.
   const isWhole = (bytes: number) => range?.total === undefined || start + bytes === range.total
   const received = await receive(req, file, isWhole, digest)
-  const json: UploadReceipt = { path: path.slice(1), received, size: start + received }
-  return { status: isNew ? 201 : 200, json }
-}
-
-export async function publish(
-  { params, query }: { params: z.output<typeof publishParams>; query: z.output<typeof publishQuery> },
-  { uploads }: ApiContext,
-): Promise<Reply> {
-  const { replace, accept } = query
-  const json: PublishResult = await uploads.publish(cleanPath(params.id), defined({ replace, accept }))
-  return { status: json.outcome === 'published' ? 200 : 422, json }
-}
-
-export async function remove({ params }: PathCall, { uploads }: ApiContext): Promise<Reply> {
-  await uploads.removeAll(cleanPath(params.path))
-  return { status: 204 }
+  return { isNew, receipt: { path: path.slice(1), received, size: start + received } }
 }
 
 /**

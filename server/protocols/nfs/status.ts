@@ -30,12 +30,17 @@ export type NfsStatus = (typeof nfsStatus)[keyof typeof nfsStatus]
 const statusOfKind: Record<FailureKind, NfsStatus> = {
   'bad-request': nfsStatus.invalid,
   'not-found': nfsStatus.noEntry,
+  unauthenticated: nfsStatus.access,
   forbidden: nfsStatus.access,
+  misdirected: nfsStatus.invalid,
+  'precondition-required': nfsStatus.invalid,
   conflict: nfsStatus.jukebox,
   'read-only': nfsStatus.readOnly,
   'too-large': nfsStatus.fileTooBig,
+  'wrong-type': nfsStatus.notSupported,
   unsupported: nfsStatus.notSupported,
   'invalid-data': nfsStatus.io,
+  'too-many': nfsStatus.jukebox,
   unavailable: nfsStatus.jukebox,
   internal: nfsStatus.serverFault,
 }

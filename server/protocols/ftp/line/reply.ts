@@ -41,12 +41,17 @@ export function quotePath(path: string): string {
 const replyOfKind: Readonly<Record<FailureKind, Reply>> = {
   'bad-request': { code: 553, text: 'This name is not allowed' },
   'not-found': { code: 550, text: 'No such file or folder' },
+  unauthenticated: { code: 530, text: 'Not logged in' },
   forbidden: { code: 550, text: 'Not permitted' },
+  misdirected: { code: 550, text: 'Not on this server' },
+  'precondition-required': { code: 550, text: 'Not permitted' },
   conflict: { code: 450, text: 'It was changed or is in use; try again' },
   'read-only': { code: 550, text: 'Read-only: nothing can be written here' },
   'too-large': { code: 552, text: 'Too large' },
+  'wrong-type': { code: 504, text: 'Not supported' },
   unsupported: { code: 504, text: 'Not supported' },
   'invalid-data': { code: 550, text: 'The file is damaged' },
+  'too-many': { code: 450, text: 'Not now; try again later' },
   unavailable: { code: 450, text: 'Not now; try again later' },
   internal: { code: 451, text: 'Internal error' },
 }

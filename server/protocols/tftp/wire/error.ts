@@ -35,12 +35,17 @@ export function errorPacket(code: ErrorCode, message: string): Uint8Array {
 const codeOfKind: Record<FailureKind, ErrorCode> = {
   'bad-request': errorCode.illegalOperation,
   'not-found': errorCode.notFound,
+  unauthenticated: errorCode.accessViolation,
   forbidden: errorCode.accessViolation,
+  misdirected: errorCode.undefined,
+  'precondition-required': errorCode.undefined,
   conflict: errorCode.undefined,
   'read-only': errorCode.accessViolation,
   'too-large': errorCode.undefined,
+  'wrong-type': errorCode.illegalOperation,
   unsupported: errorCode.illegalOperation,
   'invalid-data': errorCode.undefined,
+  'too-many': errorCode.undefined,
   unavailable: errorCode.undefined,
   internal: errorCode.undefined,
 }

@@ -1,0 +1,67 @@
+import type { IncomingMessage } from 'node:http'
+import { Failure, failureMessage } from '../core/failure.ts'
+import { requestLimits } from '../core/limits/requests.ts'
+
+export interface BodyOptions {
+  /** The most bytes. Default: `requestLimits.jsonBody`. */
+  readonly most?: number
+  /** The media types that are read. Default: JSON. */
+  readonly types?: readonly string[]
+  /** What says that it is of another type counts as none, and is not refused. */
+  readonly lenient?: boolean
+}
+
+const jsonType = /^application\/(?:[\w.-]+\+)?json$/
+
+/**
+ * The body of a request: the value of JSON, and the text of any other type; undefined when it has none. A body that is
+ * too long is not read to its end, as `express.json` would do before it refuses it.
+ *
+ * @throws Failure `too-large`, `wrong-type`, or `bad-request` when it is not JSON or is cut off.
+ */
+export async function readBody(req: IncomingMessage, options: BodyOptions = {}): Promise<unknown> {
+  const { most = requestLimits.jsonBody.bytes, types, lenient = false } = options
+  const [type = ''] = (req.headers['content-type'] ?? '').toLowerCase().split(';')
+  const isKnown = types ? types.includes(type.trim()) : jsonType.test(type.trim())
+  if (!isKnown && lenient) return undefined
+  if (!isKnown && !hasBody(req)) return undefined
+  if (!isKnown) {
+    const expected = (types ?? ['application/json']).join(' or ')
+    throw new Failure('wrong-type', `Content-Type: ${type || 'none'}: expected ${expected}`)
+  }
+  if (Number(req.headers['content-length'] ?? 0) > most) throw tooLong(most)
+  const text = (await firstBytes(req, most)).toString('utf8')
+  if (text.trim() === '') return undefined
+  if (!jsonType.test(type.trim())) return text
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Failure('bad-request', `the body is not JSON: ${failureMessage(error)}`)
+  }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+function firstBytes(req: IncomingMessage, most: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = []
+    let bytes = 0
+    req.on('data', (piece: Buffer) => {
+      bytes += piece.length
+      pieces.push(piece)
+      if (bytes <= most) return
+      // Not destroyed: the response still goes out by the same socket.
+      req.pause().removeAllListeners('data')
+      reject(tooLong(most))
+    })
+    req.once('end', () => resolve(Buffer.concat(pieces)))
+    req.once('close', () => reject(new Failure('bad-request', 'the body is cut off')))
+    req.once('error', reject)
+  })
+}
+
+function tooLong(most: number): Failure {
+  return new Failure('too-large', `the body has more than ${most} bytes`)
+}

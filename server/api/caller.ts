@@ -1,0 +1,141 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { type Caller, type Role, whyNotAllowed } from '../core/access/access.ts'
+import { Failure } from '../core/failure.ts'
+import type { Credentials } from './context.ts'
+import { isSafe, whyCrossSite } from './cross-site.ts'
+import type { Route } from './route.ts'
+
+/** The header by which a page of ours shows that it is one: scripts of other sites can neither read nor send it. */
+export const csrfHeader = 'x-csrf-token'
+
+/** The cookie of a session; under TLS with the prefix that browsers guard (RFC 6265bis, 4.1.3.2). */
+export const sessionCookie = { plain: 'treeboot-session', secure: '__Host-treeboot-session' } as const
+
+/** The user name of basic authentication that fits every token. */
+export const anyUser = 'admin'
+
+/** What a request is judged by. */
+export interface AccessContext {
+  readonly credentials: Credentials
+  /** The address of the client. */
+  readonly from: string
+  /** The role of somebody without credentials; undefined: none. */
+  readonly anonymous: Role | undefined
+  /** `server.url` of the configuration. */
+  readonly ownUrl: string | undefined
+  /** Why the name by which the request reaches this server is not one of its names. */
+  readonly whyMisdirected: (headers: IncomingHttpHeaders) => string | undefined
+}
+
+/**
+ * Who sends a request to a route, when it may be sent. The rules, in this order: a token in `Authorization: Bearer`
+ * is enough by itself, since no browser sends one by itself. All others must name this server as it is called, so
+ * that no page gets here by a name of its own (DNS rebinding). A change must not come from a page of another site, and
+ * by a session it needs the CSRF header.
+ *
+ * @throws Failure `unauthenticated`, `forbidden` or `misdirected`.
+ */
+export async function requireCaller(
+  { access }: Pick<Route, 'access'>,
+  req: IncomingMessage,
+  context: AccessContext,
+): Promise<Caller | undefined> {
+  if (access === 'everybody') {
+    refuseCrossSite(req, context)
+    return hasCredentials(req.headers) || context.anonymous !== undefined
+      ? identify(req, context).catch(() => undefined)
+      : undefined
+  }
+  const caller = await identify(req, context)
+  if (caller === undefined) throw new Failure('unauthenticated', signInText(req))
+  const why = whyNotAllowed(caller, access)
+  if (why === undefined) return caller
+  if (caller.kind === 'anonymous') throw new Failure('unauthenticated', `${why}; sign in, or send a token`)
+  throw new Failure('forbidden', why)
+}
+
+function signInText({ method = '' }: IncomingMessage): string {
+  const how = "send 'Authorization: Bearer TOKEN' (treeboot tokens add makes one), or sign in with a browser"
+  return isSafe(method)
+    ? `who are you? ${how}; access.anonymous: viewer in config.yaml lets everybody read`
+    : `who are you? ${how}`
+}
+
+/** @throws Failure `unauthenticated` for credentials that are wrong, `misdirected`, `forbidden` for another site. */
+async function identify(req: IncomingMessage, context: AccessContext): Promise<Caller | undefined> {
+  const { headers } = req
+  const bearer = bearerToken(headers)
+  if (bearer !== undefined) return callerOfToken(bearer, context)
+  const why = context.whyMisdirected(headers)
+  if (why !== undefined) throw new Failure('misdirected', why)
+  refuseCrossSite(req, context)
+  const basic = basicCredentials(headers)
+  if (basic) {
+    const caller = await callerOfToken(basic.password, context)
+    if (basic.user === anyUser || basic.user === caller.account) return caller
+    throw new Failure('unauthenticated', `that is not a token of ${basic.user}`)
+  }
+  return (await callerOfSession(req, context)) ?? anonymousCaller(context)
+}
+
+async function callerOfToken(token: string, { credentials, from }: AccessContext): Promise<Caller> {
+  const caller = await credentials.callerOfToken(token, from)
+  if (caller) return caller
+  throw new Failure('unauthenticated', 'this token is not known here, has expired, or was revoked')
+}
+
+async function callerOfSession(
+  { method = '', headers }: IncomingMessage,
+  { credentials }: AccessContext,
+): Promise<Caller | undefined> {
+  const id = sessionId(headers)
+  const session = id === undefined ? undefined : await credentials.callerOfSession(id)
+  if (!session) return undefined
+  if (!isSafe(method) && !isSame(session.csrf, headers[csrfHeader]))
+    throw new Failure('forbidden', `the header ${csrfHeader} is missing or is not the one of this session`)
+  return session.caller
+}
+
+function anonymousCaller({ anonymous }: AccessContext): Caller | undefined {
+  return anonymous && { kind: 'anonymous', account: 'anonymous', role: anonymous }
+}
+
+function refuseCrossSite({ method = '', headers }: IncomingMessage, { ownUrl }: AccessContext): void {
+  if (bearerToken(headers) !== undefined) return
+  const why = whyCrossSite(method, headers, ownUrl)
+  if (why !== undefined) throw new Failure('forbidden', why)
+}
+
+function hasCredentials({ authorization, cookie }: IncomingHttpHeaders): boolean {
+  return authorization !== undefined || cookie !== undefined
+}
+
+function bearerToken({ authorization = '' }: IncomingHttpHeaders): string | undefined {
+  return /^\s*bearer\s+(\S+)\s*$/i.exec(authorization)?.[1]
+}
+
+/**
+ * The credentials of curl -u and old scripts. A browser that sends some was asked by somebody else, or remembers them:
+ * it counts only on its own word that the request comes from nobody else's page.
+ */
+function basicCredentials(headers: IncomingHttpHeaders): { user: string; password: string } | undefined {
+  const [, value = ''] = /^\s*basic\s+(\S+)\s*$/i.exec(headers.authorization ?? '') ?? []
+  const site = headers['sec-fetch-site']
+  if (value === '' || (site !== undefined && site !== 'none' && site !== 'same-origin')) return undefined
+  const text = Buffer.from(value, 'base64').toString('utf8')
+  const cut = text.indexOf(':')
+  return cut < 0 ? undefined : { user: text.slice(0, cut), password: text.slice(cut + 1) }
+}
+
+/** The id in the cookie of the session. */
+export function sessionId({ cookie = '' }: IncomingHttpHeaders): string | undefined {
+  const pairs = cookie.split(';').map((pair) => pair.trim().split('='))
+  const cookieNamed = (name: string) => pairs.find(([key]) => key === name)?.[1]
+  return cookieNamed(sessionCookie.secure) ?? cookieNamed(sessionCookie.plain)
+}
+
+function isSame(expected: string, given: string | readonly string[] | undefined): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return typeof given === 'string' && timingSafeEqual(digest(expected), digest(given))
+}

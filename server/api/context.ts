@@ -1,0 +1,68 @@
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Snapshot } from '../catalog/snapshot.ts'
+import type { Caller } from '../core/access/access.ts'
+import type { BootInputs } from '../core/boot/plan-boot.ts'
+import type { OpenServices } from '../core/boot/urls.ts'
+import type { Guest } from '../core/guest/guest.ts'
+import type { Requester } from '../core/net/requester.ts'
+import type { Definitions } from '../definitions/definitions.ts'
+import type { EventSink } from '../events/bus.ts'
+import type { Metrics } from '../events/metrics.ts'
+import type { FileSource } from '../files/source.ts'
+import type { Uploads } from '../intake/uploads/uploads.ts'
+import { bootInputs } from '../machines/decide.ts'
+import type { Machines } from '../machines/machines.ts'
+import type { Answers } from '../namespace/answers.ts'
+import type { GuestChecks } from '../namespace/guest-checks.ts'
+import type { GuestSummaries } from './guest-summaries.ts'
+import type { ServerHealth } from './health.ts'
+import type { LookupResponses } from './lookup-responses.ts'
+
+/** The parts of the server that route handlers use. */
+export interface ApiContext {
+  readonly version: string
+  readonly snapshot: () => Snapshot
+  readonly services: () => OpenServices
+  readonly serviceLines: () => readonly ShownService[]
+  readonly events: EventSink
+  readonly metrics: Metrics
+  readonly machines: Machines
+  /** The whole namespace. */
+  readonly source: FileSource
+  readonly answers: Answers
+  readonly guestChecks: GuestChecks
+  readonly health: ServerHealth
+  readonly lookupCache: LookupResponses
+  readonly guestSummaries: GuestSummaries
+  readonly uploads: Uploads
+  readonly definitions: Definitions
+  readonly catalog: Pick<Catalog, 'readConfig'>
+  readonly credentials: Credentials
+}
+
+/** Who has which credentials. */
+export interface Credentials {
+  /** @param from The address of the client. */
+  callerOfToken(token: string, from: string): Promise<Caller | undefined>
+  callerOfSession(id: string): Promise<{ readonly caller: Caller; readonly csrf: string } | undefined>
+}
+
+/** One service as the front page shows it: a `ServiceLine` of `protocols`, which this room may not import. */
+export interface ShownService {
+  readonly name: string
+  readonly open: boolean
+  readonly host?: string
+  readonly port?: number
+  /** Why the service is closed or on an unusual port, and what its clients need to know; '' when nothing. */
+  readonly note: string
+}
+
+/** The inputs of a boot decision for the client of this request. */
+export function inputsFor({ snapshot, services, machines }: ApiContext, who: Requester): BootInputs {
+  return bootInputs({ snapshot: snapshot(), services: services(), who, machines })
+}
+
+/** The same for one guest, whose answer file is tried out: without one it is not sent into an installer. */
+export function inputsForGuest(context: ApiContext, who: Requester, guest: Guest): Promise<BootInputs> {
+  return context.answers.inputsFor(inputsFor(context, who), { guest, who, snapshot: context.snapshot() })
+}

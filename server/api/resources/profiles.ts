@@ -1,0 +1,116 @@
+import { z } from 'zod'
+import { Failure } from '../../core/failure.ts'
+import type { Profile } from '../../core/guest/guest.ts'
+import type { Definition } from '../../definitions/definitions.ts'
+import type { ApiContext } from '../context.ts'
+import { settingViews, shownData } from '../definition-views.ts'
+import { segments } from '../input.ts'
+import { listQuery, pageOf, wholeList } from '../lists.ts'
+import { json, needs, type Route, route } from '../route.ts'
+import { mirror, mirrorPage, profilePage, profileSummary, settingPage } from '../schemas/definitions.ts'
+import { definitionRoutes } from './definitions.ts'
+
+const profileReads = needs('viewer', 'guests:read')
+const profileWrites = needs('operator', 'guests:write')
+
+/** Profiles: settings that guests inherit. */
+export const profileRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/api/v1/profiles',
+    operation: 'listProfiles',
+    summary: 'the profiles, what each inherits, and how many guests have it',
+    access: profileReads,
+    query: listQuery(['name', 'guests'], { q: z.string().optional() }),
+    answers: { 200: json(profilePage) },
+    async handle({ query }, context) {
+      const all = (await context.definitions.list('profile')).map((each) => profileView(each, context))
+      const q = query.q?.toLowerCase()
+      return {
+        json: pageOf(all, query, {
+          idOf: ({ name }) => name,
+          keys: { guests: ({ guests }) => guests },
+          isWanted: q === undefined ? undefined : ({ name }) => name.toLowerCase().includes(q),
+        }),
+      }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/api/v1/profiles/:name',
+    operation: 'getProfile',
+    summary: 'one profile',
+    access: profileReads,
+    params: z.object({ name: z.string() }),
+    answers: { 200: json(profileSummary) },
+    async handle({ params: { name } }, context) {
+      return { json: profileView(await context.definitions.read('profile', name), context) }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/api/v1/profiles/:name/settings',
+    operation: 'getProfileSettings',
+    summary: 'every value of the profile with all that it inherits, and where each was said',
+    access: profileReads,
+    params: z.object({ name: z.string() }),
+    answers: { 200: json(settingPage) },
+    handle({ params: { name } }, { snapshot }) {
+      const found = snapshot().profiles.get(name)
+      if (!found) throw new Failure('not-found', `no profile ${name}; /api/v1/profiles lists them`)
+      return { json: wholeList(settingViews(found.settings)) }
+    },
+  }),
+  ...definitionRoutes({ kind: 'profile', word: 'Profile', reads: profileReads, writes: profileWrites }),
+]
+
+function profileView({ name, where, readOnly, data }: Definition, { snapshot }: ApiContext) {
+  const { profiles, guests } = snapshot()
+  const profile: Profile | undefined = profiles.get(name)
+  return {
+    name,
+    where,
+    inherits: profile?.inherits ?? [],
+    guests: guests.all.filter((guest) => guest.profiles.includes(name)).length,
+    readOnly: readOnly ?? null,
+    data: shownData(data),
+  }
+}
+
+const mirrorReads = needs('viewer')
+const mirrorWrites = needs('operator')
+
+/** Mirrors: trees that are fetched from elsewhere. */
+export const mirrorRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/api/v1/mirrors',
+    operation: 'listMirrors',
+    summary: 'the mirrors, as they are defined',
+    access: mirrorReads,
+    query: listQuery(['id'], {}),
+    answers: { 200: json(mirrorPage) },
+    async handle({ query }, { definitions }) {
+      const all = (await definitions.list('mirror')).map(mirrorView)
+      return { json: pageOf(all, query, { idOf: ({ id }) => id }) }
+    },
+  }),
+  ...definitionRoutes({ kind: 'mirror', word: 'Mirror', reads: mirrorReads, writes: mirrorWrites }),
+  // Behind the rows of definitions, whose paths it would match.
+  route({
+    method: 'GET',
+    path: '/api/v1/mirrors/*name',
+    operation: 'getMirror',
+    summary: 'one mirror',
+    access: mirrorReads,
+    params: z.object({ name: segments }),
+    answers: { 200: json(mirror) },
+    handle: async ({ params: { name } }, { definitions }) => ({
+      json: mirrorView(await definitions.read('mirror', name)),
+    }),
+  }),
+]
+
+function mirrorView({ name, where, readOnly, data }: Definition) {
+  return { id: name, where, readOnly: readOnly ?? null, data: shownData(data) }
+}

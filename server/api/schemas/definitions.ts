@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { configurationLimits } from '../../core/limits/configuration.ts'
+import { listOf, pageOf, text } from './common.ts'
+
+/** A definition is a mapping, whose keys `treeboot config-schema` describes. What is wrong in it is told by their names. */
+export const mapping = z
+  .record(z.string(), z.unknown(), 'a mapping of keys to values')
+  .refine(isPlain, `at most ${configurationLimits.yaml.depth} levels, and no key __proto__`)
+  .meta({
+    id: 'DefinitionData',
+    description:
+      'the keys of the definition, as in its file; the stars in *****  stand for a secret that is there',
+  })
+
+export const definition = z
+  .object({
+    name: text,
+    where: text.meta({
+      description: 'its file: `guests.d/web02.yaml`; or `config.yaml:21`, which only people change',
+    }),
+    etag: text.nullable().meta({ description: 'for `If-Match`; null in config.yaml' }),
+    readOnly: text.nullable().meta({ description: 'why it may not be changed here; null when it may' }),
+    data: mapping.nullable().meta({ description: 'null where the file cannot be read as a mapping' }),
+    text: text.nullable().meta({ description: 'the file with its comments; null where it has secrets' }),
+  })
+  .meta({ id: 'Definition' })
+
+export const change = z
+  .object({
+    name: text,
+    where: text,
+    etag: text.nullable().meta({ description: 'after the change; null when it was removed' }),
+    changed: z.boolean().meta({ description: 'false when it was so already, and with `dry-run`' }),
+    difference: text.meta({ description: 'the lines that were removed and added, with secrets starred' }),
+  })
+  .meta({ id: 'DefinitionChange' })
+
+export const profileSummary = z
+  .object({
+    name: text,
+    where: text,
+    inherits: listOf(text).meta({ description: 'the profiles that it inherits, nearest first' }),
+    guests: z.int().meta({ description: 'how many guests have it, directly or by another profile' }),
+    readOnly: text.nullable(),
+    data: mapping.nullable(),
+  })
+  .meta({ id: 'Profile' })
+
+export const profilePage = pageOf(profileSummary, 'ProfilePage')
+
+export const mirror = z
+  .object({ id: text, where: text, readOnly: text.nullable(), data: mapping.nullable() })
+  .meta({ id: 'Mirror' })
+
+export const mirrorPage = pageOf(mirror, 'MirrorPage')
+
+export const setting = z
+  .object({
+    key: text.meta({ description: '`template`, `args`, `vars.hostname`, `virt.memory`' }),
+    value: z.unknown().meta({ description: 'secrets are starred' }),
+    from: text.meta({ description: 'where it was said: `config.yaml:12`, `profiles.d/web.yaml:3`' }),
+  })
+  .meta({ id: 'Setting' })
+
+export const settingPage = pageOf(setting, 'SettingPage')
+
+/** Whether all that reads it by recursion can. The data are of `JSON.parse`, which has no limit of its own. */
+function isPlain(data: unknown): boolean {
+  let level: readonly unknown[] = [data]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > configurationLimits.yaml.depth) return false
+    const objects = level.filter((value) => typeof value === 'object' && value !== null)
+    if (objects.some((value) => Object.hasOwn(value as object, '__proto__'))) return false
+    level = objects.flatMap((value) => Object.values(value as object))
+  }
+  return true
+}
