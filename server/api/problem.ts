@@ -22,6 +22,7 @@ export const problemTitles: Readonly<Record<FailureKind, string>> = {
   unauthenticated: 'Credentials are needed',
   forbidden: 'Not allowed',
   misdirected: 'This server does not have that name',
+  'precondition-failed': 'Something else is expected of this server',
   'precondition-required': 'A change must name what it changes',
   conflict: 'It is not as the request expects',
   'read-only': 'Nothing can be written here',

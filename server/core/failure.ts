@@ -8,6 +8,7 @@ export const failureKinds = [
   'unauthenticated', // nobody knows who asks, and not everybody may
   'forbidden', // this client may not have it, whether it exists or not
   'misdirected', // the request names another server than this one
+  'precondition-failed', // the client expects something of this server that it does not have
   'precondition-required', // a change must say which state it changes
   'conflict', // the request contradicts what is stored
   'read-only', // a write to a place where nothing can be written

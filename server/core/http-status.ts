@@ -21,6 +21,8 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
   forbidden: { files: 403, api: 403 },
   /** 421 Misdirected Request (section 15.5.20): the name in the request is not one of this server. */
   misdirected: { files: 421, api: 421 },
+  /** 412 Precondition Failed (section 15.5.13): tus says it of a version that a server does not speak. */
+  'precondition-failed': { files: 412, api: 412 },
   /** 428 Precondition Required (RFC 6585 section 3). */
   'precondition-required': { files: 400, api: 428 },
   /**

@@ -27,6 +27,8 @@ export interface GeneratedOptions {
    * not listed. Without this option a listing shows an empty root.
    */
   readonly paths?: (who: Requester) => readonly string[]
+  /** The root shows none of `paths`: nobody may learn their names there, and whoever knows one gets what it has. */
+  readonly hidesRoot?: true
   readonly now?: () => number
 }
 
@@ -74,15 +76,9 @@ export function generatedSource(options: GeneratedOptions): FileSource {
     },
     async list(path, who) {
       if (!isFolder(path, who)) return undefined
-      const found = new Map<string, Entry>()
-      const files = new Map<string, CleanPath>()
-      for (const file of listedPaths(who)) {
-        const inside = below(path, file)
-        if (inside === undefined || inside === rootPath) continue
-        const [, name = '', more] = inside.split('/')
-        if (more !== undefined) found.set(name, folderEntry(name, startedMs))
-        else if (!found.has(name)) files.set(name, file)
-      }
+      if (options.hidesRoot && path === rootPath) return []
+      const { folders, files } = childrenOf(path, listedPaths(who))
+      const found = new Map([...folders].map((name) => [name, folderEntry(name, startedMs)]))
       await forEachAtOnce(files, madeAtOnce, async ([name, file]) => {
         // A text may fail: its template is broken, or its tree is still being copied. It is left out, so that
         // its neighbours are listed and an NFS client does not retry for ever. A request for it returns the
@@ -93,4 +89,21 @@ export function generatedSource(options: GeneratedOptions): FileSource {
       return [...found.values()].sort(byName)
     },
   }
+}
+
+/** What a folder has, by name, of all listed paths. */
+function childrenOf(
+  folder: CleanPath,
+  paths: readonly CleanPath[],
+): { readonly folders: ReadonlySet<string>; readonly files: ReadonlyMap<string, CleanPath> } {
+  const folders = new Set<string>()
+  const files = new Map<string, CleanPath>()
+  for (const path of paths) {
+    const inside = below(folder, path)
+    if (inside === undefined || inside === rootPath) continue
+    const [, name = '', more] = inside.split('/')
+    if (more !== undefined) folders.add(name)
+    else files.set(name, path)
+  }
+  return { folders, files }
 }

@@ -30,6 +30,8 @@ export interface AnswerFileOptions {
  */
 export function answerFilesSource(options: AnswerFileOptions): FileSource {
   return generatedSource({
+    // Everybody may list, and the names of guests are nobody's business.
+    hidesRoot: true,
     paths: () =>
       options
         .snapshot()

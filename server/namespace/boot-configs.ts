@@ -56,6 +56,8 @@ export function bootConfigMounts(options: BootConfigOptions): readonly Mount[] {
       source: generatedSource({
         text: (path, who) => configs.belowBoot(joinPath(boot, path), who),
         paths: () => configs.listed(),
+        // Everybody may list, and the names of guests are nobody's business.
+        hidesRoot: true,
       }),
       why: 'what each guest would boot, for every loader and hypervisor',
     },

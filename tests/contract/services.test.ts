@@ -250,6 +250,21 @@ test('a guest that installs by FTP or NFS gets the true ports of these services'
   )
 })
 
+test.each(['/ks', '/boot'])(
+  'no service lists guests at %s, and a guest is there by its name',
+  async (folder) => {
+    expect((await ftp.list(folder)).map(({ name }) => name)).not.toContain('web01')
+    const { entries } = await nfs.readdirplus(await nfs.walk(folder), 0n, 0n, {
+      dirCount: 32_768,
+      maxCount: 65_536,
+    })
+    expect(entries.map(({ name }) => name)).not.toContain('web01')
+    expect((await fetch(urlOf(`${folder}/`))).status).toBe(200)
+    expect(await (await fetch(urlOf(`${folder}/`))).text()).not.toContain('web01')
+    await nfs.walk(`${folder}/web01`)
+  },
+)
+
 test('FTP and NFS list a folder alike', async () => {
   for (const folder of [
     '/trees/sizes',
@@ -258,7 +273,6 @@ test('FTP and NFS list a folder alike', async () => {
     '/trees/names',
     '/trees',
     '/pxelinux.cfg',
-    '/ks',
     '/',
   ]) {
     const listed = (await ftp.list(folder)).map(({ name, size, isDirectory }) => [

@@ -59,7 +59,7 @@ export function requireRoot(): void {
   skipWith(process.getuid?.() === 0 ? undefined : 'needs root for network namespaces')
 }
 
-function skipWith(reason: string | undefined): void {
+export function skipWith(reason: string | undefined): void {
   if (reason === undefined) return
   if (env.CI) throw new Error(reason)
   const current = TestRunner.getCurrentTest()

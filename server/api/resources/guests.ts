@@ -148,6 +148,7 @@ export const guestRoutes: readonly Route[] = [
     ...reads,
     params,
     query: z.object({ as: format }),
+    failures: ['conflict', 'unsupported', 'invalid-data'],
     answers: { 200: { type: '*/*' } },
     async handle(call, context) {
       const { who, query } = call

@@ -97,7 +97,7 @@ export const tusRoutes: readonly Route[] = [
     operation: 'createTusUpload',
     summary: 'begins a resumable upload (tus 1.0.0)',
     access,
-    failures: ['too-large'],
+    failures: ['bad-request', 'precondition-failed', 'conflict', 'invalid-data', 'too-large'],
     answers: { 201: { headers: { Location: 'where the bytes go' } } },
     handle: create,
   }),
@@ -126,9 +126,11 @@ function tus<Call extends TusCall>(handle: (call: Call, context: ApiContext) => 
   return async (call: Call, context: ApiContext): Promise<Reply> => {
     setCommonHeaders(call.res)
     if (call.req.headers['tus-resumable'] === version) return handle(call, context)
-    const message = `expected Tus-Resumable: ${version}, the version that this server speaks`
-    const { headers, json } = problemReply('bad-request', message)
-    return { status: 412, headers: { ...headers, 'Tus-Version': version }, json: { ...json, status: 412 } }
+    call.res.setHeader('Tus-Version', version)
+    throw new Failure(
+      'precondition-failed',
+      `expected Tus-Resumable: ${version}, the version that this server speaks`,
+    )
   }
 }
 

@@ -33,6 +33,7 @@ const statusOfKind: Record<FailureKind, NfsStatus> = {
   unauthenticated: nfsStatus.access,
   forbidden: nfsStatus.access,
   misdirected: nfsStatus.invalid,
+  'precondition-failed': nfsStatus.invalid,
   'precondition-required': nfsStatus.invalid,
   conflict: nfsStatus.jukebox,
   'read-only': nfsStatus.readOnly,

@@ -44,6 +44,7 @@ const replyOfKind: Readonly<Record<FailureKind, Reply>> = {
   unauthenticated: { code: 530, text: 'Not logged in' },
   forbidden: { code: 550, text: 'Not permitted' },
   misdirected: { code: 550, text: 'Not on this server' },
+  'precondition-failed': { code: 550, text: 'Not permitted' },
   'precondition-required': { code: 550, text: 'Not permitted' },
   conflict: { code: 450, text: 'It was changed or is in use; try again' },
   'read-only': { code: 550, text: 'Read-only: nothing can be written here' },

@@ -2,11 +2,11 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { retryAfterSeconds } from '../../../core/http-status.ts'
 import { plainAddress } from '../../../core/net/address.ts'
+import { forwardedClient } from '../../../core/net/forwarded.ts'
 import { isInNetworks, type Network } from '../../../core/net/network.ts'
 import type { EventSink } from '../../../events/bus.ts'
 import { RateLimit } from '../../rate-limit.ts'
 import { type Client, ClientConnection, type ClientLimits, Clients } from './clients.ts'
-import { forwardedClient } from './forwarded.ts'
 
 /** For so long a refused connection may take to read its response. */
 const refusalMs = 2_000

@@ -38,6 +38,7 @@ const codeOfKind: Record<FailureKind, ErrorCode> = {
   unauthenticated: errorCode.accessViolation,
   forbidden: errorCode.accessViolation,
   misdirected: errorCode.undefined,
+  'precondition-failed': errorCode.undefined,
   'precondition-required': errorCode.undefined,
   conflict: errorCode.undefined,
   'read-only': errorCode.accessViolation,

@@ -1,5 +1,5 @@
-import { canonicalIp } from '../../../core/net/address.ts'
-import { isInNetworks, type Network } from '../../../core/net/network.ts'
+import { canonicalIp } from './address.ts'
+import { isInNetworks, type Network } from './network.ts'
 
 /** A request passes few proxies. More addresses than this are not looked at. */
 const mostProxies = 16

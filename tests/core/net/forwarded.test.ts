@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { forwardedClient } from '../../../../server/protocols/http/clients/forwarded.ts'
+import { forwardedClient } from '../../../server/core/net/forwarded.ts'
 
 describe('the client behind trusted proxies', () => {
   const proxies = ['10.0.0.0/8']

@@ -1,0 +1,192 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type ApiDescription, describeApi } from '../../server/api/openapi.ts'
+import { routes } from '../../server/api/routes.ts'
+import type { App } from '../../server/app.ts'
+import { asking, firstToken } from '../support/api.ts'
+import { type ApiRequest, anyRequest, type OperationAt, operationsOf } from '../support/api-requests.ts'
+import { httpOnly, portOf, testApp } from '../support/app.ts'
+import { eventually } from '../support/eventually.ts'
+import { isSearch, seed } from '../support/fuzz.ts'
+import { keptFolder, makeTree, writeBelow } from '../support/tree-folder.ts'
+
+/** 2,000 among the tests; the nightly run asks for 100,000. */
+const requests = Number(process.env.API_REQUESTS ?? (isSearch ? 20_000 : 2_000))
+
+const config = `${httpOnly}
+profiles:
+  base: { args: [quiet] }
+guests:
+  web01: { mac: "52:54:00:aa:bb:01", profile: base, tree: fedora-40, template: web.ks }
+`
+const description: ApiDescription = describeApi(routes, 'test')
+const operations = new Map(operationsOf(description).map((each) => [each.operation.operationId, each]))
+/** The operations that were answered with a status below 300. */
+const answered = new Set<string>()
+const home = keptFolder()
+let app: App
+const base = () => `http://127.0.0.1:${portOf(app)}`
+const ask = asking(base, () => firstToken(home.path))
+
+beforeAll(async () => {
+  makeTree(join(home.path, 'trees/fedora-40'), { version: '40' })
+  writeBelow(home.path, 'config.yaml', config)
+  writeBelow(home.path, 'guests.d/file1.yaml', 'mac: 52:54:00:aa:bb:02\n')
+  writeBelow(home.path, 'kickstart-templates/web.ks', '{{ report_url }}\n')
+  app = testApp(home.path)
+  await app.start()
+  await eventually(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), 15_000)
+}, 20_000)
+
+afterAll(async () => {
+  await app.stop()
+  home.remove()
+})
+
+/** Sends a request, and checks that its response is one that the description names. */
+async function check({ operation, method, path, headers, body }: ApiRequest): Promise<number> {
+  const {
+    status,
+    headers: got,
+    text,
+    body: sent,
+  } = await ask(method, path, {
+    headers: { ...headers },
+    ...(body !== undefined && method !== 'GET' && { body }),
+  })
+  const row = operations.get(operation)
+  const what = `${method} ${path} ${body ?? ''}: ${status} ${text.slice(0, 500)}`
+  expect(status, what).not.toBe(500)
+  if (status >= 400 && operation !== 'getReadiness') {
+    expect(got.get('content-type'), what).toMatch(/^application\/problem\+json/)
+    expect(sent, what).toMatchObject({
+      status,
+      type: expect.any(String),
+      title: expect.any(String),
+      detail: expect.any(String),
+    })
+  }
+  expect(Object.keys(row?.operation.responses ?? {}), what).toContain(String(status))
+  const schema = routes.find((each) => each.operation === operation)?.answers[status]?.schema
+  // What a schema does not name is left out when it is parsed: so nothing is sent that is not described.
+  if (schema) expect(schema.parse(sent), what).toEqual(sent)
+  if (status < 300) answered.add(operation)
+  return status
+}
+
+/** Requests that are right: each operation has one that succeeds. */
+const right: Readonly<Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]>> = {
+  lookUp: { path: '/api/v1/lookup?tree=fedora-40' },
+  report: { path: '/api/v1/guests/file1/progress' },
+  getMirror: { path: '/api/v1/mirrors/made/1' },
+  getMirrorDefinition: { path: '/api/v1/mirrors/made/1/definition' },
+  createGuest: { body: '{"name":"made1","definition":{"mac":"52:54:00:aa:bb:03"}}' },
+  createProfile: { body: '{"name":"made1","definition":{"inherits":"base"}}' },
+  createMirror: { body: '{"name":"made/1","definition":{"url":"http://127.0.0.1:1/x/"}}' },
+  putGuestDefinition: { path: '/api/v1/guests/made1/definition', body: '{"mac":"52:54:00:aa:bb:04"}' },
+  patchGuestDefinition: { path: '/api/v1/guests/made1/definition', body: '{"ip":"192.0.2.7"}' },
+  putProfileDefinition: { path: '/api/v1/profiles/made1/definition', body: '{"args":["text"]}' },
+  patchProfileDefinition: { path: '/api/v1/profiles/made1/definition', body: '{"args":null}' },
+  putMirrorDefinition: { path: '/api/v1/mirrors/made/1/definition', body: '{"url":"http://127.0.0.1:1/y/"}' },
+  patchMirrorDefinition: {
+    path: '/api/v1/mirrors/made/1/definition',
+    body: '{"url":"http://127.0.0.1:1/z/"}',
+  },
+  deleteGuest: { path: '/api/v1/guests/made1' },
+  deleteProfile: { path: '/api/v1/profiles/made1' },
+  deleteMirror: { path: '/api/v1/mirrors/made/1' },
+  takeBackInstallation: [
+    { path: '/api/v1/guests/web01/install' },
+    { path: '/api/v1/guests/web01/take-back' },
+  ],
+  createTusUpload: {
+    headers: { 'Tus-Resumable': '1.0.0', 'Upload-Length': '1', 'Upload-Metadata': 'filename eA==' },
+  },
+  putUpload: { path: '/api/v1/uploads/up/images/pxeboot/vmlinuz', body: 'kernel' },
+  getUpload: { path: '/api/v1/uploads/up' },
+  publishUpload: { path: '/api/v1/uploads/whole/publish' },
+}
+
+/** What a path without a row above is about. */
+const usual = { name: 'web01', id: 'fedora-40', path: 'up', report: 'progress', token: '' }
+
+function requestsFor(operation: string, method: string, path: string): readonly ApiRequest[] {
+  const rows = [right[operation] ?? {}].flat() as readonly Partial<ApiRequest>[]
+  return rows.map(({ path: own, headers = {}, body }) => ({
+    operation,
+    method,
+    path:
+      own ??
+      path
+        .replace(/profiles\/\{name\}/, 'profiles/base')
+        .replace(/\{(\w+)\}/g, (_, name: keyof typeof usual) => usual[name]),
+    headers: {
+      ...(['PUT', 'PATCH', 'DELETE'].includes(method) && { 'If-Match': '*' }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body !== undefined && { body }),
+  }))
+}
+
+/** What makes something comes first, and what removes it last. */
+function rankOf({ operation: { operationId } }: OperationAt): number {
+  const order = [/^create/, /^put/, /^(?!delete|publish)/, /^publish/, /^delete/]
+  return order.findIndex((form) => form.test(operationId))
+}
+
+/** A whole tree in the upload area, to be published. */
+async function uploadTree(): Promise<void> {
+  const tree = join(home.path, 'trees/fedora-40')
+  for (const file of readdirSync(tree, { recursive: true, withFileTypes: true })) {
+    if (!file.isFile()) continue
+    const path = join(file.parentPath, file.name)
+    const body = readFileSync(path, 'latin1')
+    await ask('PUT', `/api/v1/uploads/whole/${relative(tree, path)}`, { body })
+  }
+}
+
+describe('the description of the API', () => {
+  test('names each operation once, and has a group for each path', () => {
+    expect(operations.size).toBe(operationsOf(description).length)
+    for (const { operation, path } of operations.values()) {
+      expect([path, operation.summary]).toEqual([path, expect.stringMatching(/\w/)])
+      expect(description.tags.map(({ name }) => name)).toContain(operation.tags[0])
+    }
+  })
+
+  test('is served, and so is its page, which loads nothing', async () => {
+    const served = await ask('GET', '/api/v1/openapi.json')
+    expect(Object.keys(served.body.paths)).toEqual(Object.keys(description.paths))
+    const page = await ask('GET', '/api/docs')
+    expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none'/)
+    for (const id of operations.keys()) expect(page.text).toContain(`id="${id}"`)
+    expect(page.text).not.toMatch(/<script|src=|http:|https:/)
+  })
+
+  test('has a request for every operation that is answered as described', async () => {
+    const ranked = [...operations.values()].sort((a, b) => rankOf(a) - rankOf(b))
+    for (const { method, path, operation } of ranked) {
+      const { operationId } = operation
+      if (operationId === 'publishUpload') await uploadTree()
+      if (operationId === 'reportWithToken')
+        usual.token = (await ask('GET', '/ks/web01')).text.trim().split('/').at(-1) ?? ''
+      for (const request of requestsFor(operationId, method, path))
+        await check({ ...request, operation: operationId })
+    }
+    expect([...operations.keys()].filter((id) => !answered.has(id))).toEqual([])
+  }, 60_000)
+
+  test('holds for any requests: no fault, and no answer outside of it', async () => {
+    const known = ['web01', 'file1', 'base', 'fedora-40', 'made2', 'x', '*', '52:54:00:aa:bb:09']
+    await fc.assert(
+      fc.asyncProperty(anyRequest(description, known), async (request) => {
+        await check(request)
+      }),
+      { numRuns: requests, seed, interruptAfterTimeLimit: 3_600_000 },
+    )
+    expect(existsSync(join(home.path, 'guests.d/file1.yaml'))).toBeTypeOf('boolean')
+  }, 600_000)
+})
