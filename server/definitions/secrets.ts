@@ -1,12 +1,8 @@
 import { isMapping, type YamlMapping, type YamlValue } from '../config/yaml.ts'
+import { starred } from '../core/access/starred.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
-
-/** Names of variables and kernel arguments that say a secret: `rootpw`, `user_password_hash`, `wpa_key`, `api-token`. */
-const secretName = /pass(?:word|wd|phrase)|hash|secret|token|pw(?![a-z])|keys?(?![a-z])/i
-
-/** Hashes of crypt(3), with which every shipped template sets a password. */
-const cryptForm = /^\$(?:1|2[abxy]?|5|6|7|y|gy|sha1)\$/
+import { isSecret, isSecretName } from '../core/secret-words.ts'
 
 /** What a definition is without its secrets, and how many they were. */
 export interface WithoutSecrets {
@@ -28,55 +24,67 @@ export function publicVars(vars: YamlMapping): WithoutSecrets {
 }
 
 /** What stands in the place of a secret that is not shown. */
-export const stars = '*****'
+const stars = '***'
 
-/** A definition whose secrets are starred: `args` of the form `key=*****`, variables as a whole. */
+/** A definition whose secrets are starred: in variables, kernel arguments (`key=***`), and URLs with a password. */
 export function starredDefinition(data: YamlMapping): YamlMapping {
-  return replaced(data, (name) => (name === undefined ? stars : `${name}=${stars}`)).data
+  const known = replaced(data, (name) => (name === undefined ? stars : `${name}=${stars}`)).data
+  // The name of a variable is the operator's; the keys of a definition are ours, and say no secret.
+  return Object.fromEntries(
+    Object.entries(known).map(([key, value]) => [
+      key,
+      key === 'vars' ? value : (starred(value) as YamlValue),
+    ]),
+  )
 }
 
 /**
  * A wanted definition in which stars stand for what is there now, as somebody sends it back who was shown it so.
  *
- * @throws Failure `bad-request` where nothing is there now.
+ * @throws Failure `bad-request` where stars stand for nothing that is there now.
  */
 export function withPresentSecrets(wanted: YamlMapping, present: YamlMapping): YamlMapping {
-  return restored(wanted, present, '') as YamlMapping
+  return restored(wanted, { shown: starredDefinition(present), present }, '') as YamlMapping
 }
 
-function restored(wanted: YamlValue, present: YamlValue | undefined, path: string): YamlValue {
-  if (wanted === stars) {
-    if (present !== undefined) return present
-    const expected = 'a value: nothing is there yet for which the stars could stand'
-    throw new Failure('bad-request', `${path}=${stars}: expected ${expected}`, {
-      details: [{ field: path, found: stars, expected }],
+export function hasStars(value: YamlValue): boolean {
+  if (typeof value === 'string') return value.includes(stars)
+  if (Array.isArray(value)) return value.some(hasStars)
+  return isMapping(value) && Object.values(value).some(hasStars)
+}
+
+/** A value that is there, and how it was shown. */
+interface Shown {
+  readonly shown: YamlValue | undefined
+  readonly present: YamlValue | undefined
+}
+
+function restored(wanted: YamlValue, { shown, present }: Shown, path: string): YamlValue {
+  if (Array.isArray(wanted)) {
+    const [before, now] = [[shown ?? []].flat(), [present ?? []].flat()]
+    return wanted.map((item, index) => {
+      // An argument that has moved is still the same.
+      const same = before.indexOf(item)
+      const place = same < 0 ? index : same
+      return restored(item, { shown: before[place], present: now[place] }, `${path}.${index}`)
     })
   }
-  if (Array.isArray(wanted)) {
-    const before = [present ?? []].flat() as YamlValue[]
-    return wanted.map((item, index) => restored(item, presentItem(item, before, index), `${path}.${index}`))
+  if (isMapping(wanted)) {
+    const [before, now] = [isMapping(shown) ? shown : {}, isMapping(present) ? present : {}]
+    const start = path === '' ? '' : `${path}.`
+    return Object.fromEntries(
+      Object.entries(wanted).map(([key, value]) => [
+        key,
+        restored(value, { shown: before[key], present: now[key] }, `${start}${key}`),
+      ]),
+    )
   }
-  if (typeof wanted === 'string') return restoredArg(wanted, present)
-  if (!isMapping(wanted)) return wanted
-  const below = isMapping(present) ? present : {}
-  const join = path === '' ? '' : `${path}.`
-  return Object.fromEntries(
-    Object.entries(wanted).map(([key, value]) => [key, restored(value, below[key], `${join}${key}`)]),
-  )
-}
-
-/** The item that a starred item stands for: the argument of the same name, or what has the same place. */
-function presentItem(item: YamlValue, before: readonly YamlValue[], index: number): YamlValue | undefined {
-  const start =
-    typeof item === 'string' && item.endsWith(`=${stars}`) ? item.slice(0, -stars.length) : undefined
-  if (start === undefined) return before[index]
-  return before.find((each) => typeof each === 'string' && each.startsWith(start))
-}
-
-function restoredArg(wanted: string, present: YamlValue | undefined): string {
-  const isStarred = wanted.endsWith(`=${stars}`)
-  const start = wanted.slice(0, -stars.length)
-  return isStarred && typeof present === 'string' && present.startsWith(start) ? present : wanted
+  if (!hasStars(wanted)) return wanted
+  if (shown === wanted && present !== undefined) return present
+  const expected = 'a value: the stars stand for nothing that is there now'
+  throw new Failure('bad-request', `${path}=${wanted}: expected ${expected}`, {
+    details: [{ field: path, found: String(wanted), expected }],
+  })
 }
 
 /**
@@ -126,7 +134,7 @@ interface Replaced {
 
 function replacedValue(name: string, value: YamlValue, replacement: Replacement): Replaced {
   const secret = (): Replaced => defined({ value: replacement(), left: 1 })
-  if (secretName.test(name)) return secret()
+  if (isSecretName(name)) return secret()
   if (typeof value === 'string') return isSecret(name, value) ? secret() : { value, left: 0 }
   if (Array.isArray(value)) {
     const items = value.map((item) => replacedValue(name, item, replacement))
@@ -136,10 +144,6 @@ function replacedValue(name: string, value: YamlValue, replacement: Replacement)
   if (!isMapping(value)) return { value, left: 0 }
   const { data, left } = replacedVars(value, replacement)
   return left > 0 && Object.keys(data).length === 0 ? { left } : { value: data, left }
-}
-
-function isSecret(name: string, value: string): boolean {
-  return secretName.test(name) || cryptForm.test(value)
 }
 
 function nameAndValue(arg: string): [string, string] {

@@ -7,7 +7,7 @@ import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { configurationLimits } from '../../core/limits/configuration.ts'
 import type { Definition, DefinitionChange, Definitions } from '../../definitions/definitions.ts'
-import { stars, withPresentSecrets } from '../../definitions/secrets.ts'
+import { hasStars, withPresentSecrets } from '../../definitions/secrets.ts'
 import type { ApiContext } from '../context.ts'
 import { changeView, definitionView } from '../definition-views.ts'
 import { flag, segments } from '../input.ts'
@@ -229,18 +229,12 @@ async function inForce(
 function textFor(text: string): string {
   const { value } = readYaml(text)
   if (isMapping(value) && hasStars(value)) {
-    const expected = `no ${stars} in a whole file; send JSON, or PATCH what changes`
+    const expected = 'no stars in a whole file; send JSON, or PATCH what changes'
     throw new Failure('bad-request', `the body: expected ${expected}`, {
       details: [{ field: 'body', expected }],
     })
   }
   return text
-}
-
-function hasStars(value: YamlValue): boolean {
-  if (typeof value === 'string') return value.endsWith(stars)
-  if (Array.isArray(value)) return value.some(hasStars)
-  return isMapping(value) && Object.values(value).some(hasStars)
 }
 
 /** RFC 7396 section 2. */

@@ -9,7 +9,7 @@ export const mapping = z
   .meta({
     id: 'DefinitionData',
     description:
-      'the keys of the definition, as in its file; the stars in *****  stand for a secret that is there',
+      'the keys of the definition, as in its file; the stars in `***` stand for a secret that is there',
   })
 
 export const definition = z
