@@ -3,6 +3,7 @@ import type { StorePast } from '../core/guest/doubt.ts'
 import type { MachineIdentity } from '../core/guest/identity.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import type { Change, GuestState, HistoryEntry, HoldReason } from '../core/guest/state.ts'
+import type { AccountStore } from './accounts.ts'
 
 /**
  * Computes a change from the stored state. Returns undefined to change nothing. It must be pure: a store may
@@ -66,6 +67,9 @@ export interface Store {
   addUnknownMachines(machines: readonly UnknownMachine[]): Promise<void>
   /** Removes a machine from the unknown machines. False when it is not among them. */
   forgetUnknownMachine(id: string): Promise<boolean>
+
+  /** Who may do what. */
+  readonly accounts: AccountStore
 
   /** 32 random bytes, made once and the same for all processes that use this store. */
   secret(): Promise<Uint8Array>

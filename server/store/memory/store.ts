@@ -5,6 +5,7 @@ import type { MachineIdentity } from '../../core/guest/identity.ts'
 import { mergeSeen, type UnknownMachine } from '../../core/guest/seen-machine.ts'
 import type { GuestState, HistoryEntry, HoldReason } from '../../core/guest/state.ts'
 import { type Decide, historyKept, type RecordChange, type Store, unknownMachinesKept } from '../store.ts'
+import { MemoryAccounts } from './accounts.ts'
 
 /** A store in memory, for tests and for commands that read a configuration without its history. */
 export function memoryStore(): Store {
@@ -12,6 +13,7 @@ export function memoryStore(): Store {
 }
 
 class MemoryStore implements Store {
+  readonly accounts = new MemoryAccounts()
   readonly #states = new Map<string, GuestState>()
   readonly #identities = new Map<string, MachineIdentity>()
   readonly #histories = new Map<string, readonly HistoryEntry[]>()

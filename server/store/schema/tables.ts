@@ -1,14 +1,16 @@
 import { type Generated, type Kysely, type Migration, type MigrationProvider, sql } from 'kysely'
+import { type AccountTables, accountsMigration } from './accounts.ts'
 
 /** The tables, as types for kysely. Times are milliseconds since 1970. */
-export interface Tables {
+export interface Tables extends AccountTables {
   readonly guests: GuestRow
   /** The lines of all histories (`HistoryEntry`). */
   readonly steps: StepRow
   readonly inbox: UnknownMachineRow
   /**
    * `secret`: see `Store.secret`. `lock`: an empty row, see the first migration. `store-id`, `changes`, `settled`,
-   * `witnessed` and `doubt`: see `StorePast`. `probe`: when the store was last written to as a trial.
+   * `witnessed` and `doubt`: see `StorePast`. `probe`: when the store was last written to as a trial. `setup-link`: a
+   * `SetupLink` as JSON. `access-revision`: a number that grows with each change of `AccessRecords`.
    */
   readonly meta: { readonly key: string; readonly value: string }
 }
@@ -116,6 +118,7 @@ const migrations: Record<string, Migration> = {
         and json_extract(rest, '$.failure') is not null`.execute(db)
     },
   },
+  '0003-accounts': accountsMigration,
 }
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => migrations }

@@ -19,6 +19,7 @@ import {
   type Store,
   unknownMachinesKept,
 } from '../store.ts'
+import { SqliteAccounts } from './accounts.ts'
 import { changeGuest, recordOne, setMeta } from './guest-writes.ts'
 import { pastOfMeta } from './past.ts'
 import { entryOfRow, identityOfRow, rowOfUnknownMachine, stateOfRow, unknownMachineOfRow } from './rows.ts'
@@ -43,6 +44,7 @@ export interface SqliteStoreOptions {
  * commands) may use it at the same time. `WriteQueue` says how its writes become durable.
  */
 export class SqliteStore implements Store {
+  readonly accounts: SqliteAccounts
   readonly #raw: Database
   readonly #options: SqliteStoreOptions
   readonly #db: Kysely<Tables>
@@ -56,6 +58,7 @@ export class SqliteStore implements Store {
     this.#raw = raw
     this.#options = options
     this.#db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: raw }) })
+    this.accounts = new SqliteAccounts({ raw, db: this.#db, write: (work) => this.#queue.write(work) })
     this.#dataVersion = raw.prepare('pragma data_version').pluck()
     this.#lastDataVersion = this.#dataVersion.get()
   }
