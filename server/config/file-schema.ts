@@ -167,6 +167,15 @@ export const mirrorSchema = section({
   'boot-only': flag.optional(),
 })
 
+const hostNameText = 'the name of a host, such as boot.example.org'
+const hostName = line(hostNameText)
+  .refine((value) => /^[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9])?$/i.test(value), hostNameText)
+  .transform((value) => value.toLowerCase())
+
+const minute = 60_000
+const sessionTime = (least: string, most: string, range: { leastMs: number; mostMs: number }) =>
+  time(`a time such as 30m or 12h, from ${least} to ${most}`, range)
+
 const networkText = 'an address or a network, such as 10.0.0.7 or 10.0.0.0/8'
 const httpKeys = {
   'fast-path': flag.optional(),
@@ -210,7 +219,19 @@ export const configFileSchema = section({
       baseUrl,
       'the URL at which guests reach this server, such as http://mirror.example:8080',
     ).optional(),
+    names: oneOrMore(hostName, `${hostNameText}, or a list of them`).optional(),
     'stop-grace': time('a time such as 60s or 2m, at most 1h').optional(),
+  }).optional(),
+  access: section({
+    anonymous: oneOf(['none', 'viewer']).optional(),
+    session: section({
+      idle: sessionTime('1m', '24h', { leastMs: minute, mostMs: 1440 * minute }).optional(),
+      max: sessionTime('5m', '30d', { leastMs: 5 * minute, mostMs: 43_200 * minute }).optional(),
+    }).optional(),
+    metrics: oneOrMore(
+      canonical(canonicalNetwork, networkText),
+      `${networkText}, or a list of them`,
+    ).optional(),
   }).optional(),
   ...serviceSections,
   paths: section({

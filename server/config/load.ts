@@ -9,7 +9,15 @@ import { checkKeyFiles } from './key-files.ts'
 import { checkNamedFolders } from './named-folders.ts'
 import { checkPaths, checkRealPaths } from './private-paths.ts'
 import { ConfigError, ProblemList, reportIssues } from './problems.ts'
-import type { Config, DhcpConfig, FtpConfig, HttpConfig, ImportConfig, ServiceConfig } from './schema.ts'
+import type {
+  AccessConfig,
+  Config,
+  DhcpConfig,
+  FtpConfig,
+  HttpConfig,
+  ImportConfig,
+  ServiceConfig,
+} from './schema.ts'
 import { checkServices } from './service-checks.ts'
 import { type Settled, settle } from './settle.ts'
 import type { ConfigTexts } from './texts.ts'
@@ -254,6 +262,12 @@ function limitsOf(written: ConfigFile['limits']): Config['limits'] {
   return defined({ minFree: mebibytes === undefined ? undefined : mebibytes * 2 ** 20 })
 }
 
+function accessSettings(written: ConfigFile['access']): AccessConfig {
+  const { idle: idleMs = 30 * 60_000, max: maxMs = 12 * 3_600_000 } = written?.session ?? {}
+  const { anonymous = 'none', metrics = [] } = written ?? {}
+  return { anonymous, session: { idleMs, maxMs }, metrics }
+}
+
 function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Config {
   const bind = file.server?.bind ?? '::'
   const common = commonSettings(file, bind)
@@ -265,8 +279,10 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
     server: {
       bind,
       ...defined({ url: file.server?.url }),
+      names: file.server?.names ?? [],
       stopGraceMs: file.server?.['stop-grace'] ?? 60_000,
     },
+    access: accessSettings(file.access),
     ...common,
     http: httpSettings(file.http, common.http),
     ftp: { ...common.ftp, ...ftpSettings(file.ftp, baseFolder) },

@@ -43,16 +43,16 @@ export const canonical = (read: (value: string) => string | undefined, expected:
     return z.NEVER
   })
 
-/** A length of time of at most an hour, as milliseconds: `60s`, `2m`. */
-export const time = (expected: string) =>
+/** A length of time as milliseconds, at most an hour unless said otherwise: `60s`, `2m`. */
+export const time = (expected: string, { leastMs = 0, mostMs = 3_600_000 } = {}) =>
   text(expected).transform((value, context) => {
-    const [, count = '', unit = ''] = /^(\d{1,4})\s*(s|m|h)$/.exec(value.trim()) ?? []
+    const [, count = '', unit = ''] = /^(\d{1,4})\s*(s|m|h|d)$/.exec(value.trim()) ?? []
     const ms = Number(count) * (timeUnits[unit] ?? Number.NaN)
-    if (ms <= 3_600_000) return ms
+    if (ms >= leastMs && ms <= mostMs) return ms
     context.issues.push({ code: 'custom', message: expected, input: value })
     return z.NEVER
   })
-const timeUnits: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 }
+const timeUnits: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 export const flag = z.boolean('true or false')
 export const count = (least: number, expected: string) => z.int(expected).min(least, expected)

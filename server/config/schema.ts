@@ -21,9 +21,12 @@ export interface Config
   readonly server: {
     readonly bind: string
     readonly url?: string
+    /** Names by which browsers may reach this server, beside its own. Lower case. */
+    readonly names: readonly string[]
     /** The most that a stop waits for transfers. */
     readonly stopGraceMs: number
   }
+  readonly access: AccessConfig
   readonly http: HttpConfig
   readonly ftp: FtpConfig
   readonly dhcp: DhcpConfig
@@ -52,6 +55,16 @@ export interface Config
   readonly unknown: UnknownMachinePolicy
   /** How long the menu of an unknown machine waits before it boots from its own disk. */
   readonly menuTimeoutMs: number
+}
+
+/** Who may come in, beside the accounts of the store. */
+export interface AccessConfig {
+  /** What a person without credentials may do. */
+  readonly anonymous: 'none' | 'viewer'
+  /** When a sign-in ends: without use, and at the latest. */
+  readonly session: { readonly idleMs: number; readonly maxMs: number }
+  /** Networks that may read the metrics without credentials. */
+  readonly metrics: readonly Network[]
 }
 
 export interface HttpConfig extends ServiceConfig {

@@ -64,7 +64,7 @@ describe('the first example', () => {
     const { server, ...config } = loaded.config
     const { server: _, ...defaults } = parse('').config
     expect(config).toEqual(defaults)
-    expect(server).toEqual({ bind: '::', url: 'http://mirror.example:8080', stopGraceMs: 60_000 })
+    expect(server).toEqual({ bind: '::', names: [], url: 'http://mirror.example:8080', stopGraceMs: 60_000 })
   })
 })
 
@@ -77,7 +77,8 @@ describe('defaults', () => {
       expect(profiles.size).toBe(0)
       expect(config).toEqual({
         file: '/srv/treeboot/config.yaml',
-        server: { bind: '::', stopGraceMs: 60_000 },
+        server: { bind: '::', names: [], stopGraceMs: 60_000 },
+        access: { anonymous: 'none', session: { idleMs: 1_800_000, maxMs: 43_200_000 }, metrics: [] },
         http: {
           enabled: true,
           bind: '::',
@@ -283,5 +284,34 @@ describe('server.stop-grace', () => {
     expect(() => parse(`server: { stop-grace: ${written} }`)).toThrow(
       /server\.stop-grace.*60s or 2m, at most 1h/,
     )
+  })
+})
+
+describe('access', () => {
+  test('names, times and networks are read in one spelling', () => {
+    const { config } = parse(`server: { names: [Boot.Example.ORG, kiste] }
+access:
+  anonymous: viewer
+  session: { idle: 15m, max: 7d }
+  metrics: [10.0.0.0/8, "FD00::1"]
+`)
+    expect(config.server.names).toEqual(['boot.example.org', 'kiste'])
+    expect(config.access).toEqual({
+      anonymous: 'viewer',
+      session: { idleMs: 900_000, maxMs: 604_800_000 },
+      metrics: ['10.0.0.0/8', 'fd00::1'],
+    })
+  })
+
+  test.each([
+    ['access: { anonymous: operator }', /access\.anonymous.*one of none, viewer/],
+    ['access: { session: { idle: 30s } }', /access\.session\.idle.*from 1m to 24h/],
+    ['access: { session: { idle: 25h } }', /access\.session\.idle.*from 1m to 24h/],
+    ['access: { session: { max: 31d } }', /access\.session\.max.*from 5m to 30d/],
+    ['access: { metrics: [everybody] }', /access\.metrics.*network/],
+    ['server: { names: ["http://boot"] }', /server\.names.*name of a host/],
+    ['server: { names: ["a b"] }', /server\.names.*name of a host/],
+  ])('%s is refused', (written, why) => {
+    expect(() => parse(written)).toThrow(why)
   })
 })
