@@ -23,6 +23,7 @@ const all = [
   ...readers,
   'definitions',
   'store',
+  'accounts',
   'catalog',
   'intake',
   'machines',
@@ -85,6 +86,11 @@ export const rooms: readonly Room[] = [
     name: 'store',
     what: 'What must survive a restart: the contract and its implementations',
     mayImport: ['host', 'files', ...system],
+  },
+  {
+    name: 'accounts',
+    what: 'Who may come in: accounts, sessions, tokens, and the audit of what was done with them',
+    mayImport: ['host', 'store', ...system],
   },
   {
     name: 'catalog',

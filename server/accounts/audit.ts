@@ -1,0 +1,67 @@
+import { type Actor, auditLine, type Done } from '../core/access/audit.ts'
+import type { NumberedAuditLine } from '../core/access/records.ts'
+import type { AccountStore, AuditQuery } from '../store/accounts.ts'
+import type { Clock } from './clock.ts'
+
+/** How many lines an export reads at once. */
+const exportedAtOnce = 500
+
+/** Refused sign-ins: so many lines at once, and then one in so many milliseconds. */
+const refusedAtOnce = 20
+const refusedEveryMs = 60_000
+
+/**
+ * Who did what, from where, with what it was before and after. The newest `auditKept` lines are kept. Whoever has not
+ * signed in adds few of them, so that strangers cannot push others out.
+ */
+export class Audit {
+  readonly #store: AccountStore
+  readonly #clock: Clock
+  #allowance = refusedAtOnce
+  #filledUp: number
+  #missed = 0
+
+  constructor(store: AccountStore, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+    this.#filledUp = clock.up()
+  }
+
+  /** Resolves when the line is on the disk. Secrets in `before` and `after` are starred. */
+  write(by: Actor, done: Done): Promise<void> {
+    return this.#store.addAudit([auditLine(by, this.#clock.now(), done)])
+  }
+
+  /** A sign-in that was refused. Beyond a certain number they are only counted, and the next line says how many. */
+  async refused(by: Actor, why: string): Promise<void> {
+    const up = this.#clock.up()
+    const earned = Math.floor((up - this.#filledUp) / refusedEveryMs)
+    this.#allowance = Math.min(refusedAtOnce, this.#allowance + earned)
+    this.#filledUp += earned * refusedEveryMs
+    if (this.#allowance <= 0) {
+      this.#missed++
+      return
+    }
+    this.#allowance--
+    const missed = this.#missed
+    this.#missed = 0
+    const after = { why, ...(missed > 0 && { notWritten: missed }) }
+    await this.write(by, { action: 'session.refused', target: by.account, after })
+  }
+
+  /** The newest lines, the newest first; with `before` those with smaller numbers. */
+  list(query: AuditQuery): Promise<readonly NumberedAuditLine[]> {
+    return this.#store.audit(query)
+  }
+
+  /** All lines, the newest first, without having all of them in memory. With `sinceMs` none that is older. */
+  async *export({ sinceMs = 0 }: { readonly sinceMs?: number } = {}): AsyncGenerator<NumberedAuditLine> {
+    let before: number | undefined
+    for (;;) {
+      const lines = await this.#store.audit({ limit: exportedAtOnce, ...(before && { before }) })
+      for (const line of lines) if (line.atMs >= sinceMs) yield line
+      before = lines.at(-1)?.id
+      if (before === undefined) return
+    }
+  }
+}
