@@ -1,4 +1,5 @@
-import type { Credentials } from './api/context.ts'
+import { Accounts } from './accounts/accounts.ts'
+import type { ScryptCost } from './accounts/passwords.ts'
 import { serverHealth } from './api/health.ts'
 import { webApp } from './api/web-app.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
@@ -10,6 +11,7 @@ import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import { notesOf } from './events/notes.ts'
 import type { FileSource } from './files/source.ts'
+import { ownMachineNames } from './host/machine-names.ts'
 import { neighbourMac } from './host/neighbours.ts'
 import { MirrorRunner } from './intake/mirror/mirror-runner.ts'
 import { Uploads } from './intake/uploads/uploads.ts'
@@ -19,7 +21,6 @@ import { networkBoot } from './machines/network-boot.ts'
 import { loaderFinder } from './namespace/host-loaders.ts'
 import { createAnswers, createNamespace } from './namespace/namespace.ts'
 import { RunningServices, type ServiceLine } from './protocols/running-services.ts'
-import type { AdminToken } from './store/admin-token.ts'
 import { DataFolder } from './store/data-folder.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
 
@@ -30,6 +31,8 @@ export interface AppOptions extends Omit<CatalogOptions, 'events'> {
   readonly version: string
   /** `install`: a new store may install the guests that are in the configuration already, see `StoreEvidence`. */
   readonly newStore?: 'install'
+  /** What a hash of a password costs, see `AccountsOptions`. */
+  readonly scrypt?: ScryptCost
   /** Renders templates, and outlives the application. Default: one of its own. */
   readonly renderer?: TemplateRenderer
 }
@@ -37,6 +40,8 @@ export interface AppOptions extends Omit<CatalogOptions, 'events'> {
 export interface App {
   readonly events: EventBus
   readonly namespace: FileSource
+  /** Who may come in. They open with the store, in `start`. */
+  readonly accounts: Accounts
   snapshot(): Snapshot
   serviceLines(): readonly ServiceLine[]
   /** Reads configuration and trees, then opens the services. When that fails, it closes everything and rejects. */
@@ -51,7 +56,7 @@ export interface App {
 }
 
 /** Makes all parts of the server and connects them. Nothing is read or opened before `start`. */
-export function createApp({ version, newStore, renderer: lent, ...catalogOptions }: AppOptions): App {
+export function createApp({ version, newStore, renderer: lent, scrypt, ...catalogOptions }: AppOptions): App {
   const bus = new EventBus()
   const events = bus.emit
   const { note, onTrouble, onWarnings } = notesOf(events)
@@ -60,6 +65,12 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
   const config = () => snapshot().config
   const metrics = createMetrics({ trees: () => treeCounts(snapshot()), catalog })
   const machines = new Machines({ snapshot, events, macAt: neighbourMac })
+  const session = () => config().access.session
+  const accounts = new Accounts({
+    session,
+    onTrouble: (error) => onTrouble('accounts', error),
+    ...defined({ cost: scrypt }),
+  })
   bus.subscribe(metrics.sink)
   bus.subscribe(machines.sink)
 
@@ -81,19 +92,13 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
     onPublished: (ids) => catalog.lookNow(ids),
   })
   const mirrors = new MirrorRunner({ config, events })
-  let admin: AdminToken | undefined
+  let ownNames: readonly string[] = []
   let data: DataFolder | undefined
-  const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
-  const credentials: Credentials = {
-    callerOfToken: async (token) =>
-      isAdmin(token) ? { kind: 'token', account: 'admin', token: 'legacy', role: 'admin' } : undefined,
-    callerOfSession: async () => undefined,
-  }
   const { cwd, configFile } = catalogOptions
   const definitions = new FolderDefinitions(defined({ cwd, file: configFile }))
   const serviceLines = () => running.lines()
-  const health = serverHealth({ ...parts, catalog, running, renderer, data: () => data })
-  const shared = { source, events, uploads, isAdmin }
+  const health = serverHealth({ ...parts, accounts, catalog, running, renderer, data: () => data })
+  const shared = { source, events, uploads, accounts }
   const web = webApp({
     ...parts,
     ...shared,
@@ -103,18 +108,19 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
     health,
     definitions,
     catalog,
-    credentials,
+    machineNames: () => ownNames,
   })
   const listeners = listenerMakers({ ...shared, config, web, decideNetworkBoot })
 
   async function start(): Promise<void> {
     try {
+      ownNames = await ownMachineNames()
       await catalog.start()
       const { paths, state, limits, file } = config()
       data = new DataFolder({ ...paths, ...state, ...limits, ...defined({ file }), onTrouble })
-      const { store, ...opened } = await data.open()
-      admin = opened.admin
+      const { store, admin } = await data.open()
       if (admin.isNew) note(`made the administrator's token for uploads: ${admin.file}`)
+      await accounts.open({ store: store.accounts, dataFolder: paths.data, legacy: admin })
       await Promise.all([catalog.keepConfigIn(paths.data), uploads.start()])
       await machines.open(store, { witnesses: store.witnesses, acceptNew: newStore === 'install' })
       // At its start the catalog knows only current versions. Machines may still install from earlier ones.
@@ -137,10 +143,11 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
     await Promise.all([running.stop(grace, onEnd), ...ends.map((end) => end.catch(onEnd))])
     // Last, because the services use and report to them until they are closed.
     if (!lent) await renderer.close().catch(onEnd)
+    await accounts.close().catch(onEnd)
     await machines.close().catch(onEnd)
     await data?.close().catch(onEnd)
   }
 
   const reload = () => catalog.rescan()
-  return { events: bus, namespace: source, snapshot, serviceLines, start, reload, stop }
+  return { events: bus, namespace: source, accounts, snapshot, serviceLines, start, reload, stop }
 }

@@ -1,4 +1,5 @@
-import { anyUser } from './api/caller.ts'
+import type { Accounts } from './accounts/accounts.ts'
+import { mayUpload } from './accounts/may-upload.ts'
 import { isAppPath } from './api/web-app.ts'
 import type { Config } from './config/schema.ts'
 import { defined } from './core/defined.ts'
@@ -6,7 +7,7 @@ import type { EventSink } from './events/bus.ts'
 import type { FileSource } from './files/source.ts'
 import type { Uploads } from './intake/uploads/uploads.ts'
 import { DhcpListener, type DhcpListenerOptions } from './protocols/dhcp/server.ts'
-import { FtpListener } from './protocols/ftp/server.ts'
+import { FtpListener, type FtpListenerOptions } from './protocols/ftp/server.ts'
 import { HttpListener, type HttpListenerOptions } from './protocols/http/server.ts'
 import { NfsListener } from './protocols/nfs/server.ts'
 import type { ListenerMakers } from './protocols/running-services.ts'
@@ -20,8 +21,7 @@ export interface ListenerParts {
   /** Responds to the paths that the namespace does not have: the API and the pages. */
   readonly web: NonNullable<HttpListenerOptions['fallback']>
   readonly uploads: Uploads
-  /** Whether this is the administrator's token. */
-  readonly isAdmin: (token: string) => boolean
+  readonly accounts: Accounts
   readonly decideNetworkBoot: DhcpListenerOptions['decide']
 }
 
@@ -40,8 +40,7 @@ export function listenerMakers(parts: ListenerParts): ListenerMakers {
     ftp: (bind, port) => {
       const { passivePorts, publicAddress, tls } = config().ftp
       const settings = defined({ passivePorts, publicAddress, tls })
-      const authenticate = (user: string, password: string): boolean =>
-        user === anyUser && parts.isAdmin(password)
+      const authenticate: FtpListenerOptions['authenticate'] = (login) => mayUpload(parts.accounts, login)
       return new FtpListener({ ...common, ...settings, bind, port, uploads: parts.uploads, authenticate })
     },
     nfs: (bind, port) => {

@@ -47,6 +47,7 @@ async function shownBy(base: string) {
   const health = await request(base).get('/healthz').expect(200)
   const ready = await request(base).get('/readyz')
   const problems: { message: string; where: string }[] = (await request(base).get('/api/v1/problems')).body
+    .items
   const page = (await request(base).get('/')).text
   const gauge = /^treeboot_config_refused (\d)$/m.exec((await request(base).get('/metrics')).text)?.[1]
   return {

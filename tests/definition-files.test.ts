@@ -46,7 +46,7 @@ async function expectTold(base: string, cwd: string): Promise<void> {
     /^treeboot_config_refused 0[\s\S]*^treeboot_definition_files_refused 2$/m,
   )
   const { body } = await request(base).get('/api/v1/problems')
-  const told: string[] = body
+  const told: string[] = body.items
     .filter(({ severity }: { severity: string }) => severity === 'error')
     .map(({ where, message }: { where: string; message: string }) => `${where} ${message}`)
   expect(told).toEqual([

@@ -136,7 +136,7 @@ describe.each(doomed)('a guest that cannot be installed: %s', (name) => {
 /** The problems of guests that cannot be installed, as the API tells them. */
 async function messages(): Promise<string[]> {
   const { body } = await get('/api/v1/problems')
-  const all: string[] = body.map(({ message }: { message: string }) => message)
+  const all: string[] = body.items.map(({ message }: { message: string }) => message)
   return all.filter((message) => message.includes('cannot be installed'))
 }
 

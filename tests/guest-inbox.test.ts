@@ -18,7 +18,9 @@ describe('the inbox', () => {
   async function knock(): Promise<void> {
     // As PXELINUX does: UUID first, then MAC, then the default.
     for (const name of [uuid, `01-${stranger}`, 'default']) await ask(other, `/pxelinux.cfg/${name}`)
-    await eventually(async () => expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body)).toHaveLength(1))
+    await eventually(async () =>
+      expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body).items).toHaveLength(1),
+    )
   }
 
   test('holds who asked and is no guest, and one command makes it one, at once and for good', async () => {
@@ -42,7 +44,7 @@ describe('the inbox', () => {
       async () => expect((await ask(other, `/pxelinux.cfg/01-${stranger}`)).body).toContain('LABEL install'),
       8_000,
     )
-    expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body)).toEqual([])
+    expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body).items).toEqual([])
     expect((await treeboot('explain', 'web09')).out).toMatch(
       /^guest +web09 .*defined at guests\.d\/web09\.yaml:1$/m,
     )

@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { exitCodes } from '../server/cli/output/io.ts'
+import { makeToken } from './support/api.ts'
 import { eventually } from './support/eventually.ts'
 import {
   app,
@@ -156,9 +157,12 @@ describe('the operator', () => {
       /^plan +local-disk +<- web01 is kept on its own disk/m,
     )
   })
-  test('may decide over HTTP, with the administrator’s token only', async () => {
-    const token = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
-    expect((await ask(desk, '/api/v1/guests/web01/local', 'POST')).status).toBe(403)
+  test('may decide over HTTP, with the token of an operator only', async () => {
+    const token = await makeToken(app(), 'operator')
+    expect((await ask(desk, '/api/v1/guests/web01/local', 'POST')).status).toBe(401)
+    const old = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
+    const legacy = { authorization: `Bearer ${old}` }
+    expect((await ask(desk, '/api/v1/guests/web01/local', 'POST', legacy)).status).toBe(403)
     expect(await stateOf('web01')).toBe('install')
     const asAdmin = (path: string) => ask(desk, path, 'POST', { authorization: `Bearer ${token}` })
     expect((await asAdmin('/api/v1/guests/web01/local')).status).toBe(200)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../server/app.ts'
 import { encodePacket } from '../server/protocols/tftp/wire/packet.ts'
+import { makeToken } from './support/api.ts'
 import { testApp } from './support/app.ts'
 import { eventually } from './support/eventually.ts'
 import { RawFtp } from './support/ftp.ts'
@@ -153,7 +154,7 @@ interface Line {
   readonly client: string
 }
 const history = async ({ name }: Machine): Promise<readonly Line[]> =>
-  JSON.parse(await http(desk, `/api/v1/guests/${name}/story`))
+  JSON.parse(await http(desk, `/api/v1/guests/${name}/story`)).items
 
 describe.each(Object.entries(looks))('%s', (_name, look) => {
   test.each([
@@ -190,9 +191,11 @@ describe('a question alone leaves no trace', () => {
       await http(desk, path, 'HEAD')
       await nfs(path)
     }
-    expect(JSON.parse(await http(desk, '/api/v1/inbox'))).toEqual([])
+    expect(JSON.parse(await http(desk, '/api/v1/inbox')).items).toEqual([])
     await http(desk, `/pxelinux.cfg/01-${mac}`)
-    expect(JSON.parse(await http(desk, '/api/v1/inbox'))).toMatchObject([{ mac: mac.replaceAll('-', ':') }])
+    expect(JSON.parse(await http(desk, '/api/v1/inbox')).items).toMatchObject([
+      { mac: mac.replaceAll('-', ':') },
+    ])
   })
 })
 
@@ -209,7 +212,7 @@ test('an offer is pushed out by nobody, however many addresses ask for the same 
 test('an order to install again ends the offers before it: a look at the answer file begins nothing', async () => {
   const machine = nextMachine()
   await http(desk, machine.paths.config)
-  const token = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
+  const token = await makeToken(app, 'operator')
   const ordered = await fetch(`http://127.0.0.1:${ports.http}/api/v1/guests/${machine.name}/install`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}` },

@@ -1,8 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Accounts } from '../accounts/accounts.ts'
+import { anyUser } from '../accounts/may-upload.ts'
 import { type Caller, type Role, whyNotAllowed } from '../core/access/access.ts'
 import { Failure } from '../core/failure.ts'
-import type { Credentials } from './context.ts'
+import { plainAddress } from '../core/net/address.ts'
+import { isInNetworks, type Network } from '../core/net/network.ts'
 import { isSafe, whyCrossSite } from './cross-site.ts'
 import type { Route } from './route.ts'
 
@@ -12,12 +15,20 @@ export const csrfHeader = 'x-csrf-token'
 /** The cookie of a session; under TLS with the prefix that browsers guard (RFC 6265bis, 4.1.3.2). */
 export const sessionCookie = { plain: 'treeboot-session', secure: '__Host-treeboot-session' } as const
 
-/** The user name of basic authentication that fits every token. */
-export const anyUser = 'admin'
+export function cookieNameFor(isSecure: boolean): string {
+  return isSecure ? sessionCookie.secure : sessionCookie.plain
+}
+
+/** Whether the browser reached us by TLS: ours, or that of a proxy that we trust. */
+export function isOverTls({ socket, headers }: IncomingMessage, proxies: readonly Network[]): boolean {
+  if ('encrypted' in socket && socket.encrypted === true) return true
+  const proto = [headers['x-forwarded-proto'] ?? ''].flat().join(',').split(',').at(-1)?.trim()
+  return proto === 'https' && isInNetworks(plainAddress(socket.remoteAddress ?? ''), proxies)
+}
 
 /** What a request is judged by. */
 export interface AccessContext {
-  readonly credentials: Credentials
+  readonly accounts: Pick<Accounts, 'callerOfToken' | 'callerOfSession'>
   /** The address of the client. */
   readonly from: string
   /** The role of somebody without credentials; undefined: none. */
@@ -25,7 +36,7 @@ export interface AccessContext {
   /** `server.url` of the configuration. */
   readonly ownUrl: string | undefined
   /** Why the name by which the request reaches this server is not one of its names. */
-  readonly whyMisdirected: (headers: IncomingHttpHeaders) => string | undefined
+  readonly whyMisdirected: () => string | undefined
 }
 
 /**
@@ -67,7 +78,7 @@ async function identify(req: IncomingMessage, context: AccessContext): Promise<C
   const { headers } = req
   const bearer = bearerToken(headers)
   if (bearer !== undefined) return callerOfToken(bearer, context)
-  const why = context.whyMisdirected(headers)
+  const why = context.whyMisdirected()
   if (why !== undefined) throw new Failure('misdirected', why)
   refuseCrossSite(req, context)
   const basic = basicCredentials(headers)
@@ -79,18 +90,18 @@ async function identify(req: IncomingMessage, context: AccessContext): Promise<C
   return (await callerOfSession(req, context)) ?? anonymousCaller(context)
 }
 
-async function callerOfToken(token: string, { credentials, from }: AccessContext): Promise<Caller> {
-  const caller = await credentials.callerOfToken(token, from)
+async function callerOfToken(token: string, { accounts, from }: AccessContext): Promise<Caller> {
+  const caller = await accounts.callerOfToken(token, from)
   if (caller) return caller
   throw new Failure('unauthenticated', 'this token is not known here, has expired, or was revoked')
 }
 
 async function callerOfSession(
   { method = '', headers }: IncomingMessage,
-  { credentials }: AccessContext,
+  { accounts, from }: AccessContext,
 ): Promise<Caller | undefined> {
   const id = sessionId(headers)
-  const session = id === undefined ? undefined : await credentials.callerOfSession(id)
+  const session = id === undefined ? undefined : await accounts.callerOfSession(id, from)
   if (!session) return undefined
   if (!isSafe(method) && !isSame(session.csrf, headers[csrfHeader]))
     throw new Failure('forbidden', `the header ${csrfHeader} is missing or is not the one of this session`)

@@ -1,6 +1,6 @@
+import type { Accounts } from '../accounts/accounts.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
-import type { Caller } from '../core/access/access.ts'
 import type { BootInputs } from '../core/boot/plan-boot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
 import type { Guest } from '../core/guest/guest.ts'
@@ -37,14 +37,9 @@ export interface ApiContext {
   readonly uploads: Uploads
   readonly definitions: Definitions
   readonly catalog: Pick<Catalog, 'readConfig'>
-  readonly credentials: Credentials
-}
-
-/** Who has which credentials. */
-export interface Credentials {
-  /** @param from The address of the client. */
-  callerOfToken(token: string, from: string): Promise<Caller | undefined>
-  callerOfSession(id: string): Promise<{ readonly caller: Caller; readonly csrf: string } | undefined>
+  readonly accounts: Accounts
+  /** The names by which the machine knows itself. */
+  readonly machineNames: () => readonly string[]
 }
 
 /** One service as the front page shows it: a `ServiceLine` of `protocols`, which this room may not import. */

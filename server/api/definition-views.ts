@@ -49,8 +49,14 @@ export function changeView(
 }
 
 function starredText(text: string | undefined): string {
+  const data = starredData(text)
+  return data === undefined ? '' : stringify(data)
+}
+
+/** The data of a text, with secrets starred; undefined where it is no mapping. */
+export function starredData(text: string | undefined): YamlMapping | undefined {
   const data = text === undefined ? undefined : readYaml(text.replace(/^\uFEFF/, '')).value
-  return isMapping(data) ? stringify(starredDefinition(data)) : ''
+  return isMapping(data) ? starredDefinition(data) : undefined
 }
 
 /** Each value of the settings with the place where it was said, with secrets starred. */

@@ -1,3 +1,4 @@
+import type { Accounts } from '../accounts/accounts.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { defined } from '../core/defined.ts'
 import { heldText } from '../core/guest/doubt.ts'
@@ -21,6 +22,7 @@ export interface ServerHealth {
 }
 
 export interface HealthParts {
+  readonly accounts: Pick<Accounts, 'problems'>
   readonly catalog: Pick<Catalog, 'refusedConfig'>
   readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt' | 'forgottenOrders'>
   /** What the services noticed beside themselves. */
@@ -32,6 +34,7 @@ export interface HealthParts {
 }
 
 export function serverHealth({
+  accounts,
   catalog,
   machines,
   running,
@@ -57,6 +60,7 @@ export function serverHealth({
         ...machines
           .forgottenOrders()
           .map((message): SnapshotProblem => ({ severity: 'warning', where: 'store', message })),
+        ...accounts.problems(),
         ...running.problems,
         ...guestChecks.problems(),
         ...renderer.stopped.map(

@@ -14,6 +14,7 @@ export interface InputOptions {
 const mostFaults = 20
 /** The longest value that is repeated to the client. */
 const longestFound = 60
+const plainTypes: readonly string[] = ['string', 'number', 'boolean']
 /** A value of such a name is not repeated: the response may be logged. */
 const secretName = /password|secret|token/i
 
@@ -40,7 +41,7 @@ export function readInput<Schema extends z.ZodType>(
 function detailOf({ path, message }: z.core.$ZodIssue, input: unknown, of: string): FailureDetail {
   const value = path.reduce<unknown>((inner, key) => Object(inner)[key], input)
   const isSecret = path.some((key) => secretName.test(String(key)))
-  const isPlain = value === null || ['string', 'number', 'boolean'].includes(typeof value)
+  const isPlain = [value].flat().every((each) => each === null || plainTypes.includes(typeof each))
   const found = isPlain && !isSecret ? String(value).slice(0, longestFound) : undefined
   return { field: [of, ...path].join('.'), ...defined({ found }), expected: message }
 }

@@ -24,6 +24,8 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly who: Requester
   /** Who sent it; undefined for somebody without credentials, on a path that is open to everybody. */
   readonly caller: Caller | undefined
+  /** The address of the client; behind a proxy that we trust the one that it names. */
+  readonly from: string
   readonly req: IncomingMessage
   readonly res: ServerResponse
 }

@@ -11,7 +11,7 @@ interface RouterOptions {
   readonly routes: readonly Route[]
   readonly context: ApiContext
   readonly requesterOf: (req: Request) => Requester
-  readonly accessOf: (who: Requester) => AccessContext
+  readonly accessOf: (who: Requester, req: Request) => AccessContext
   readonly onFault: OnFault
 }
 
@@ -39,12 +39,14 @@ export function routerOf({ routes, context, requesterOf, accessOf, onFault }: Ro
   function handle(each: Route): RequestHandler {
     return async (req, res) => {
       const who = requesterOf(req)
-      const caller = await requireCaller(each, req, accessOf(who))
+      const access = accessOf(who, req)
+      const caller = await requireCaller(each, req, access)
+      const { from } = access
       const body = each.body && (await bodyOf(each, req))
       const respond = async (): Promise<Reply> => {
         if (each.readsGuests) await context.machines.fresh()
         const { params, query } = req
-        return each.respond({ params, query, body, who, caller, req, res }, context)
+        return each.respond({ params, query, body, who, caller, from, req, res }, context)
       }
       send(res, await (each.makes ? firstReplies.reply({ req, body, caller }, respond) : respond()))
     }
@@ -98,6 +100,8 @@ function hasLongRest({ complete, headers }: Request): boolean {
 }
 
 function send(res: Response, { status = 200, headers = {}, json, text }: Reply): void {
+  // A handler that streams has sent it.
+  if (res.headersSent) return
   res.status(status).set(headers)
   // Without this, node:http reads the whole body of a refused upload before it takes the next request.
   if (hasLongRest(res.req)) res.set('Connection', 'close')

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { below, type CleanPath, cleanPath } from '../files/path.ts'
+import { accountRoutes, auditRoutes, tokenRoutes } from './resources/accounts.ts'
 import { descriptionRoutes } from './resources/description.ts'
 import { guestRoutes } from './resources/guests.ts'
 import { lookupRoutes } from './resources/lookup.ts'
 import { mirrorRoutes, profileRoutes } from './resources/profiles.ts'
 import { reportRoutes } from './resources/reports.ts'
 import { serverRoutes } from './resources/server.ts'
+import { sessionRoutes } from './resources/session.ts'
 import { treeRoutes } from './resources/trees.ts'
 import { unknownMachineRoutes } from './resources/unknown-machines.ts'
 import { uploadRoutes } from './resources/uploads.ts'
@@ -40,6 +42,10 @@ export const routes: readonly Route[] = [
   ...profileRoutes,
   ...mirrorRoutes,
   ...unknownMachineRoutes,
+  ...sessionRoutes,
+  ...accountRoutes,
+  ...tokenRoutes,
+  ...auditRoutes,
   ...tusRoutes,
   ...uploadRoutes,
 ]

@@ -106,7 +106,7 @@ export function machineView(machine: UnknownMachine): UnknownMachineView {
   return { id, ...shownOrNull(machine), first: timeText(firstMs), last: timeText(lastMs), count }
 }
 
-/** ISO 8601. */
-function timeText(ms: number): string {
+/** RFC 3339, in UTC. */
+export function timeText(ms: number): string {
   return new Date(ms).toISOString()
 }

@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import express from 'express'
 import { failureMessage } from '../core/failure.ts'
+import { forwardedClient } from '../core/net/forwarded.ts'
+import { isInNetworks } from '../core/net/network.ts'
+import { whyForeignHost } from '../core/net/own-names.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { AccessContext } from './caller.ts'
 import type { ApiContext } from './context.ts'
@@ -31,20 +34,27 @@ export function webApp(
     if (!who) throw new TypeError('this request did not come from the HTTP listener')
     return who
   }
-  const accessOf = ({ address }: Requester): AccessContext => {
-    const { server } = parts.snapshot().config
+  const accessOf = ({ address }: Requester, { headers }: IncomingMessage): AccessContext => {
+    const { server, access, http } = parts.snapshot().config
+    const isProxied = isInNetworks(address, http.trustedProxies)
+    const forwarded = isProxied ? forwardedClient(headers['x-forwarded-for'], http.trustedProxies) : undefined
+    const names = { machine: parts.machineNames(), url: server.url, configured: server.names }
     return {
-      credentials: parts.credentials,
-      from: address,
-      anonymous: undefined,
+      accounts: parts.accounts,
+      from: forwarded ?? address,
+      anonymous: access.anonymous === 'viewer' ? 'viewer' : undefined,
       ownUrl: server.url,
-      whyMisdirected: () => undefined,
+      // A proxy that we trust was asked by the name that counts.
+      whyMisdirected: () =>
+        whyForeignHost(lastOf(isProxied ? headers['x-forwarded-host'] : undefined) ?? headers.host, names),
     }
   }
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.set('trust proxy', false)
+  // An entity tag is that of a file, which `If-Match` names; what a response looks like has none.
+  app.set('etag', false)
   app.use(routerOf({ routes, context, onFault, requesterOf, accessOf }))
   const lookup = lookupFirst(context, onFault)
   return (req, res, who) => {
@@ -52,4 +62,9 @@ export function webApp(
     requesters.set(req, who)
     app(req, res)
   }
+}
+
+/** The last value of a header that proxies add to. */
+function lastOf(header: string | readonly string[] | undefined): string | undefined {
+  return [header ?? []].flat().join(',').split(',').at(-1)?.trim() || undefined
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ApiDescription, describeApi } from '../../server/api/openapi.ts'
 import { routes } from '../../server/api/routes.ts'
 import type { App } from '../../server/app.ts'
-import { asking, firstToken } from '../support/api.ts'
+import { asking, makeToken } from '../support/api.ts'
 import { type ApiRequest, anyRequest, type OperationAt, operationsOf } from '../support/api-requests.ts'
 import { httpOnly, portOf, testApp } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
@@ -27,8 +27,9 @@ const operations = new Map(operationsOf(description).map((each) => [each.operati
 const answered = new Set<string>()
 const home = keptFolder()
 let app: App
+let token: string
 const base = () => `http://127.0.0.1:${portOf(app)}`
-const ask = asking(base, () => firstToken(home.path))
+const ask = asking(base, () => token)
 
 beforeAll(async () => {
   makeTree(join(home.path, 'trees/fedora-40'), { version: '40' })
@@ -37,6 +38,7 @@ beforeAll(async () => {
   writeBelow(home.path, 'kickstart-templates/web.ks', '{{ report_url }}\n')
   app = testApp(home.path)
   await app.start()
+  token = await makeToken(app, 'admin')
   await eventually(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), 15_000)
 }, 20_000)
 
@@ -77,7 +79,7 @@ async function check({ operation, method, path, headers, body }: ApiRequest): Pr
 }
 
 /** Requests that are right: each operation has one that succeeds. */
-const right: Readonly<Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]>> = {
+const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]> = {
   lookUp: { path: '/api/v1/lookup?tree=fedora-40' },
   report: { path: '/api/v1/guests/file1/progress' },
   getMirror: { path: '/api/v1/mirrors/made/1' },
@@ -97,6 +99,15 @@ const right: Readonly<Record<string, Partial<ApiRequest> | readonly Partial<ApiR
   deleteGuest: { path: '/api/v1/guests/made1' },
   deleteProfile: { path: '/api/v1/profiles/made1' },
   deleteMirror: { path: '/api/v1/mirrors/made/1' },
+  createAccount: { body: '{"name":"made1","role":"admin","password":"a long password"}' },
+  getAccount: { path: '/api/v1/accounts/made1' },
+  patchAccount: { path: '/api/v1/accounts/made1', body: '{"role":"viewer"}' },
+  listSessions: { path: '/api/v1/accounts/made1/sessions' },
+  deleteSessions: { path: '/api/v1/accounts/made1/sessions' },
+  deleteAccount: { path: '/api/v1/accounts/made1' },
+  createToken: { body: '{"name":"made1","role":"viewer","scopes":["guests:read"]}' },
+  deleteToken: { path: '/api/v1/tokens/made1' },
+  signIn: { body: '{"name":"made1","password":"a long password"}' },
   takeBackInstallation: [
     { path: '/api/v1/guests/web01/install' },
     { path: '/api/v1/guests/web01/take-back' },
@@ -131,9 +142,37 @@ function requestsFor(operation: string, method: string, path: string): readonly 
   }))
 }
 
+/** What has a secret that works once. */
+const oneTime: Readonly<Record<string, () => Promise<Partial<ApiRequest>>>> = {
+  async setUp() {
+    const { link } = await app.accounts.setupLink({ base: base() })
+    return {
+      body: JSON.stringify({ secret: link.split('#')[1], name: 'first', password: 'a long password' }),
+    }
+  },
+  async deleteSessionsWithReference() {
+    await app.accounts.signIn('first', 'a long password', 'test')
+    const [session] = await app.accounts.sessions('first')
+    return { path: `/api/v1/accounts/first/sessions/${session?.reference}` }
+  },
+  async deleteAccountToken() {
+    const maker = { kind: 'account', account: 'first', role: 'admin' } as const
+    await app.accounts.makeToken(maker, { name: 't', role: 'viewer' })
+    return { path: '/api/v1/accounts/first/tokens/t' }
+  },
+}
+
 /** What makes something comes first, and what removes it last. */
 function rankOf({ operation: { operationId } }: OperationAt): number {
-  const order = [/^create/, /^put/, /^(?!delete|publish)/, /^publish/, /^delete/]
+  const order = [
+    /^create/,
+    /^put|signIn/,
+    /^(?!delete|publish|signOut)/,
+    /^publish/,
+    /^delete.*(Sessions|Token)/,
+    /^delete/,
+    /./,
+  ]
   return order.findIndex((form) => form.test(operationId))
 }
 
@@ -171,6 +210,7 @@ describe('the description of the API', () => {
     for (const { method, path, operation } of ranked) {
       const { operationId } = operation
       if (operationId === 'publishUpload') await uploadTree()
+      if (oneTime[operationId]) right[operationId] = await oneTime[operationId]()
       if (operationId === 'reportWithToken')
         usual.token = (await ask('GET', '/ks/web01')).text.trim().split('/').at(-1) ?? ''
       for (const request of requestsFor(operationId, method, path))

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { describeApi } from '../../server/api/openapi.ts'
 import { routes } from '../../server/api/routes.ts'
-import { firstToken } from '../support/api.ts'
+import { makeToken } from '../support/api.ts'
 import { httpOnly, portOf, testApp } from '../support/app.ts'
 import { skipWith } from '../support/clients.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
@@ -73,6 +73,8 @@ test('a client that openapi-typescript makes compiles, and lists guests', async 
   onTestFinished(() => app.stop())
   await app.start()
   const url = `http://127.0.0.1:${portOf(app)}`
-  const { stdout } = await run(process.execPath, ['program.js', url, firstToken(folder)], { cwd: folder })
+  const { stdout } = await run(process.execPath, ['program.js', url, await makeToken(app, 'viewer')], {
+    cwd: folder,
+  })
   expect(JSON.parse(stdout)).toEqual({ names: ['a install'], total: 2, hasNext: true })
 })

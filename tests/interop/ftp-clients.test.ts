@@ -52,7 +52,7 @@ async function makeWorld(): Promise<World> {
   const published: CleanPath[] = []
   const service = await openFtp({
     source: diskSource(join(folder, 'root')),
-    authenticate: (user, password) => user === 'admin' && password === 's3cret',
+    authenticate: ({ user, password }) => user === 'admin' && password === 's3cret',
     uploads: uploadFolder(incoming, (path) => {
       published.push(path)
       return { outcome: 'published', lines: [`${path} is ready`] }

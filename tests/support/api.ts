@@ -1,10 +1,16 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import type { App } from '../../server/app.ts'
+import type { Role, Scope } from '../../server/core/access/access.ts'
 
-/** The token that a server makes at its first start. `home` is the folder of its configuration. */
-export function firstToken(home: string): string {
-  return readFileSync(join(home, 'data/admin-token'), 'utf8').trim()
+/** A token of a new account with this role. Without `scopes` it may do all that the role may. */
+export async function makeToken(app: App, role: Role, ...scopes: Scope[]): Promise<string> {
+  const name = `${role}-${count++}`
+  const by = { account: 'test', from: 'test' }
+  await app.accounts.addAccount({ name, role, password: 'a long password' }, by)
+  const wanted = { name: 'test', role, ...(scopes.length > 0 && { scopes }) }
+  return (await app.accounts.makeToken({ kind: 'account', account: name, role }, wanted, by)).token
 }
+
+let count = 1
 
 export interface ApiResponse {
   readonly status: number
@@ -34,12 +40,12 @@ export function asking(base: () => string, token: () => string): Ask {
       ...(sent !== undefined && { body: sent }),
     })
     const text = await response.text()
-    const isJson = /json/.test(response.headers.get('content-type') ?? '')
+    const isJson = /[/+]json\b(?!l)/.test(response.headers.get('content-type') ?? '')
     return {
       status: response.status,
       headers: response.headers,
       text,
-      body: isJson ? JSON.parse(text) : undefined,
+      body: isJson && text !== '' ? JSON.parse(text) : undefined,
     }
   }
 }

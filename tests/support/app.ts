@@ -1,4 +1,5 @@
 import { type App, type AppOptions, createApp } from '../../server/app.ts'
+import { quickCost } from '../accounts/support.ts'
 import { sharedRenderer } from './renderer.ts'
 
 /** The whole application. It waits a tenth as long as usual for trees and the configuration to settle. */
@@ -9,6 +10,7 @@ export function quickApp(options: Omit<AppOptions, 'version'>): App {
     configPollMs: 25,
     configQuietMs: 50,
     renderer: sharedRenderer,
+    scrypt: quickCost,
     ...options,
   })
 }
@@ -18,12 +20,13 @@ export function testApp(cwd: string): App {
   return quickApp({ cwd, newStore: 'install' })
 }
 
-/** A configuration with HTTP alone, on any free port of this machine. A test adds lines of its own. */
+/** A configuration with HTTP alone, on any free port of this machine, which everybody may read. A test adds lines of its own. */
 export const httpOnly = `server: { bind: 127.0.0.1 }
 http: { port: 0 }
 tftp: { enabled: false }
 ftp: { enabled: false }
 nfs: { enabled: false }
+access: { anonymous: viewer }
 `
 
 /** The port of a service that is open. */

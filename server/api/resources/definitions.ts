@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { type DefinitionKind, definitionKinds } from '../../config/definition-files.ts'
 import { isMapping, readYaml, type YamlMapping, type YamlValue } from '../../config/yaml.ts'
@@ -8,10 +7,11 @@ import { Failure } from '../../core/failure.ts'
 import { configurationLimits } from '../../core/limits/configuration.ts'
 import type { Definition, DefinitionChange, Definitions } from '../../definitions/definitions.ts'
 import { hasStars, withPresentSecrets } from '../../definitions/secrets.ts'
+import { actorOf } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
-import { changeView, definitionView } from '../definition-views.ts'
+import { changeView, definitionView, starredData } from '../definition-views.ts'
 import { flag, segments } from '../input.ts'
-import { json, type Reply, type Route, route } from '../route.ts'
+import { type Call, json, type Reply, type Route, route } from '../route.ts'
 import { change as changeSchema, definition as definitionSchema, mapping } from '../schemas/definitions.ts'
 
 /** One kind of definitions, and who may do what with it. */
@@ -75,16 +75,16 @@ function createRoute({ kind, word, writes, before, more = {} }: DefinitionResour
       200: json(changeSchema),
       201: json(changeSchema, { ...etagHeader, Location: 'the path of the new definition' }),
     },
-    async handle({ query, body }, context) {
+    async handle(call, context) {
       const { definitions } = context
-      const made = body as unknown as NewDefinition
+      const made = call.body as unknown as NewDefinition
       const wanted = withPresentSecrets(made.definition, {})
       // What is wrong is told before anything is done.
       const tried = await definitions.write(kind, made.name, wanted, { dryRun: true })
-      if (query['dry-run']) return { json: changeView(made.name, tried, true) }
+      if (call.query['dry-run']) return { json: changeView(made.name, tried, true) }
       await before?.(made.name, made, context)
       const changed = await definitions.write(kind, made.name, wanted, {})
-      const reply = await inForce(made.name, changed, context)
+      const reply = await inForce({ kind, name: made.name, call }, changed, context)
       const Location = `${plural}/${made.name.split('/').map(encodeURIComponent).join('/')}/definition`
       return { ...reply, status: 201, headers: { ...reply.headers, Location } }
     },
@@ -126,9 +126,11 @@ function putRoute({ kind, word, writes }: DefinitionResource): Route {
     bodyTypes: ['application/json', yamlType],
     bodyBytes,
     answers: { 200: json(changeSchema, etagHeader) },
-    handle: ({ params: { name }, query, body, req }, context) =>
-      change({ kind, name, isDryRun: query['dry-run'], req }, context, (present) =>
-        typeof body === 'string' ? textFor(body) : withPresentSecrets(body as YamlMapping, present),
+    handle: (call, context) =>
+      change({ kind, name: call.params.name, isDryRun: call.query['dry-run'], call }, context, (present) =>
+        typeof call.body === 'string'
+          ? textFor(call.body)
+          : withPresentSecrets(call.body as YamlMapping, present),
       ),
   })
 }
@@ -150,9 +152,9 @@ function patchRoute({ kind, word, writes }: DefinitionResource): Route {
     bodyTypes: [patchType, 'application/json'],
     bodyBytes,
     answers: { 200: json(changeSchema, etagHeader) },
-    handle: ({ params: { name }, query, body, req }, context) =>
-      change({ kind, name, isDryRun: query['dry-run'], req }, context, (present) =>
-        withPresentSecrets(patched(present, body as YamlMapping) as YamlMapping, present),
+    handle: (call, context) =>
+      change({ kind, name: call.params.name, isDryRun: call.query['dry-run'], call }, context, (present) =>
+        withPresentSecrets(patched(present, call.body as YamlMapping) as YamlMapping, present),
       ),
   })
 }
@@ -170,11 +172,14 @@ function deleteRoute({ kind, word, writes }: DefinitionResource): Route {
     params,
     query: z.object(dryRun),
     answers: { 200: json(changeSchema) },
-    async handle({ params: { name }, query, req }, context) {
-      const isDryRun = query['dry-run']
-      const { expected } = await expectedState({ kind, name, req }, context.definitions)
+    async handle(call, context) {
+      const { name } = call.params
+      const isDryRun = call.query['dry-run']
+      const { expected } = await expectedState({ kind, name, call }, context.definitions)
       const changed = await context.definitions.remove(kind, name, { expected, dryRun: isDryRun })
-      return isDryRun ? { json: changeView(name, changed, true) } : inForce(name, changed, context)
+      return isDryRun
+        ? { json: changeView(name, changed, true) }
+        : inForce({ kind, name, call }, changed, context)
     },
   })
 }
@@ -183,29 +188,31 @@ interface Change {
   readonly kind: DefinitionKind
   readonly name: string
   readonly isDryRun: boolean
-  readonly req: IncomingMessage
+  readonly call: Call
 }
 
 async function change(
-  { kind, name, isDryRun, req }: Change,
+  { kind, name, isDryRun, call }: Change,
   context: ApiContext,
   wanted: (present: YamlMapping) => string | YamlMapping,
 ): Promise<Reply<z.input<typeof changeSchema>>> {
   const { definitions } = context
-  const { present, expected } = await expectedState({ kind, name, req }, definitions)
+  const { present, expected } = await expectedState({ kind, name, call }, definitions)
   const options = { expected, dryRun: isDryRun }
   const changed = await definitions.write(kind, name, wanted(present.data ?? {}), options)
-  return isDryRun ? { json: changeView(name, changed, true) } : inForce(name, changed, context)
+  return isDryRun
+    ? { json: changeView(name, changed, true) }
+    : inForce({ kind, name, call }, changed, context)
 }
 
 /** @throws Failure `precondition-required` without `If-Match`, `forbidden` for what may not be changed here. */
 async function expectedState(
-  { kind, name, req }: Pick<Change, 'kind' | 'name' | 'req'>,
+  { kind, name, call }: Omit<Change, 'isDryRun'>,
   definitions: Definitions,
 ): Promise<{ present: Definition; expected: string }> {
   const present = await definitions.read(kind, name)
   if (present.readOnly !== undefined) throw new Failure('forbidden', present.readOnly)
-  const tag = req.headers['if-match']
+  const tag = call.req.headers['if-match']
   if (tag === undefined)
     throw new Failure(
       'precondition-required',
@@ -215,14 +222,25 @@ async function expectedState(
   return { present, expected: tag.trim() === '*' ? (present.etag ?? '') : tag.trim() }
 }
 
-/** Waits until the server uses what was written. */
+/** Writes the change down, and waits until the server uses it. */
 async function inForce(
-  name: string,
+  { kind, name, call }: Omit<Change, 'isDryRun'>,
   changed: DefinitionChange,
-  { catalog }: ApiContext,
+  { catalog, accounts }: ApiContext,
 ): Promise<Reply<z.input<typeof changeSchema>>> {
-  if (changed.before !== changed.after) await catalog.readConfig()
-  return { json: changeView(name, changed, false), headers: defined({ ETag: changed.etag }) }
+  const { before, after, etag } = changed
+  if (before !== after) {
+    const action = `${definitionKinds[kind].section}.${deedOf(changed)}`
+    const values = { before: starredData(before), after: starredData(after) }
+    await accounts.audit.write(actorOf(call), { action, target: name, ...defined(values) })
+    await catalog.readConfig()
+  }
+  return { json: changeView(name, changed, false), headers: defined({ ETag: etag }) }
+}
+
+function deedOf({ before, after }: DefinitionChange): 'create' | 'change' | 'remove' {
+  if (before === undefined) return 'create'
+  return after === undefined ? 'remove' : 'change'
 }
 
 /** @throws Failure `bad-request` for a text with stars: nobody can say which secret they stand for. */

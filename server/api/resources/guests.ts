@@ -2,9 +2,10 @@ import { z } from 'zod'
 import { callerText } from '../../core/access/access.ts'
 import { explainBoot } from '../../core/boot/explain.ts'
 import { selectForGuest } from '../../core/boot/plan-boot.ts'
+import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Guest } from '../../core/guest/guest.ts'
-import type { GuestState } from '../../core/guest/state.ts'
+import { type GuestState, newState } from '../../core/guest/state.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { diskSource } from '../../files/disk.ts'
 import { planFor } from '../../machines/decide.ts'
@@ -14,12 +15,13 @@ import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { loaderFinder } from '../../namespace/host-loaders.ts'
 import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formatContentType, renderPlan } from '../../render/render.ts'
+import { actorOf } from '../actor.ts'
 import { type ApiContext, inputsForGuest } from '../context.ts'
 import { settingViews } from '../definition-views.ts'
 import { guestNamed } from '../guest-named.ts'
 import { format } from '../input.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { type Call, json, needs, type Route, route } from '../route.ts'
 import { settingPage } from '../schemas/definitions.ts'
 import {
   explanation,
@@ -235,15 +237,32 @@ export const guestRoutes: readonly Route[] = [
   }),
 ]
 
-interface GuestCall {
-  readonly params: z.output<typeof params>
-  readonly who: Requester
+type GuestCall = Call<z.output<typeof params>>
+
+/** Stores the order and writes it down. */
+async function order(wanted: Order, call: GuestCall, context: ApiContext): Promise<GuestDetail> {
+  const { machines, accounts, snapshot } = context
+  const found = guestNamed(snapshot(), call.params.name)
+  const before = machines.stateOf(found.name)
+  const state = await machines.order(found.name, wanted)
+  await accounts.audit.write(actorOf(call), {
+    action: `guests.${deeds[wanted.type]}`,
+    target: found.name,
+    before: orderedState(before),
+    after: orderedState(state),
+  })
+  return detailOf(found, state, call.who, context)
 }
 
-async function order(wanted: Order, { params, who }: GuestCall, context: ApiContext): Promise<GuestDetail> {
-  const found = guestNamed(context.snapshot(), params.name)
-  const state = await context.machines.order(found.name, wanted)
-  return detailOf(found, state, who, context)
+const deeds = {
+  'install-once': 'install',
+  'take-back': 'take-back',
+  local: 'local',
+  hold: 'hold',
+} as const satisfies Record<Order['type'], string>
+
+function orderedState({ state, hold }: GuestState = newState): object {
+  return defined({ state, hold })
 }
 
 async function detailOf(

@@ -4,6 +4,7 @@ import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { cleanPath, parentPath } from '../../files/path.ts'
 import type { Uploads } from '../../intake/uploads/uploads.ts'
+import { actorOf } from '../actor.ts'
 import { segments } from '../input.ts'
 import { wholeList } from '../lists.ts'
 import { problemOf } from '../problem.ts'
@@ -109,8 +110,16 @@ export const uploadRoutes: readonly Route[] = [
     params: z.object({ id: segments }),
     query: publishQuery,
     answers: { 200: json(publishResult) },
-    async handle({ params, query: { replace, accept } }, context) {
+    async handle(call, context) {
+      const { params, query } = call
+      const { replace, accept } = query
       const result = await context.uploads.publish(cleanPath(params.id), defined({ replace, accept }))
+      const done = {
+        action: 'uploads.publish',
+        target: params.id,
+        after: { ...result, ...defined({ accept }) },
+      }
+      await context.accounts.audit.write(actorOf(call), done)
       if (result.outcome === 'published') return { json: result }
       const details = result.lines.map((line) => ({ field: params.id, expected: line }))
       const problem = problemOf('invalid-data', result.lines.join('; '), details)
@@ -130,8 +139,10 @@ export const uploadRoutes: readonly Route[] = [
     failures: ['conflict'],
     params: pathParams,
     answers: { 204: {} },
-    async handle({ params }, context) {
-      await context.uploads.removeAll(cleanPath(params.path))
+    async handle(call, context) {
+      const { path } = call.params
+      await context.uploads.removeAll(cleanPath(path))
+      await context.accounts.audit.write(actorOf(call), { action: 'uploads.remove', target: path })
       return { status: 204 }
     },
   }),

@@ -14,7 +14,7 @@ import { HeldListings } from './data/held-listings.ts'
 import { formatReply } from './line/reply.ts'
 import { defaultLimits, type FtpLimits, LoginGuard } from './session/limits.ts'
 import { Session } from './session/session.ts'
-import type { FtpContext } from './verbs/verb.ts'
+import type { Authenticate, FtpContext } from './verbs/verb.ts'
 
 export interface FtpListenerOptions {
   readonly bind: string
@@ -35,7 +35,7 @@ export interface FtpListenerOptions {
    * Whether user and password are those of an administrator. Without this function only `anonymous` may log
    * in.
    */
-  readonly authenticate?: (user: string, password: string) => boolean | Promise<boolean>
+  readonly authenticate?: Authenticate
   /** Where administrators may write. Without an upload area nobody can write. */
   readonly uploads?: UploadArea
   /** The IPv4 address for the replies to PASV, when clients reach us through NAT. */

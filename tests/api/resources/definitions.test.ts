@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../../../server/app.ts'
-import { asking, firstToken } from '../../support/api.ts'
+import { asking, makeToken } from '../../support/api.ts'
 import { httpOnly, portOf, testApp } from '../../support/app.ts'
 import { keptFolder, writeBelow } from '../../support/tree-folder.ts'
 
@@ -16,9 +16,10 @@ const profile =
   '# for web servers\ninherits: base # quiet\nvars:\n  root_password: $6$salt$hash # secret\n  zone: a\n'
 const home = keptFolder()
 let app: App
+let token: string
 const ask = asking(
   () => `http://127.0.0.1:${portOf(app)}`,
-  () => firstToken(home.path),
+  () => token,
 )
 const fileOf = (name: string) => readFileSync(join(home.path, name), 'utf8')
 
@@ -27,6 +28,7 @@ beforeAll(async () => {
   writeBelow(home.path, 'profiles.d/web.yaml', profile)
   app = testApp(home.path)
   await app.start()
+  token = await makeToken(app, 'admin')
 }, 20_000)
 
 afterAll(async () => {
@@ -119,7 +121,7 @@ describe('a definition', () => {
   test('of config.yaml is shown, and belongs to people', async () => {
     const { body } = await ask('GET', '/api/v1/guests/main/definition')
     expect(body).toMatchObject({
-      where: 'config.yaml:10',
+      where: 'config.yaml:11',
       etag: null,
       readOnly: expect.stringContaining('config.yaml'),
     })

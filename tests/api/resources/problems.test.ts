@@ -47,7 +47,7 @@ test('a template that does not end: 503 for its guests, the others get theirs, a
   expect(ends).toContain('good 200 ')
 
   const { body } = await request(base).get('/api/v1/problems').expect(200)
-  expect(body).toContainEqual(expect.objectContaining({ severity: 'error', where: 'hang.ks:1' }))
+  expect(body.items).toContainEqual(expect.objectContaining({ severity: 'error', where: 'hang.ks:1' }))
   const { text } = await request(base).get('/').expect(200)
   expect(text).toContain('hang.ks:1')
 }, 20_000)

@@ -36,7 +36,7 @@ describe('logging in', () => {
 
   test('wrong passwords are counted over all connections of an address', async () => {
     let asked = 0
-    const authenticate = (_: string, password: string) => {
+    const authenticate = ({ password }: { password: string }) => {
       asked++
       return password === 'right'
     }

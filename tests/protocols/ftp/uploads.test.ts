@@ -12,7 +12,8 @@ import { temporaryFolder } from '../../support/tree-folder.ts'
 import { uploadFolder } from '../../support/upload-folder.ts'
 
 const source = memorySource({ '/trees/a/.treeinfo': 'x' })
-const authenticate = (user: string, password: string) => user === 'admin' && password === 'secret'
+const authenticate = ({ user, password }: { user: string; password: string }) =>
+  user === 'admin' && password === 'secret'
 
 async function inputs(publish?: () => PublishReport, onClose?: (path: string, outcome: string) => void) {
   const folder = temporaryFolder()

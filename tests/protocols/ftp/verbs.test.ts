@@ -19,7 +19,7 @@ const context: VerbContext = {
   guard: new LoginGuard(10),
   listings: new HeldListings(10),
   secure: undefined,
-  authenticate: (_user, password) => password === 'right',
+  authenticate: ({ password }) => password === 'right',
   uploads: undefined,
   publicAddress: undefined,
   client: { protocol: 'ftp', address: '192.0.2.7', localAddress: '192.0.2.1' },

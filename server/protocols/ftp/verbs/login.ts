@@ -23,7 +23,8 @@ export const pass = forAnyone(async (state, password, context) => {
   if (name === 'anonymous') return reply(230, 'Welcome; read-only', { login: 'anonymous' })
   const { authenticate, guard, limits, client } = context
   // The right password always gets in: a stranger behind the same address must not lock the administrator out.
-  if (await authenticate?.(name, password)) return reply(230, welcome(context), { login: 'administrator' })
+  if (await authenticate?.({ user: name, password, from: client.address, isSecure: state.isSecure }))
+    return reply(230, welcome(context), { login: 'administrator' })
   guard.failed(client.address)
   const loginTries = state.loginTries + 1
   const refused = {

@@ -17,6 +17,18 @@ import type { Reply } from '../line/reply.ts'
 import type { FtpLimits, LoginGuard } from '../session/limits.ts'
 import type { SessionState, StateChange } from '../session/state.ts'
 
+/** What somebody logs in with. */
+export interface FtpLogin {
+  readonly user: string
+  readonly password: string
+  /** The address of the client. */
+  readonly from: string
+  /** Whether the control connection is encrypted. */
+  readonly isSecure: boolean
+}
+
+export type Authenticate = (login: FtpLogin) => boolean | Promise<boolean>
+
 /** The namespace, the upload area and the settings: what all sessions of the service share. */
 export interface FtpContext {
   /** The namespace as it is now. */
@@ -32,7 +44,7 @@ export interface FtpContext {
    * Whether user and password are those of an administrator. Without this function only `anonymous` may log
    * in.
    */
-  readonly authenticate: ((user: string, password: string) => boolean | Promise<boolean>) | undefined
+  readonly authenticate: Authenticate | undefined
   readonly uploads: UploadArea | undefined
   /** The IPv4 address in the reply to PASV, for a server behind NAT. */
   readonly publicAddress: string | undefined
