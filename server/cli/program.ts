@@ -1,6 +1,8 @@
 import { createInterface } from 'node:readline/promises'
 import { Command, CommanderError } from 'commander'
 import { Failure, failureMessage } from '../core/failure.ts'
+import { registerAccounts } from './commands/accounts.ts'
+import { registerAudit } from './commands/audit.ts'
 import { registerCheck } from './commands/check.ts'
 import { registerConfigSchema } from './commands/config-schema.ts'
 import { registerDemo } from './commands/demo.ts'
@@ -18,8 +20,10 @@ import { registerMirrors } from './commands/mirrors.ts'
 import { registerProfiles } from './commands/profiles.ts'
 import { registerRender } from './commands/render.ts'
 import { registerServe } from './commands/serve.ts'
+import { registerTokens } from './commands/tokens.ts'
 import { registerTrees } from './commands/trees.ts'
 import { registerVerify } from './commands/verify.ts'
+import { askSecretAtTerminal } from './output/ask-secret.ts'
 import { type CliIo, exitCodes } from './output/io.ts'
 
 import { standardOutput } from './output/standard-output.ts'
@@ -101,6 +105,9 @@ export function createProgram(io: CliIo): Command {
     registerRender,
     registerLoaders,
     registerDhcpConfig,
+    registerAccounts,
+    registerTokens,
+    registerAudit,
     registerDemo,
   ]
   for (const register of registrations) register(program, io)
@@ -115,6 +122,8 @@ function processIo(): CliIo {
     out,
     err: (text) => process.stderr.write(text),
     ask: askAtTerminal,
+    askSecret: askSecretAtTerminal,
+    terminal: process.stdout.isTTY === true,
     exit: () => {}, // `runCli` returns the code, and main.ts sets it.
     color: process.stdout.isTTY === true && !process.env.NO_COLOR,
     cwd: process.cwd(),

@@ -69,6 +69,19 @@ describe('a setup link', () => {
     await expect(use()).rejects.toMatchObject({ kind: 'forbidden' })
   })
 
+  it('makes one admin also when two persons use it at once', async () => {
+    const opened = await openAccounts()
+    const { link } = await made(opened)
+    const uses = ['anna', 'ben'].map((name) =>
+      opened.accounts.useSetupLink(secretIn(link), { name, password: goodPassword }),
+    )
+    expect((await Promise.allSettled(uses)).map(({ status }) => status).sort()).toEqual([
+      'fulfilled',
+      'rejected',
+    ])
+    expect(await opened.accounts.accounts()).toHaveLength(1)
+  })
+
   it('is not used up by a name or a password that cannot be', async () => {
     const opened = await withAnna()
     const { accounts } = opened

@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks'
 import { describe, expect, it } from 'vitest'
 import { Passwords, TryLater } from '../../server/accounts/passwords.ts'
 import { SignInThrottle } from '../../server/accounts/throttle.ts'
@@ -5,6 +6,18 @@ import { addressPrefix } from '../../server/core/net/prefix.ts'
 import { goodPassword, host, hour, openAccounts, quickCost, withAnna } from './support.ts'
 
 const mine = '10.0.0.7'
+
+/** How many hashes the crypto of Node begins during the work. */
+async function hashesOf(work: () => Promise<unknown>): Promise<number> {
+  let count = 0
+  const hook = createHook({
+    init(_id, type) {
+      if (type === 'SCRYPTREQUEST') count++
+    },
+  }).enable()
+  await work().finally(() => hook.disable())
+  return count
+}
 
 describe('a sign-in', () => {
   it('says no more than that name or password is wrong', async () => {
@@ -27,20 +40,51 @@ describe('a sign-in', () => {
       expect(failure).toMatchObject({ kind: 'forbidden', message: 'name or password is wrong' })
   })
 
-  it('hashes as often for a name that is none', async () => {
-    const hashed: boolean[] = []
-    const passwords = new Passwords(quickCost)
-    for (const stored of [
-      undefined,
-      await passwords.hash(goodPassword, mine),
-      'nonsense',
-      '$scrypt$ln=99,r=8,p=1$AAAA$AAAA',
-    ]) {
-      const begun = performance.now()
-      hashed.push((await passwords.check(goodPassword, stored, mine)).isRight && performance.now() >= begun)
+  it('hashes once, whether there is such an account or not', async () => {
+    const { accounts } = await withAnna()
+    await accounts.addAccount({ name: 'ben', role: 'viewer', password: goodPassword }, host)
+    await accounts.setAccount('ben', { disabled: true }, host)
+    const hashes: number[] = []
+    for (const name of ['anna', 'nobody', 'ben', 'no name at all', '']) {
+      hashes.push(await hashesOf(() => accounts.signIn(name, 'wrong', mine).catch(() => undefined)))
     }
-    expect(hashed).toEqual([false, true, false, false])
+    expect(hashes).toEqual([1, 1, 1, 1, 1])
+    expect(await hashesOf(() => accounts.signIn('anna', goodPassword, mine))).toBe(1)
   })
+
+  it('finds no password right that it has not stored in its own form', async () => {
+    const passwords = new Passwords(quickCost)
+    const good = await passwords.hash(goodPassword, mine)
+    const stored = [
+      good,
+      undefined,
+      'nonsense',
+      good.replace('ln=10', 'ln=30'),
+      good.slice(0, -1),
+      `x${good}`,
+    ]
+    const right: boolean[] = []
+    for (const each of stored) right.push((await passwords.check(goodPassword, each, mine)).isRight)
+    expect(right).toEqual([true, false, false, false, false, false])
+  })
+
+  it.each([{ password: 'another password' }, { disabled: true }])(
+    'begins no session when the account is changed while the password is compared: %j',
+    async (settings) => {
+      const { accounts, store } = await withAnna()
+      await accounts.addAccount({ name: 'ben', role: 'viewer', password: goodPassword }, host)
+      const { change } = store.accounts
+      let isFirst = true
+      store.accounts.change = async (decide) => {
+        const comesFirst = isFirst
+        isFirst = false
+        if (comesFirst) await accounts.setAccount('ben', settings, host)
+        return change.call(store.accounts, decide)
+      }
+      await expect(accounts.signIn('ben', goodPassword, mine)).rejects.toMatchObject({ kind: 'forbidden' })
+      expect((await store.accounts.current()).sessions.size).toBe(0)
+    },
+  )
 
   it('makes the hash anew when its parameters rose, and keeps it otherwise', async () => {
     const { accounts, store } = await withAnna()
@@ -125,6 +169,11 @@ describe('wrong passwords', () => {
     await accounts.signIn('ben', goodPassword, '10.6.6.6')
     for (let n = 0; n < 2000; n++)
       await wrong(accounts, n % 2 === 0 ? '10.6.6.6' : `10.7.${n >> 8}.${n & 255}`)
+    // All names from the address where ben has signed in.
+    for (let n = 0; n < 60; n++) await accounts.signIn(`name${n}`, 'wrong', '10.6.6.6').catch(() => undefined)
+    expect(await accounts.signIn('name61', 'wrong', '10.6.6.6').catch((error) => error)).toBeInstanceOf(
+      TryLater,
+    )
     expect((await accounts.signIn('anna', goodPassword, mine)).caller.account).toBe('anna')
     expect((await accounts.signIn('ben', goodPassword, '10.6.6.6')).caller.account).toBe('ben')
   })

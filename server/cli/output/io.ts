@@ -9,10 +9,14 @@ export interface CliIo {
   err(text: string): void
   /** Asks the person at the terminal a question for yes or no. Undefined when nobody is there. */
   ask(question: string): Promise<boolean | undefined>
+  /** Asks for a password without showing it. Undefined when nobody is there. Without it nobody ever is. */
+  askSecret?(question: string): Promise<string | undefined>
   /** Sets the exit code; the process ends by itself when its work is done. */
   exit(code: number): void
   /** Whether `out` may carry colours. */
   readonly color: boolean
+  /** Whether a person reads `out` on a terminal. Default: false. */
+  readonly terminal?: boolean
   readonly cwd: string
   /** Where the digests that commands compute are kept when `paths.data` cannot have them. Without it they are not. */
   readonly cacheFolder?: () => Promise<string | undefined>

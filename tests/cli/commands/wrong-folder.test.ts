@@ -24,6 +24,12 @@ const reading = [
   ['verify', 'fedora-40'],
   ['loaders'],
   ['dhcp-config', 'dnsmasq'],
+  ['accounts'],
+  ['accounts', 'add', 'anna', '--role', 'admin'],
+  ['accounts', 'setup-link'],
+  ['tokens'],
+  ['tokens', 'add', 'ci', '--account', 'anna', '--role', 'viewer'],
+  ['audit'],
   ['import', '/dev/null'],
   ['mirror', 'http://127.0.0.1:9/'],
 ]
