@@ -14,6 +14,7 @@ import { requireConfigHere } from '../config-here.ts'
 import { type CommonOptions, configOption } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, table } from '../output/table.ts'
+import { setupAtStart } from '../setup-link.ts'
 import { packageVersion } from '../version.ts'
 import { describeProblems } from './check.ts'
 
@@ -65,6 +66,7 @@ async function serve({ config, json, logLevel, newStore }: ServeOptions, io: Cli
     return io.exit(exitCodes.badInput)
   }
   io.out(json ? `${JSON.stringify(startedEvent(app, version))}\n` : startText(app, version))
+  await offerSetup(app, io, json === true)
   giveMemoryBack()
   const signals = new EndSignals()
   const ended = await Promise.race([signals.first, hangup])
@@ -109,6 +111,27 @@ function serviceCells(service: ServiceLine): string[] {
 function httpUrl({ host = '', port }: ServiceLine): string {
   const wildcard = host === '0.0.0.0' || host === '::'
   return `http://${bracketed(wildcard ? firstAddress() : host)}:${port}/`
+}
+
+/** How the first account is made: on the terminal, or in the log, which never has the link itself. */
+async function offerSetup(
+  { accounts, events, serviceLines, snapshot }: App,
+  io: CliIo,
+  isJson: boolean,
+): Promise<void> {
+  const { config } = snapshot()
+  const http = serviceLines().find((service) => service.name === 'http' && service.open)
+  const base = config.server.url ?? (http && httpUrl(http))
+  if (base === undefined) return
+  const shown = io.terminal === true && !isJson
+  try {
+    const text = await setupAtStart(accounts, { base, data: config.paths.data, shown })
+    if (text === undefined) return
+    if (shown) io.out(`${text}\n\n`)
+    else events.emit({ type: 'config', outcome: 'loaded', message: text })
+  } catch (error) {
+    events.emit({ type: 'trouble', where: 'setup link', message: failureMessage(error) })
+  }
 }
 
 /** Shows an operator what to do while there are no trees. */
