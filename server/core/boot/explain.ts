@@ -249,12 +249,15 @@ function explainSeen({ seen }: KnownOfMachine): Explanation[] {
   ]
 }
 
+/** Where treeboot does not answer DHCP itself. */
+export const namedByAnother = 'dhcp.mode is off, so your DHCP server has to name it'
+
 function explainLoaders({ loaders = [], whyNoLoader, isProxy, seen }: KnownOfMachine): Explanation[] {
   if (whyNoLoader !== undefined) return [{ what: 'loader', value: 'none', from: whyNoLoader }]
   const isShown = typeof seen === 'object' && seen.firmware !== undefined
   return loaders.map(({ firmware, file, why }) => {
     const when = isShown ? '' : `if it is ${firmware}: `
-    const by = isProxy ? '' : '; dhcp.mode is off, so your DHCP server has to name it'
+    const by = isProxy ? '' : `; ${namedByAnother}`
     const value = file === '' ? 'by fixed names' : (file ?? 'none')
     return { what: 'loader', value, from: `${when}${isShown ? `${firmware}: ` : ''}${why}${by}` }
   })

@@ -2,7 +2,7 @@ import { parseKernelArgs } from '../boot/kernel-args.ts'
 import type { KernelArg } from '../boot/plan.ts'
 import type { Guest } from '../guest/guest.ts'
 import { isWithoutPackages } from '../kickstart/packages.ts'
-import { neededFileText } from '../tree/description.ts'
+import { lackText } from '../tree/description.ts'
 import { recordOf } from './families.ts'
 import type { InstallerContext } from './installer-context.ts'
 import type { RepositoryArg } from './record.ts'
@@ -28,7 +28,7 @@ export function whyNoFile(
   return ({ tree, guest }) => {
     const { missing } = tree
     if (!missing || saysItself(guest, keys)) return undefined
-    return `it lacks its ${missing.what} (${neededFileText(missing)}): copy that file into the tree, or name another place in args, "${key}=..."`
+    return `${lackText(missing)}: copy that file into the tree, or name another place in args, "${key}=..."`
   }
 }
 

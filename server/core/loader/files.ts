@@ -128,6 +128,19 @@ export const loaderFiles: readonly LoaderFile[] = [
 ]
 
 /**
+ * The packages that bring the loaders with these paths in the namespace, as the distributions of the host name them. Empty
+ * for a loader that none brings.
+ */
+export function packagesOf(
+  paths: readonly string[],
+  family: keyof LoaderFile['packages'],
+): readonly string[] {
+  const names = new Set(paths.map((path) => path.slice(path.lastIndexOf('/') + 1)))
+  const found = loaderFiles.filter(({ name }) => names.has(name)).map(({ packages }) => packages[family])
+  return [...new Set(found.filter((name) => name !== undefined))]
+}
+
+/**
  * Where a tree keeps the signed chain of its distribution, best first; shim and second stage lie in one
  * folder. `beside` is the folder of its kernel. Debian and Ubuntu media have `EFI/boot` in lower case, and
  * the GRUB there has no network support. Their network installers bring one that has, beside the kernel.

@@ -71,12 +71,19 @@ export function loaderFilesFor(kind: LoaderKind, firmware: 'bios' | UefiCpu): re
   return files[firmware] ?? []
 }
 
+/** Which loader a boot file is, from its name; undefined for a name that is not in the table. */
+export function loaderOfBootFile(bootFile: string): LoaderKind | undefined {
+  const name = `/${bootFile.slice(bootFile.lastIndexOf('/') + 1)}`
+  return loaderKinds.find((each) =>
+    Object.values<readonly string[]>(loaders[each].files)
+      .flat()
+      .some((file) => file.endsWith(name)),
+  )
+}
+
 /** What option 211 tells the loader in a file, from its name; undefined for a loader that does not read it. */
 export function restartSecondsOf(bootFile: string): number | undefined {
-  const name = bootFile.slice(bootFile.lastIndexOf('/'))
-  const kind = loaderKinds.find((each) =>
-    Object.values<readonly string[]>(loaders[each].files).flat().includes(name),
-  )
+  const kind = loaderOfBootFile(bootFile)
   const loader: Loader | undefined = kind && loaders[kind]
   return loader?.restartSeconds
 }

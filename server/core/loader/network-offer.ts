@@ -74,11 +74,16 @@ export function decideOffer(
       offer: { firmware, style: firmware, bootFile: '' },
       why: 'a Raspberry Pi asks for its files by fixed names',
     }
-  if (!loader) return { why: `no loader for ${firmware} is there; treeboot loaders says what is missing` }
+  if (!loader) return { why: whyNoLoader(firmware) }
   const style = loadsByHttp(firmware) ? 'http' : 'pxe'
   const bootFile = bootFileName(firmware, loader.urlPath, httpBase)
   const restartSeconds = restartSecondsOf(loader.urlPath)
   return { offer: { firmware, style, bootFile, ...defined({ restartSeconds }) }, loader, why: loader.why }
+}
+
+/** Why a machine gets no loader when nothing else speaks against it. */
+export function whyNoLoader(firmware: Firmware): string {
+  return `no loader for ${firmware} is there; treeboot loaders says what is missing`
 }
 
 function closedService({ firmware, tftp, http }: OfferInputs): string | undefined {

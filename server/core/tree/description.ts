@@ -76,6 +76,11 @@ export function neededFileText({ anyOf, folder }: NeededFile): string {
   return [...anyOf, ...(folder ? [`${folder.path}/${folder.shown}`] : [])].join(' or ')
 }
 
+/** Why an initrd goes no further, of the tree that has not the file. */
+export function lackText(file: NeededFile): string {
+  return `it lacks its ${file.what} (${neededFileText(file)})`
+}
+
 /** What descriptors say of a tree. It has not been compared with the tree's files yet. */
 export interface Description {
   readonly era: DescriptorEra

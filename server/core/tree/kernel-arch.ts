@@ -86,7 +86,7 @@ function littleEndian(
 }
 
 /** The arch that a platform is for: its own name, or that of the tree for `xen` and the like. */
-function archOfPlatform(platform: string, treeArch: string): string {
+export function archOfPlatform(platform: string, treeArch: string): string {
   if (platform === 'lpae') return 'armhfp'
   const own = canonicalArch(platform)
   // Trees of little-endian POWER may call their images those of big-endian POWER.
