@@ -55,7 +55,7 @@ export class LoaderMemory {
    * first.
    */
   history(mac: string, xid: number): LoaderHistory {
-    const attempt = this.#attempts.get(mac)
+    const attempt = this.#attempts.peek(mac)
     if (!attempt) return {}
     if (attempt.xid === xid) return attempt.basis
     if (attempt.ran !== undefined) return { started: attempt.ran }
@@ -93,7 +93,7 @@ export class LoaderMemory {
    * attempt.
    */
   lastBasis(mac: string): LoaderHistory {
-    return this.#attempts.get(mac)?.basis ?? {}
+    return this.#attempts.peek(mac)?.basis ?? {}
   }
 
   /** Notes that a machine was sent this loader. */

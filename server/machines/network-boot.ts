@@ -19,12 +19,15 @@ import {
   type OfferInputs,
 } from '../core/loader/network-offer.ts'
 import type { Requester } from '../core/net/requester.ts'
+import type { LoaderMemory } from './loader-memory.ts'
 import type { Machines } from './machines.ts'
 
 export interface NetworkBootParts {
   readonly snapshot: () => Snapshot
   readonly services: () => OpenServices
-  readonly machines: Pick<Machines, 'learnNames' | 'askedByDhcp' | 'loaders' | 'stateOf'>
+  readonly machines: Pick<Machines, 'learnNames' | 'askedByDhcp' | 'stateOf'> & {
+    readonly loaders: Pick<LoaderMemory, 'history' | 'lastBasis' | 'sent' | 'ran'>
+  }
   /** Whether a loader can be fetched: only then it is offered. */
   readonly loaderExists: (loader: LoaderCandidate, who: Requester) => Promise<boolean>
 }
@@ -32,7 +35,7 @@ export interface NetworkBootParts {
 /** What the choice of a loader needs of them. */
 export interface LoaderParts extends Pick<NetworkBootParts, 'services' | 'loaderExists'> {
   readonly machines: {
-    readonly loaders: Pick<Machines['loaders'], 'history' | 'lastBasis'>
+    readonly loaders: Pick<LoaderMemory, 'history' | 'lastBasis'>
     readonly stateOf: Machines['stateOf']
   }
 }

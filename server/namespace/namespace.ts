@@ -3,7 +3,7 @@ import type { BootInputs } from '../core/boot/plan-boot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
 import { defined } from '../core/defined.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { hostLoaderFolder, treeLoaderFolder } from '../core/loader/files.ts'
+import { hostLoaderFolder, type LoaderFile, treeLoaderFolder } from '../core/loader/files.ts'
 import { type DiskOptions, diskSource } from '../files/disk.ts'
 import { withoutFolder } from '../files/hidden.ts'
 import { cleanPath, rootPath } from '../files/path.ts'
@@ -26,6 +26,8 @@ export interface NamespaceParts {
   readonly services: () => OpenServices
   readonly answers: Answers
   readonly machines: BootMachines
+  /** The loaders of the host's packages, for tests. Default: all that are known. */
+  readonly hostLoaders?: readonly LoaderFile[]
 }
 
 export interface AnswersParts extends Pick<NamespaceParts, 'services' | 'machines'> {
@@ -81,12 +83,12 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
     },
     {
       at: rootPath,
-      source: hostLoadersSource(),
+      source: hostLoadersSource(parts.hostLoaders),
       why: "boot loaders from the host's own packages, each under a fixed name",
     },
     {
       at: cleanPath(hostLoaderFolder),
-      source: hostLoadersSource(),
+      source: hostLoadersSource(parts.hostLoaders),
       why: "boot loaders from the host's own packages alone, for loader-from: host",
     },
     {
