@@ -118,20 +118,34 @@ export const rooms: readonly Room[] = [
     mayImport: [...ground, ...system],
   },
   {
+    name: 'dryboot',
+    what: 'Tries what a boot of a guest would be: walks the way of its machine, and changes nothing',
+    mayImport: [
+      'files',
+      'templates',
+      'machines',
+      'namespace',
+      'protocols',
+      'catalog/snapshot.ts',
+      'catalog/scan/kernel-heads.ts',
+      ...system,
+    ],
+  },
+  {
     name: 'api',
     what: 'REST API and the pages without scripts',
-    mayImport: all,
+    mayImport: [...all, 'dryboot'],
   },
-  { name: 'cli', what: 'One file per command', mayImport: [...all, 'api', 'app.ts'] },
+  { name: 'cli', what: 'One file per command', mayImport: [...all, 'dryboot', 'api', 'app.ts'] },
   {
     name: 'listeners.ts',
     what: 'Makes the listener of each service, with its settings',
-    mayImport: [...all, 'api', 'protocols'],
+    mayImport: [...all, 'dryboot', 'api', 'protocols'],
   },
   {
     name: 'app.ts',
     what: 'Builds every object and joins them; reads like a table of contents',
-    mayImport: [...all, 'api', 'protocols', 'listeners.ts'],
+    mayImport: [...all, 'dryboot', 'api', 'protocols', 'listeners.ts'],
   },
   { name: 'main.ts', what: 'Arguments to command', mayImport: ['cli'] },
 ]
