@@ -22,6 +22,7 @@ import { registerRender } from './commands/render.ts'
 import { registerServe } from './commands/serve.ts'
 import { registerTokens } from './commands/tokens.ts'
 import { registerTrees } from './commands/trees.ts'
+import { registerTry } from './commands/try.ts'
 import { registerVerify } from './commands/verify.ts'
 import { askSecretAtTerminal } from './output/ask-secret.ts'
 import { type CliIo, exitCodes } from './output/io.ts'
@@ -102,6 +103,7 @@ export function createProgram(io: CliIo): Command {
     registerInstall,
     registerInbox,
     registerExplain,
+    registerTry,
     registerRender,
     registerLoaders,
     registerDhcpConfig,
