@@ -11,6 +11,7 @@ const machines = [
   'boot-life',
   'demo',
   'dhcp-relay',
+  'dry-boot',
   'ftp-nfs-install',
   'lost-store',
   'nfs-clients',
