@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { type Caller, callerText } from '../core/access/access.ts'
 import { Failure } from '../core/failure.ts'
 import { lru } from '../host/lru.ts'
-import type { Reply } from './route.ts'
+import type { Reply } from './reply.ts'
 
 /** Responses that are kept: a program tries again within minutes. */
 const mostKept = 1000

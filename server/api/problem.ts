@@ -7,7 +7,7 @@ import {
   failureMessage,
 } from '../core/failure.ts'
 import { httpStatus, retryAfterSeconds } from '../core/http-status.ts'
-import type { Reply } from './route.ts'
+import type { Reply } from './reply.ts'
 import type { Problem } from './schemas/common.ts'
 
 /** Told of our own faults. `where`: `GET /api/v1/guests`, for the log. */

@@ -5,15 +5,7 @@ import type { FailureKind } from '../core/failure.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { ApiContext } from './context.ts'
 import { readInput } from './input.ts'
-
-/** A handler's response, which the router sends. Without `json` and `text` it has no body. */
-export interface Reply<Json = unknown> {
-  /** Default: 200. */
-  readonly status?: number
-  readonly headers?: Readonly<Record<string, string>>
-  readonly json?: Json
-  readonly text?: string
-}
+import type { Reply } from './reply.ts'
 
 /** One request, with parameters, query and body as the schemas of its route parsed them. */
 export interface Call<Params = unknown, Query = unknown, Body = unknown> {

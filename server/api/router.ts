@@ -5,7 +5,8 @@ import { type AccessContext, requireCaller } from './caller.ts'
 import type { ApiContext } from './context.ts'
 import { FirstReplies } from './idempotency.ts'
 import { failureReply, type OnFault, problemReply } from './problem.ts'
-import type { Method, Reply, Route } from './route.ts'
+import type { Reply } from './reply.ts'
+import type { Method, Route } from './route.ts'
 
 interface RouterOptions {
   readonly routes: readonly Route[]

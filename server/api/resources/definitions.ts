@@ -11,7 +11,8 @@ import { actorOf } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { changeView, definitionView, starredData } from '../definition-views.ts'
 import { flag, segments } from '../input.ts'
-import { type Call, json, type Reply, type Route, route } from '../route.ts'
+import type { Reply } from '../reply.ts'
+import { type Call, json, type Route, route } from '../route.ts'
 import { change as changeSchema, definition as definitionSchema, mapping } from '../schemas/definitions.ts'
 
 /** One kind of definitions, and who may do what with it. */

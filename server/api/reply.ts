@@ -1,0 +1,8 @@
+/** A handler's response, which the router sends. Without `json` and `text` it has no body. */
+export interface Reply<Json = unknown> {
+  /** Default: 200. */
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly json?: Json
+  readonly text?: string
+}
