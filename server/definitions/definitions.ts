@@ -2,6 +2,8 @@ import type { DefinitionKind } from '../config/definition-files.ts'
 import type { YamlMapping } from '../config/yaml.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 
+export type Kind = DefinitionKind
+
 /** One guest, profile or mirror, as it is written, whether it is right or not. */
 export interface Definition {
   readonly kind: DefinitionKind

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -6,19 +5,15 @@ import {
   type DefinitionFile,
   type DefinitionKind,
   definitionKinds,
-  definitionOf,
   readDefinitionFiles,
 } from '../config/definition-files.ts'
-import { definitionName, mirrorId } from '../config/file-schema.ts'
-import { type FilesChange, loadConfigFile } from '../config/last-good.ts'
-import { ConfigError, problemLine } from '../config/problems.ts'
+import { loadConfigFile } from '../config/last-good.ts'
 import { configState } from '../config/quiet-read.ts'
 import { type ConfigPlace, defaultFileName, readConfigTexts } from '../config/texts.ts'
-import { isMapping, readYaml, type YamlMapping, type YamlText } from '../config/yaml.ts'
+import { readYaml, type YamlMapping } from '../config/yaml.ts'
 import { defined } from '../core/defined.ts'
 import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
-import type { SnapshotProblem } from '../core/problem.ts'
 import { createAtomically, makeFolder } from '../host/atomic-write.ts'
 import { createFiles } from '../host/create-files.ts'
 import { removeIfSame, replaceIfSame } from '../host/guarded-write.ts'
@@ -33,8 +28,13 @@ import type {
   DefinitionChange,
   Definitions,
 } from './definitions.ts'
+import { InUse } from './in-use.ts'
+import { requireNoNewError } from './new-errors.ts'
 import { newFiles, rightOf } from './new-files.ts'
+import { changedMeanwhile, dataOf, entriesOf, etagOf, requireName } from './present.ts'
 import { whyReadOnly } from './read-only.ts'
+import type { Reference } from './references.ts'
+import { usersOf } from './users.ts'
 import { textOf } from './yaml-values.ts'
 
 /** How long a change waits for another one that is being made. */
@@ -82,7 +82,7 @@ export class FolderDefinitions implements Definitions {
       const text = typeof wanted === 'string' ? wanted : changeYaml(before ?? '', wanted)
       const where = present?.where ?? `${definitionKinds[kind].folder}/${name}.yaml`
       await this.#mayWrite(where)
-      await this.#requireNoNewError(where, (files) => [
+      await requireNoNewError(this.#place, new Set([where]), (files) => [
         ...files.filter(({ shownName }) => shownName !== where),
         { kind, name, shownName: where, text },
       ])
@@ -126,7 +126,16 @@ export class FolderDefinitions implements Definitions {
       if (present?.text === undefined) throw new Failure('not-found', `there is no ${kind} ${name}`)
       const { where, text } = present
       await this.#mayWrite(where)
-      await this.#requireNoNewError(where, (files) => files.filter(({ shownName }) => shownName !== where))
+      const users = await this.#usersOf(present)
+      if (users.length > 0)
+        throw new InUse(
+          `${kind} ${name} is used by`,
+          users,
+          `change that first, or name another ${kind} for it`,
+        )
+      await requireNoNewError(this.#place, new Set([where]), (files) =>
+        files.filter(({ shownName }) => shownName !== where),
+      )
       if (!options.dryRun && !(await removeIfSame(join(this.#base, where), Buffer.from(text))))
         throw changedMeanwhile(where)
       return { where, before: text }
@@ -177,6 +186,13 @@ export class FolderDefinitions implements Definitions {
     return { ...about, etag: etagOf(bytes), ...defined({ text, data }) }
   }
 
+  /** Who names a definition, beside itself. */
+  async #usersOf({ kind, name, where }: Definition): Promise<Reference[]> {
+    if (kind !== 'profile') return []
+    const all = await usersOf(this.#place, kind, name)
+    return all.filter(({ file }) => file?.shownName !== where)
+  }
+
   /** What is there, when it is what the caller expects and may be changed. */
   async #expected(
     kind: DefinitionKind,
@@ -199,24 +215,6 @@ export class FolderDefinitions implements Definitions {
   async #mayWrite(where: string): Promise<void> {
     const why = await whyReadOnly(this.#base, where)
     if (why !== undefined) throw new Failure('forbidden', why)
-  }
-
-  async #requireNoNewError(where: string, change: FilesChange): Promise<void> {
-    const known = new Set(
-      errorsIn((await loadConfigFile(this.#place)).problems).map((problem) => keyOf(problem, where)),
-    )
-    const after = await loadConfigFile(this.#place, change).then(
-      ({ problems }) => problems,
-      (error: unknown) => {
-        if (error instanceof ConfigError) return error.problems
-        throw error
-      },
-    )
-    // The line at a file as a whole only says what becomes of it.
-    const added = errorsIn(after).filter(
-      (problem) => definitionOf(problem.where) === undefined && !known.has(keyOf(problem, where)),
-    )
-    if (added.length > 0) throw new ConfigError(added)
   }
 
   async #replace(where: string, before: string | undefined, text: string): Promise<void> {
@@ -265,46 +263,4 @@ export class FolderDefinitions implements Definitions {
       }
     }
   }
-}
-
-function requireName(kind: DefinitionKind, name: string): void {
-  const form = kind === 'mirror' ? mirrorId : definitionName
-  const { error } = form.safeParse(name)
-  if (error) throw new Failure('bad-request', `${name}: expected ${error.issues[0]?.message}`)
-}
-
-/** The definitions of a kind that stand in config.yaml itself. */
-function entriesOf(kind: DefinitionKind, shownName: string, text = ''): Definition[] {
-  const { section } = definitionKinds[kind]
-  const yaml = readYaml(text.replace(/^\uFEFF/, ''))
-  const entries = isMapping(yaml.value) ? yaml.value[section] : undefined
-  if (!isMapping(entries)) return []
-  return Object.entries(entries).map(([name, value]) => {
-    const where = `${shownName}:${yaml.position([section, name], 'key').line}`
-    const readOnly = `${kind} ${name} stands in ${where}, which only a person changes`
-    return { kind, name, where, data: isMapping(value) ? value : {}, readOnly }
-  })
-}
-
-function dataOf({ value, faults }: YamlText): YamlMapping | undefined {
-  if (faults.length > 0) return undefined
-  if (value === null) return {}
-  return isMapping(value) ? value : undefined
-}
-
-function etagOf(bytes: Uint8Array): string {
-  return `"${createHash('sha256').update(bytes).digest('hex')}"`
-}
-
-function changedMeanwhile(where: string): Failure {
-  return new Failure('conflict', `${where} was changed by somebody else meanwhile; read it again`)
-}
-
-function errorsIn(problems: readonly SnapshotProblem[]): SnapshotProblem[] {
-  return problems.filter(({ severity }) => severity === 'error')
-}
-
-/** In the file that changes, a problem that was there before may stand on another line. */
-function keyOf(problem: SnapshotProblem, changing: string): string {
-  return problem.where.startsWith(`${changing}:`) ? problem.message : problemLine(problem)
 }

@@ -6,7 +6,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -17,6 +16,7 @@ import { keepLastGood, loadConfigFile } from '../../server/config/last-good.ts'
 import { readConfigTexts } from '../../server/config/texts.ts'
 import { Failure, failureMessage } from '../../server/core/failure.ts'
 import { FolderDefinitions } from '../../server/definitions/folder-definitions.ts'
+import { type DefinitionUser, InUse } from '../../server/definitions/in-use.ts'
 import { eventually } from '../support/eventually.ts'
 import { stating } from '../support/stating.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
@@ -151,18 +151,38 @@ describe('writing', () => {
     expect(guest?.refused).toMatch(stating('profile p', 'profiles.d/p.yaml'))
   })
 
-  test('removes no profile that guests have, of a file or of config.yaml', async () => {
+  test('removes no profile that others name, in a file or in config.yaml, and lists them', async () => {
+    const { definitions, cwd } = home({
+      'config.yaml': 'guests:\n  m: { profile: [p] }\n',
+      'profiles.d/p.yaml': 'inherits: p\n',
+      'profiles.d/q.yaml': '# below\ninherits:\n  - q\n  - p\n',
+      'guests.d/a.yaml': 'profile: p\nx: 1\n',
+      'guests.d/m.yaml': 'profile: p\n',
+      'guests.d/bad.yaml': 'profile: [p\n',
+    })
+    const { etag = '' } = await definitions.read('profile', 'p')
+    const error = await definitions.remove('profile', 'p', { expected: etag }).catch((thrown) => thrown)
+    expect(error).toBeInstanceOf(InUse)
+    expect(error.kind).toBe('conflict')
+    expect(error.message).toMatch(stating('profile p', 'guest m (config.yaml:2)', 'profile q'))
+    expect(error.users.map(({ kind, name, where }: DefinitionUser) => `${kind} ${name} ${where}`)).toEqual([
+      'guest m config.yaml:2',
+      'profile q profiles.d/q.yaml:4',
+      'guest a guests.d/a.yaml:1',
+      'guest m guests.d/m.yaml:1',
+    ])
+    expect(existsSync(join(cwd, 'profiles.d/p.yaml'))).toBe(true)
+  })
+
+  test('removes no profile that a guest has by its last good text', async () => {
     const { definitions, cwd } = home({ 'profiles.d/p.yaml': '', 'guests.d/a.yaml': 'profile: p\n' })
+    mkdirSync(join(cwd, 'data'))
+    await keepLastGood(join(cwd, 'data'), await readConfigTexts({ cwd }))
+    writeFileSync(join(cwd, 'guests.d/a.yaml'), 'profile: [p\n')
     const { etag = '' } = await definitions.read('profile', 'p')
     expect(await refusal(definitions.remove('profile', 'p', { expected: etag }))).toMatch(
-      stating('invalid-data', 'guests.d/a.yaml:1:10', "'p'"),
+      stating('conflict', 'guest a (guests.d/a.yaml)'),
     )
-    rmSync(join(cwd, 'guests.d/a.yaml'))
-    writeFileSync(join(cwd, 'config.yaml'), 'guests: { m: { profile: p } }\n')
-    expect(await refusal(definitions.remove('profile', 'p', { expected: etag }))).toMatch(
-      stating('config.yaml:1:', "'p'"),
-    )
-    expect(existsSync(join(cwd, 'profiles.d/p.yaml'))).toBe(true)
   })
 
   test.each(['../a', '.a', 'a/b', 'a b', '', 'a'.repeat(101)])(
