@@ -6,6 +6,7 @@ import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
 import { defined } from './core/defined.ts'
 import { heldText } from './core/guest/doubt.ts'
+import { finishDefinitions, type Note } from './definitions/definitions-lock.ts'
 import { FolderDefinitions } from './definitions/folder-definitions.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
@@ -60,6 +61,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   const bus = new EventBus()
   const events = bus.emit
   const { note, onTrouble, onWarnings } = notesOf(events)
+  const place = defined({ cwd: catalogOptions.cwd, file: catalogOptions.configFile })
   const catalog = new Catalog({ ...catalogOptions, events: bus })
   const snapshot = (): Snapshot => catalog.snapshot
   const config = () => snapshot().config
@@ -115,6 +117,9 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   async function start(): Promise<void> {
     try {
       ownNames = await ownMachineNames()
+      // A change that a killed process has left undone. What cannot be finished keeps no machine from booting.
+      const finished: Note = ({ text, isWhole }) => (isWhole ? note(text) : onTrouble('definitions', text))
+      await finishDefinitions(place, finished).catch((error: unknown) => onTrouble('definitions', error))
       await catalog.start()
       const { paths, state, limits, file } = config()
       data = new DataFolder({ ...paths, ...state, ...limits, ...defined({ file }), onTrouble })

@@ -150,6 +150,12 @@ function lastGoodOf({ files, saved }: LastGoodRecord, shownName: string, path: s
   return { texts: { shownName, path, text, files: definitions }, savedMs: Date.parse(saved) }
 }
 
+/** The data folder of a configuration that may have errors anywhere. */
+export async function dataFolderOf({ cwd, file = defaultFileName }: ConfigPlace): Promise<string> {
+  const path = resolve(cwd, file)
+  return (await dataFolderIn(path)) ?? join(dirname(path), 'data')
+}
+
 /** `paths.data` of a file that may have errors anywhere. */
 async function dataFolderIn(path: string): Promise<string | undefined> {
   try {

@@ -2,11 +2,12 @@ import type { DefinitionKind } from '../config/definition-files.ts'
 import type { YamlMapping } from '../config/yaml.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 
-export type Kind = DefinitionKind
+/** What can be defined. */
+export type Kind = DefinitionKind | 'template'
 
 /** One guest, profile or mirror, as it is written, whether it is right or not. */
 export interface Definition {
-  readonly kind: DefinitionKind
+  readonly kind: Kind
   /** The name of the guest or profile, or the id of the mirror. */
   readonly name: string
   /** For people: `guests.d/web02.yaml`, or `config.yaml:21`. */
@@ -38,6 +39,22 @@ export interface ChangeOptions {
   readonly expected?: string
   /** Check the change, and make none. */
   readonly dryRun?: boolean
+}
+
+export interface RemoveOptions extends ChangeOptions {
+  /** The definition of that kind that takes its place in all that name it. Default: nothing may name it. */
+  readonly replaceBy?: string
+}
+
+export interface RenameOptions extends ChangeOptions {
+  /** Called when nothing speaks against the change, before anything is written; not with `dryRun`. */
+  readonly before?: () => Promise<void>
+}
+
+/** A change that also changes other definitions. */
+export interface SetChange extends DefinitionChange {
+  /** In the order in which they are made. */
+  readonly others: readonly DefinitionChange[]
 }
 
 /** Definitions that are to be made together. */
@@ -87,7 +104,15 @@ export interface Definitions {
     wanted: ReadonlyMap<string, YamlMapping>,
     options: AddAllOptions,
   ): Promise<AddedDefinitions>
-  remove(kind: DefinitionKind, name: string, options: ChangeOptions): Promise<DefinitionChange>
+  /** @throws InUse when others name it; with `replaceBy`, when they do so where no program may change it. */
+  remove(kind: DefinitionKind, name: string, options: RemoveOptions): Promise<SetChange>
+  /**
+   * Gives a guest or a profile another name, with all that name it. The file gets the same text; one that ended in `.yml`
+   * ends in `.yaml` then. What a killed process has left undone is made by the next change, or at the start of a server.
+   *
+   * @throws Failure `unsupported` for a mirror: its name is the id of its tree.
+   */
+  rename(kind: DefinitionKind, name: string, newName: string, options: RenameOptions): Promise<SetChange>
   /** Calls `listener` when a definition may have changed. Resolves to what ends that. */
   watch(listener: () => void): Promise<() => void>
 }

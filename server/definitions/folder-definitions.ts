@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import {
   type DefinitionFile,
   type DefinitionKind,
@@ -16,8 +15,7 @@ import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import { createAtomically, makeFolder } from '../host/atomic-write.ts'
 import { createFiles } from '../host/create-files.ts'
-import { removeIfSame, replaceIfSame } from '../host/guarded-write.ts'
-import { takeLock } from '../host/lock.ts'
+import { replaceIfSame } from '../host/guarded-write.ts'
 import { readFileAtMost } from '../host/read-at-most.ts'
 import { changeYaml } from './change-yaml.ts'
 import type {
@@ -27,19 +25,22 @@ import type {
   Definition,
   DefinitionChange,
   Definitions,
+  RemoveOptions,
+  RenameOptions,
+  SetChange,
 } from './definitions.ts'
+import { type Note, withDefinitionsLock } from './definitions-lock.ts'
 import { InUse } from './in-use.ts'
+import { makeWithJournal } from './journal.ts'
 import { requireNoNewError } from './new-errors.ts'
 import { newFiles, rightOf } from './new-files.ts'
 import { changedMeanwhile, dataOf, entriesOf, etagOf, requireName } from './present.ts'
 import { whyReadOnly } from './read-only.ts'
 import type { Reference } from './references.ts'
+import { changeOf, filesAfter, renamedReferences, stepOf, type TextChange } from './text-change.ts'
 import { usersOf } from './users.ts'
 import { textOf } from './yaml-values.ts'
 
-/** How long a change waits for another one that is being made. */
-const lockTries = 100
-const lockRetryMs = 100
 const watchPollMs = 1000
 
 /** Definitions in config.yaml and in the files beside it. Only the files are ever written. */
@@ -47,9 +48,12 @@ export class FolderDefinitions implements Definitions {
   readonly #place: ConfigPlace
   readonly #path: string
   readonly #base: string
+  readonly #note: Note
 
-  constructor(place: ConfigPlace) {
+  /** @param note Told when a change first finishes what an earlier one had to leave. */
+  constructor(place: ConfigPlace, note: Note = () => undefined) {
     this.#place = place
+    this.#note = note
     this.#path = resolve(place.cwd, place.file ?? defaultFileName)
     this.#base = dirname(this.#path)
   }
@@ -120,25 +124,53 @@ export class FolderDefinitions implements Definitions {
     })
   }
 
-  remove(kind: DefinitionKind, name: string, options: ChangeOptions): Promise<DefinitionChange> {
-    return this.#locked(options, async () => {
-      const present = await this.#expected(kind, name, options)
-      if (present?.text === undefined) throw new Failure('not-found', `there is no ${kind} ${name}`)
-      const { where, text } = present
-      await this.#mayWrite(where)
+  remove(kind: DefinitionKind, name: string, options: RemoveOptions): Promise<SetChange> {
+    const { replaceBy } = options
+    return this.#locked(options, async (dataFolder) => {
+      const present = await this.#toChange(kind, name, options)
+      if (replaceBy === name) throw new Failure('bad-request', `${kind} ${name} cannot take its own place`)
+      if (replaceBy !== undefined) await this.read(kind, replaceBy)
       const users = await this.#usersOf(present)
-      if (users.length > 0)
+      if (users.length > 0 && replaceBy === undefined)
         throw new InUse(
           `${kind} ${name} is used by`,
           users,
-          `change that first, or name another ${kind} for it`,
+          `change that first, or say what takes its place (--replace-by)`,
         )
-      await requireNoNewError(this.#place, new Set([where]), (files) =>
-        files.filter(({ shownName }) => shownName !== where),
+      const references = await this.#references(users, { kind, from: name, to: replaceBy ?? '' })
+      const removal: TextChange = { kind, name, where: present.where, before: present.text }
+      await this.#makeSet([...references, removal], {
+        ...options,
+        dataFolder,
+        what: `${kind} ${name} is removed, and ${replaceBy} takes its place`,
+        remedy: `make it again: treeboot ${kind}s rm ${name} --replace-by ${replaceBy}`,
+      })
+      return { ...changeOf(removal), others: references.map(changeOf) }
+    })
+  }
+
+  rename(kind: DefinitionKind, name: string, newName: string, options: RenameOptions): Promise<SetChange> {
+    if (kind === 'mirror')
+      throw new Failure(
+        'unsupported',
+        'the name of a mirror is the id of its tree; make a new one for another tree',
       )
-      if (!options.dryRun && !(await removeIfSame(join(this.#base, where), Buffer.from(text))))
-        throw changedMeanwhile(where)
-      return { where, before: text }
+    return this.#locked(options, async (dataFolder) => {
+      const present = await this.#toChange(kind, name, options)
+      await this.#expected(kind, newName, {})
+      const { where: oldWhere, text } = present
+      const where = `${definitionKinds[kind].folder}/${newName}.yaml`
+      const users = await this.#usersOf(present)
+      const made: TextChange = { kind, name: newName, where, after: text, like: oldWhere }
+      const references = await this.#references(users, { kind, from: name, to: newName })
+      const removal: TextChange = { kind, name, where: oldWhere, before: text }
+      await this.#makeSet([made, ...references, removal], {
+        ...options,
+        dataFolder,
+        what: `${kind} ${name} gets the name ${newName}`,
+        remedy: `make it whole: treeboot ${kind}s rm ${name} --replace-by ${newName}`,
+      })
+      return { ...changeOf(made), others: [...references, removal].map(changeOf) }
     })
   }
 
@@ -184,6 +216,38 @@ export class FolderDefinitions implements Definitions {
     const text = textOf(bytes)
     const data = text === undefined ? undefined : dataOf(readYaml(text.replace(/^\uFEFF/, '')))
     return { ...about, etag: etagOf(bytes), ...defined({ text, data }) }
+  }
+
+  /** What is there and may be changed, with its text. */
+  async #toChange(
+    kind: DefinitionKind,
+    name: string,
+    options: ChangeOptions,
+  ): Promise<Definition & { readonly text: string }> {
+    const present = await this.#expected(kind, name, options)
+    if (present?.text === undefined) throw new Failure('not-found', `there is no ${kind} ${name}`)
+    return { ...present, text: present.text }
+  }
+
+  #references(
+    users: readonly Reference[],
+    { kind, from, to }: { readonly kind: DefinitionKind; readonly from: string; readonly to: string },
+  ): Promise<TextChange[]> {
+    // Nothing names a guest or a mirror.
+    if (kind !== 'profile') return Promise.resolve([])
+    return renamedReferences(users, { named: kind, from, to }, (file) => this.#definitionIn(file))
+  }
+
+  /** Checks a set of changes and makes it. */
+  async #makeSet(changes: readonly TextChange[], set: SetToMake): Promise<void> {
+    const { dataFolder, what, remedy, dryRun, before } = set
+    for (const { where } of changes) await this.#mayWrite(where)
+    const changing = new Set(changes.map(({ where }) => where))
+    await requireNoNewError(this.#place, changing, filesAfter(changes))
+    if (dryRun) return
+    await before?.()
+    const steps = changes.map((change) => stepOf(this.#base, change))
+    await makeWithJournal(dataFolder, { config: this.#path, what, remedy, steps })
   }
 
   /** Who names a definition, beside itself. */
@@ -240,27 +304,16 @@ export class FolderDefinitions implements Definitions {
     }
   }
 
-  /** One change at a time, also of several processes. */
-  async #locked<T>({ dryRun }: Pick<ChangeOptions, 'dryRun'>, change: () => Promise<T>): Promise<T> {
-    if (dryRun) return change()
-    const { config } = await loadConfigFile(this.#place)
-    const lock = join(config.paths.data, 'definitions.lock')
-    for (let left = lockTries; ; left--) {
-      const release = await takeLock(lock, { holderIs: 'is changing a definition' }).catch(
-        (error: unknown) => {
-          if (left > 1 && error instanceof Failure && error.kind === 'conflict') return undefined
-          throw error
-        },
-      )
-      if (!release) {
-        await pause(lockRetryMs)
-        continue
-      }
-      try {
-        return await change()
-      } finally {
-        await release()
-      }
-    }
+  #locked<T>(
+    { dryRun }: Pick<ChangeOptions, 'dryRun'>,
+    change: (dataFolder: string) => Promise<T>,
+  ): Promise<T> {
+    return dryRun ? change('') : withDefinitionsLock(this.#place, this.#note, change)
   }
+}
+
+interface SetToMake extends Pick<RenameOptions, 'dryRun' | 'before'> {
+  readonly dataFolder: string
+  readonly what: string
+  readonly remedy: string
 }

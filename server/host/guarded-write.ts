@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { copyFile, link, readFile, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, link, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Content, syncFolder, type WriteOptions, withTempFile } from './atomic-write.ts'
 
@@ -55,6 +55,46 @@ export async function removeIfSame(file: string, expected: Uint8Array): Promise<
   await rm(spare, { force: true })
   await syncFolder(dirname(file))
   return isSame
+}
+
+/** What a change that was cut off can tell of a text. */
+export interface KnownTexts {
+  /** Whether this is what the change expected. */
+  readonly isBefore: (bytes: Uint8Array) => boolean
+  /** Whether this is what the change wanted. */
+  readonly isAfter: (bytes: Uint8Array) => boolean
+}
+
+/**
+ * Removes what a change of a file left behind whose process was killed. A spare that is not what the change expected is an
+ * editor's text that it had replaced, and had no time to put back: it gets its place again. The caller holds a lock: no
+ * other change of ours is on its way.
+ */
+export async function settleLeftovers(file: string, { isBefore, isAfter }: KnownTexts): Promise<void> {
+  const folder = dirname(file)
+  const names = await readdir(folder).catch(() => [])
+  const ours = names.filter((name) => name.startsWith(`.${basename(file)}.`))
+  for (const name of ours) {
+    const path = join(folder, name)
+    const [, kind] = /\.\d+\.[0-9a-f]{12}\.(tmp|spare)$/.exec(name) ?? []
+    if (kind === 'spare') await putBackEdited(path, file, { isBefore, isAfter })
+    if (kind !== undefined) await rm(path, { force: true })
+  }
+  if (ours.length > 0) await syncFolder(folder)
+}
+
+async function putBackEdited(spare: string, file: string, { isBefore, isAfter }: KnownTexts): Promise<void> {
+  const kept = await readFile(spare)
+  if (isBefore(kept)) return
+  const present = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (!present)
+    await link(spare, file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  else if (isAfter(present)) await rename(spare, file)
 }
 
 function spareName(file: string): string {

@@ -1,5 +1,11 @@
-import { definitionChanges, type GuestRecord, guestsToHold } from '../core/guest/definitions.ts'
+import {
+  definitionChanges,
+  type GuestRecord,
+  guestsToHold,
+  isHeldWhenRenamed,
+} from '../core/guest/definitions.ts'
 import { doubtOf, type WitnessSays } from '../core/guest/doubt.ts'
+import type { Guest } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import { nextState } from '../core/guest/next-state.ts'
 import { bootsInstaller, type GuestState, type HoldReason } from '../core/guest/state.ts'
@@ -65,6 +71,23 @@ export function recordingChanges({
 
 function holdChange(guest: string, reason: HoldReason, atMs: number): RecordChange {
   return { kind: 'change', guest, decide: (before) => nextState(before, { type: 'hold', reason }, atMs) }
+}
+
+/**
+ * Stores, before the definition of a guest gets a new name, what must not be installed under that name. The record itself
+ * follows when the definition is read: its machine is known by its MACs, its UUID or its serial number.
+ *
+ * @returns Whether the guest is held under its new name.
+ */
+export async function holdForRename(
+  store: Pick<Store, 'states' | 'identities' | 'record'>,
+  guest: Guest,
+  newName: string,
+  atMs: number,
+): Promise<boolean> {
+  const isHeld = isHeldWhenRenamed(guest, newName, await readRecords(store))
+  if (isHeld) await store.record([holdChange(newName, 'renamed', atMs)])
+  return isHeld
 }
 
 export async function readRecords(

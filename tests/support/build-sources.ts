@@ -22,6 +22,7 @@ async function translate(root: string, outdir: string): Promise<void> {
   const server = readdirSync(join(root, 'server'), { recursive: true, encoding: 'utf8' })
   const children = [
     'tests/support/mirror-child.ts',
+    'tests/support/definitions-child.ts',
     'tests/store/sqlite/writer.ts',
     'tests/accounts/helper-process.ts',
     'tests/host/idle-memory-child.ts',

@@ -4,6 +4,7 @@ import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
 import type { Config } from '../../config/schema.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
+import { stoppedProblem } from '../../definitions/journal.ts'
 import { whyNoWitness } from '../../store/witness.ts'
 import { lintTemplates } from '../../templates/lint.ts'
 import type { TemplateRenderer } from '../../templates/renderer.ts'
@@ -45,8 +46,10 @@ async function allProblems(
   try {
     const snapshot = await readSnapshot(options, io)
     const witness = await witnessProblems(snapshot.config)
+    const stopped = await stoppedProblem(snapshot.config.paths.data)
     return [
       ...snapshot.problems,
+      ...(stopped ? [stopped] : []),
       ...witness,
       ...(await loaderProblems(snapshot)),
       ...unreadVars(snapshot),

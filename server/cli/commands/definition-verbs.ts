@@ -5,12 +5,9 @@ import { isMapping, readYaml, type YamlMapping, type YamlValue } from '../../con
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { ChangeOptions, DefinitionChange, Definitions } from '../../definitions/definitions.ts'
-import { FolderDefinitions } from '../../definitions/folder-definitions.ts'
-import { lineDifference } from '../../definitions/line-difference.ts'
-import { requireConfigHere } from '../config-here.ts'
+import { expectedOf, runChange as run } from '../definition-change.ts'
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
-import { json } from '../output/table.ts'
 
 export interface VerbOptions extends CommonOptions {
   readonly dryRun?: boolean
@@ -77,14 +74,24 @@ export function registerDefinitionVerbs(
           }
       }),
     )
-  verb('rm', `remove the file of a ${kind}`).action((name: string, _: unknown, command: Command) =>
-    run(command, io, async (definitions, options) => {
-      const { etag, readOnly } = await definitions.read(kind, name)
-      if (readOnly !== undefined) throw new Failure('forbidden', readOnly)
-      return definitions.remove(kind, name, { ...options, ...defined({ expected: etag }) })
-    }),
+  const remove = verb('rm', `remove the file of a ${kind}`).action(
+    (name: string, _: unknown, command: Command) =>
+      run(command, io, async (definitions, options) => {
+        const { replaceBy } = command.optsWithGlobals<ReplaceOption>()
+        const expected = await expectedOf(definitions, kind, name)
+        return definitions.remove(kind, name, { ...options, ...defined({ expected, replaceBy }) })
+      }),
   )
+  if (kind === 'profile')
+    remove.option(
+      '--replace-by <other>',
+      'write another profile wherever this one is named; config.yaml is not changed, so it may not name it',
+    )
   return add
+}
+
+interface ReplaceOption {
+  readonly replaceBy?: string
 }
 
 interface SetPairs {
@@ -106,37 +113,6 @@ async function setPairs(
   if (readOnly !== undefined) throw new Failure('forbidden', readOnly)
   if (!data) throw new Failure('invalid-data', `${where} cannot be read; correct it by hand`)
   return definitions.write(kind, name, changedBy(data, pairs), { ...options, ...defined({ expected: etag }) })
-}
-
-async function run(
-  command: Command,
-  io: CliIo,
-  change: (
-    definitions: FolderDefinitions,
-    options: ChangeOptions,
-  ) => Promise<DefinitionChange & { reply?: string }>,
-): Promise<void> {
-  // The group has the same options, and commander stores their values there.
-  const options: VerbOptions = command.optsWithGlobals()
-  await requireConfigHere(options, io)
-  const definitions = new FolderDefinitions(defined({ file: options.config, cwd: io.cwd }))
-  const dryRun = options.dryRun === true
-  const made = await change(definitions, { dryRun })
-  const { where, before, after, etag } = made
-  const difference = lineDifference(before ?? '', after ?? '')
-  if (options.json) {
-    io.out(json({ file: where, changed: before !== after && !dryRun, difference, etag: etag ?? null }))
-    return
-  }
-  io.out(difference)
-  const reply = made.reply === undefined ? '' : `; ${made.reply}`
-  io.out(`${where}: ${dryRun ? 'nothing was changed (--dry-run)' : `${whatHappened(made)}${reply}`}\n`)
-}
-
-function whatHappened({ before, after }: DefinitionChange): string {
-  if (before === after) return 'it was so already'
-  if (before === undefined) return 'made'
-  return after === undefined ? 'removed' : 'changed'
 }
 
 /** The data with the changes of `key=value` words; the data that is passed in stays as it is. */

@@ -6,7 +6,7 @@ import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { configurationLimits } from '../../core/limits/configuration.ts'
 import type { AddedDefinitions } from '../../definitions/definitions.ts'
-import { FolderDefinitions } from '../../definitions/folder-definitions.ts'
+import type { FolderDefinitions } from '../../definitions/folder-definitions.ts'
 import {
   formatOf,
   type ImportFormatName,
@@ -15,6 +15,7 @@ import {
 } from '../../definitions/import/formats.ts'
 import { type ImportStep, planImport } from '../../definitions/import/plan-import.ts'
 import { readAtMost } from '../../host/read-at-most.ts'
+import { definitionsHere } from '../definition-change.ts'
 import { keepAllLocal, openGuestStore } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot, withoutVerify } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -73,7 +74,7 @@ async function importGuests(file: string, options: ImportOptions, io: CliIo): Pr
   if (options.profile !== undefined && !snapshot.profiles.has(options.profile))
     throw new Failure('not-found', `there is no profile ${options.profile}; "treeboot profiles" lists them`)
   const text = await textOf(file, io)
-  const definitions = new FolderDefinitions(defined({ file: options.config, cwd: io.cwd }))
+  const definitions = await definitionsHere(options, io)
   const format = await inFile(file, async () => options.from ?? formatOf(text))
   const { isOwn, what, parse } = importFormats[format]
   const written = new Map((await definitions.list('guest')).map(({ name, data }) => [name, data]))

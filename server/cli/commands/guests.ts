@@ -29,6 +29,7 @@ import { json, table } from '../output/table.ts'
 import { registerDefinitionVerbs, type VerbOptions } from './definition-verbs.ts'
 import { registerGuestsExport } from './guests-export.ts'
 import { registerGuestsImport } from './guests-import.ts'
+import { registerRename } from './rename.ts'
 
 export function registerGuests(program: Command, io: CliIo): void {
   const guests = program
@@ -53,6 +54,7 @@ export function registerGuests(program: Command, io: CliIo): void {
     })
   registerGuestsExport(guests, io)
   registerGuestsImport(guests, io)
+  registerRename(guests, 'guest', io)
   registerDefinitionVerbs(guests, 'guest', io, {
     before: (name, options) => prepareGuest(name, options, io),
     reply: (name, options) => firstBootText(name, options, io),

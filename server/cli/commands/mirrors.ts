@@ -1,8 +1,6 @@
 import type { Command } from 'commander'
 import type { YamlValue } from '../../config/yaml.ts'
-import { defined } from '../../core/defined.ts'
-import { FolderDefinitions } from '../../definitions/folder-definitions.ts'
-import { requireConfigHere } from '../config-here.ts'
+import { definitionsHere } from '../definition-change.ts'
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
@@ -19,8 +17,7 @@ export function registerMirrors(program: Command, io: CliIo): void {
 }
 
 async function listMirrors(options: CommonOptions, io: CliIo): Promise<void> {
-  await requireConfigHere(options, io)
-  const definitions = new FolderDefinitions(defined({ file: options.config, cwd: io.cwd }))
+  const definitions = await definitionsHere(options, io)
   const all = (await definitions.list('mirror')).map(({ name, data = {}, where }) => ({
     id: name,
     urls: [data.url ?? []].flat().map(shownUrl),

@@ -4,6 +4,7 @@ import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../o
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 import { registerDefinitionVerbs } from './definition-verbs.ts'
+import { registerRename } from './rename.ts'
 
 export function registerProfiles(program: Command, io: CliIo): void {
   const profiles = program
@@ -13,6 +14,7 @@ export function registerProfiles(program: Command, io: CliIo): void {
     .addOption(jsonOption())
     .action((options: CommonOptions) => listProfiles(options, io))
   registerDefinitionVerbs(profiles, 'profile', io)
+  registerRename(profiles, 'profile', io)
 }
 
 async function listProfiles(options: CommonOptions, io: CliIo): Promise<void> {

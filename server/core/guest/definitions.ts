@@ -54,8 +54,7 @@ export function definitionChanges({ guests, records, doubt, atMs }: DefinitionIn
   return guests.flatMap((guest) => {
     const identity = identityOf(guest)
     const record = records.get(guest.name)
-    // Of a refused definition only a part may have been read.
-    if (record && (guest.refused !== undefined || isSameIdentity(record.identity, identity))) return []
+    if (isSettled(guest, identity, record, doubt)) return []
     const known = othersWith(identity, guest.name, owners)
     const wasKnown = othersWith(identity, guest.name, formerOwners)
     const isKnown = known.size > 0 || wasKnown.size > 0
@@ -69,6 +68,20 @@ export function definitionChanges({ guests, records, doubt, atMs }: DefinitionIn
     const rename = { kind: 'rename' as const, from, to: guest.name, identity: nextIdentity(identity, old) }
     return [rename, ...holdIfArmed(guest, old.state, wasKnown.size > 0)]
   })
+}
+
+/**
+ * Whether nothing is to be recorded. Of a refused definition only a part may have been read: without a record its machine
+ * boots its disk. While there is doubt it gets one, because the doubt may be over when the definition is right.
+ */
+function isSettled(
+  { refused }: Guest,
+  identity: MachineIdentity,
+  record: GuestRecord | undefined,
+  doubt: HoldReason | undefined,
+): boolean {
+  if (refused !== undefined) return record !== undefined || doubt === undefined
+  return record !== undefined && isSameIdentity(record.identity, identity)
 }
 
 /** The names of the other records that have a MAC, a UUID or a serial number of this machine. */
@@ -101,6 +114,20 @@ function identityChanges(
 ): DefinitionChange[] {
   const change = { kind: 'identity' as const, guest: guest.name, identity: nextIdentity(identity, record) }
   return [change, ...holdIfArmed(guest, record.state, isKnown)]
+}
+
+/**
+ * Whether a guest must be held under its next name before its definition gets it, because its record does not follow:
+ * nothing says that it is the same machine, or the name has a record of its own that would install.
+ */
+export function isHeldWhenRenamed(
+  guest: Guest,
+  newName: string,
+  records: ReadonlyMap<string, GuestRecord>,
+): boolean {
+  const own = records.get(newName)
+  if (own) return bootsInstaller(own.state.state, true)
+  return keysOf(identityOf(guest)).length === 0
 }
 
 function holdIfArmed({ name, settings }: Guest, { state }: GuestState, isKnown: boolean): DefinitionChange[] {

@@ -5,6 +5,7 @@ import {
   definitionChanges,
   type GuestRecord,
   guestsToHold,
+  isHeldWhenRenamed,
 } from '../../../server/core/guest/definitions.ts'
 import type { Guest } from '../../../server/core/guest/guest.ts'
 import { identityOf, withFormer } from '../../../server/core/guest/identity.ts'
@@ -87,6 +88,44 @@ describe('a guest that is new in the configuration', () => {
     expect(changesOf([both], records)).toMatchObject([{ kind: 'add', state: { hold: 'renamed' } }])
   })
 })
+
+describe('a refused definition, of which only a part was read', () => {
+  const refused = makeGuest('web01', { macs: [], refused: 'a mistake' })
+  test('is not recorded, so that the record of its machine can follow when it is right', () => {
+    const old = makeGuest('old', { macs: [mac(1)] })
+    expect(changesOf([old, refused], [record(old)])).toEqual([])
+    const right = makeGuest('web01', { macs: [mac(1)] })
+    expect(changesOf([right], [record(old)])).toMatchObject([{ kind: 'rename', from: 'old', to: 'web01' }])
+  })
+  test('is held while the store is in doubt, which may be over when it is right', () => {
+    expect(changesOf([refused], [], 'old store')).toMatchObject([
+      { kind: 'add', guest: 'web01', state: { hold: 'old store' } },
+    ])
+  })
+})
+
+test.each([
+  ['known by a MAC, to a new name', makeGuest('a', { macs: [mac(1)] }), [], false],
+  ['known by nothing', makeGuest('a', { macs: [], ip: '10.0.0.5' }), [], true],
+  [
+    'to the name of one that would install',
+    makeGuest('a', { macs: [mac(1)] }),
+    [record(makeGuest('z', {}), newState)],
+    true,
+  ],
+  ['to the name of one that is installed', makeGuest('a', { macs: [] }), [record(makeGuest('z', {}))], false],
+  [
+    'to the name of one that failed and may retry',
+    makeGuest('a', { macs: [mac(1)] }),
+    [record(makeGuest('z', {}), { ...newState, state: 'failed' })],
+    true,
+  ],
+] satisfies [string, Guest, [string, GuestRecord][], boolean][])(
+  'whether a guest is held when it gets another name: %s',
+  (_, guest, records, isHeld) => {
+    expect(isHeldWhenRenamed(guest, 'z', new Map(records))).toBe(isHeld)
+  },
+)
 
 test('an armed guest that gets the MAC of another machine is held', () => {
   const armed = makeGuest('spare', { macs: [mac(1)] })

@@ -1,0 +1,79 @@
+import type { Command } from 'commander'
+import type { DefinitionKind } from '../config/definition-files.ts'
+import { defined } from '../core/defined.ts'
+import { Failure } from '../core/failure.ts'
+import type { ChangeOptions, DefinitionChange, Definitions } from '../definitions/definitions.ts'
+import { FolderDefinitions } from '../definitions/folder-definitions.ts'
+import type { FinishedSet } from '../definitions/journal.ts'
+import { lineDifference } from '../definitions/line-difference.ts'
+import { requireConfigHere } from './config-here.ts'
+import type { CommonOptions } from './options.ts'
+import type { CliIo } from './output/io.ts'
+import { json } from './output/table.ts'
+
+/** What a command changed, or would change. */
+export interface CommandChange extends DefinitionChange {
+  /** Changes of other files that belong to it. */
+  readonly others?: readonly DefinitionChange[]
+  /** What is to be said beside it. */
+  readonly reply?: string
+}
+
+/** The definitions of a command's configuration. */
+export async function definitionsHere(options: CommonOptions, io: CliIo): Promise<FolderDefinitions> {
+  await requireConfigHere(options, io)
+  const note = ({ text, isWhole }: FinishedSet): void => io.err(`${isWhole ? '' : 'warning: '}${text}\n`)
+  return new FolderDefinitions(defined({ file: options.config, cwd: io.cwd }), note)
+}
+
+/**
+ * The entity tag of a definition that is to be changed as it is now.
+ *
+ * @throws Failure `forbidden` when it may not be changed.
+ */
+export async function expectedOf(
+  definitions: Definitions,
+  kind: DefinitionKind,
+  name: string,
+): Promise<string | undefined> {
+  const { etag, readOnly } = await definitions.read(kind, name)
+  if (readOnly !== undefined) throw new Failure('forbidden', readOnly)
+  return etag
+}
+
+/** Makes a change of definitions, and prints it line by line. */
+export async function runChange(
+  command: Command,
+  io: CliIo,
+  change: (definitions: FolderDefinitions, options: ChangeOptions) => Promise<CommandChange>,
+): Promise<void> {
+  // The group has the same options, and commander stores their values there.
+  const options = command.optsWithGlobals<CommonOptions & { readonly dryRun?: boolean }>()
+  const definitions = await definitionsHere(options, io)
+  const dryRun = options.dryRun === true
+  const { others = [], reply, ...main } = await change(definitions, { dryRun })
+  if (options.json) {
+    const { where, before, after, etag } = main
+    const shown = { file: where, changed: before !== after && !dryRun, difference: differenceOf(main) }
+    const set = others.map((other) => ({ file: other.where, difference: differenceOf(other) }))
+    io.out(json({ ...shown, etag: etag ?? null, ...(set.length > 0 && { others: set }) }))
+    return
+  }
+  for (const other of others)
+    io.out(
+      `${differenceOf(other)}${other.where}: ${dryRun ? `would be ${whatHappened(other)}` : whatHappened(other)}\n`,
+    )
+  io.out(differenceOf(main))
+  const said = reply === undefined ? '' : `; ${reply}`
+  io.out(`${main.where}: ${dryRun ? 'nothing was changed (--dry-run)' : `${whatHappened(main)}${said}`}\n`)
+}
+
+function differenceOf({ before = '', after = '' }: DefinitionChange): string {
+  return lineDifference(before, after)
+}
+
+function whatHappened({ before, after }: DefinitionChange): string {
+  if (before === after) return 'it was so already'
+  if (before === undefined) return 'made'
+  return after === undefined ? 'removed' : 'changed'
+}

@@ -1,0 +1,122 @@
+import { lstat, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Failure, failureKind, failureMessage } from '../core/failure.ts'
+import { configurationLimits } from '../core/limits/configuration.ts'
+import { createAtomically, makeFolder, type WriteOptions } from '../host/atomic-write.ts'
+import { removeIfSame, replaceIfSame, settleLeftovers } from '../host/guarded-write.ts'
+import { readFileAtMost } from '../host/read-at-most.ts'
+import { digestOf } from './present.ts'
+
+/**
+ * Changes of several files that belong together, such as the file of a profile and all that name it. They are made in the
+ * order in which they stand: what is new first, then what names it, and what goes last. So at each moment every name that
+ * is written somewhere leads to a definition.
+ */
+
+/** One file of a set. Without `before` it is made, without `after` it is removed. */
+export interface FileStep {
+  /** Absolute. */
+  readonly path: string
+  /** For people: `guests.d/web02.yaml`. */
+  readonly where: string
+  /** SHA-256 of the bytes that are expected, in hexadecimal; null: no such file. */
+  readonly before: string | null
+  /** What the file is to be; null: it is removed. */
+  readonly after: string | null
+  /** The file that a new one gets its owner and permissions from. */
+  readonly like?: string
+}
+
+/** Why a set was not made to its end. */
+export interface StoppedSet {
+  /** The file that somebody else changed, for people. */
+  readonly where: string
+  /** Whether all is as it was before: what had been made was taken back. */
+  readonly undone: boolean
+}
+
+export interface MakeOptions {
+  /** Whether an earlier process may have made a part of it. */
+  readonly again?: boolean
+}
+
+/**
+ * Makes the changes. A step that is made already counts. Stops at a file that is neither what is expected nor what it is
+ * to be: it is left as somebody else has made it, and so is what comes behind it. When nothing that was there before has
+ * changed yet, the new files are taken back.
+ *
+ * @throws Failure when a file cannot be written; those before it were made.
+ */
+export async function makeSet(
+  steps: readonly FileStep[],
+  { again = false }: MakeOptions = {},
+): Promise<StoppedSet | undefined> {
+  if (again)
+    for (const step of steps)
+      await settleLeftovers(step.path, {
+        isBefore: (bytes) => isBefore(step, bytes),
+        isAfter: (bytes) => isAfter(step, bytes),
+      })
+  for (const [i, step] of steps.entries()) {
+    if (await make(step)) continue
+    // Steps are made in their order: what differs before one that is made was edited since.
+    if (again && (await isMadeLater(steps.slice(i + 1)))) continue
+    return { where: step.where, undone: await takeBack(steps.slice(0, i)) }
+  }
+  return undefined
+}
+
+/** False when the file is another one than expected. */
+async function make(step: FileStep): Promise<boolean> {
+  try {
+    const { path, after } = step
+    const present = await contentOf(path)
+    if (isAfter(step, present)) return true
+    if (present === 'other' || !isBefore(step, present)) return false
+    if (!present) return await create(step, after ?? '')
+    if (after === null) return await removeIfSame(path, present)
+    return await replaceIfSame(path, present, after, { like: await stat(path) })
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    const message = `${step.where} cannot be written: ${failureMessage(error)}`
+    throw new Failure(failureKind(error), message, { cause: error })
+  }
+}
+
+async function create({ path, like }: FileStep, text: string): Promise<boolean> {
+  await makeFolder(dirname(path))
+  const model = like === undefined ? undefined : await stat(like).catch(() => undefined)
+  const options: WriteOptions = model ? { like: model } : {}
+  return createAtomically(path, text, options)
+}
+
+/** Undefined when there is no such file; `other` for what no definition is, such as a folder or a very large file. */
+async function contentOf(path: string): Promise<Uint8Array | 'other' | undefined> {
+  const stats = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+    throw error
+  })
+  if (!stats?.isFile()) return stats && 'other'
+  return (await readFileAtMost(path, configurationLimits.definitionFile.bytes)) ?? 'other'
+}
+
+function isBefore({ before }: FileStep, present: Uint8Array | undefined): boolean {
+  return present ? digestOf(present) === before : before === null
+}
+
+function isAfter({ after }: FileStep, present: Uint8Array | 'other' | undefined): boolean {
+  if (present === 'other') return false
+  return present ? after !== null && Buffer.from(after).equals(present) : after === null
+}
+
+async function isMadeLater(steps: readonly FileStep[]): Promise<boolean> {
+  for (const step of steps) if (isAfter(step, await contentOf(step.path))) return true
+  return false
+}
+
+/** Removes new files again, unless something that was there before has changed. Returns whether all is as it was. */
+async function takeBack(made: readonly FileStep[]): Promise<boolean> {
+  if (made.some(({ before }) => before !== null)) return false
+  for (const { path, after } of made) await removeIfSame(path, Buffer.from(after ?? ''))
+  return true
+}
