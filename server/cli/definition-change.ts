@@ -17,6 +17,8 @@ export interface CommandChange extends DefinitionChange {
   readonly others?: readonly DefinitionChange[]
   /** What is to be said beside it. */
   readonly reply?: string
+  /** What is to be done next: for people, and the same as data. */
+  readonly next?: { readonly text: string; readonly data: Readonly<Record<string, unknown>> }
 }
 
 /** The definitions of a command's configuration. */
@@ -51,12 +53,12 @@ export async function runChange(
   const options = command.optsWithGlobals<CommonOptions & { readonly dryRun?: boolean }>()
   const definitions = await definitionsHere(options, io)
   const dryRun = options.dryRun === true
-  const { others = [], reply, ...main } = await change(definitions, { dryRun })
+  const { others = [], reply, next, ...main } = await change(definitions, { dryRun })
   if (options.json) {
     const { where, before, after, etag } = main
     const shown = { file: where, changed: before !== after && !dryRun, difference: differenceOf(main) }
     const set = others.map((other) => ({ file: other.where, difference: differenceOf(other) }))
-    io.out(json({ ...shown, etag: etag ?? null, ...(set.length > 0 && { others: set }) }))
+    io.out(json({ ...shown, etag: etag ?? null, ...(set.length > 0 && { others: set }), ...next?.data }))
     return
   }
   for (const other of others)
@@ -66,6 +68,7 @@ export async function runChange(
   io.out(differenceOf(main))
   const said = reply === undefined ? '' : `; ${reply}`
   io.out(`${main.where}: ${dryRun ? 'nothing was changed (--dry-run)' : `${whatHappened(main)}${said}`}\n`)
+  if (next) io.out(next.text)
 }
 
 function differenceOf({ before = '', after = '' }: DefinitionChange): string {

@@ -1,6 +1,7 @@
 import type { DefinitionKind } from '../config/definition-files.ts'
 import type { YamlMapping } from '../config/yaml.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
+import type { LinesToDelete } from './extract-entry.ts'
 
 /** What can be defined. */
 export type Kind = DefinitionKind | 'template'
@@ -55,6 +56,12 @@ export interface RenameOptions extends ChangeOptions {
 export interface SetChange extends DefinitionChange {
   /** In the order in which they are made. */
   readonly others: readonly DefinitionChange[]
+}
+
+/** A definition of config.yaml that has a file, too. */
+export interface MovedDefinition extends DefinitionChange {
+  /** What a person is to delete: until then config.yaml counts, and the file does not. */
+  readonly toDelete: LinesToDelete & { readonly file: string }
 }
 
 /** Definitions that are to be made together. */
@@ -113,6 +120,12 @@ export interface Definitions {
    * @throws Failure `unsupported` for a mirror: its name is the id of its tree.
    */
   rename(kind: DefinitionKind, name: string, newName: string, options: RenameOptions): Promise<SetChange>
+  /**
+   * Writes the file of a definition that stands in config.yaml, as it is written there. config.yaml stays as it is.
+   *
+   * @throws Failure `conflict` when it has a file already; `unsupported` when the entry cannot be taken out of its file.
+   */
+  move(kind: DefinitionKind, name: string, options: Pick<ChangeOptions, 'dryRun'>): Promise<MovedDefinition>
   /** Calls `listener` when a definition may have changed. Resolves to what ends that. */
   watch(listener: () => void): Promise<() => void>
 }

@@ -7,7 +7,6 @@ import {
   readDefinitionFiles,
 } from '../config/definition-files.ts'
 import { loadConfigFile } from '../config/last-good.ts'
-import { configState } from '../config/quiet-read.ts'
 import { type ConfigPlace, defaultFileName, readConfigTexts } from '../config/texts.ts'
 import { readYaml, type YamlMapping } from '../config/yaml.ts'
 import { defined } from '../core/defined.ts'
@@ -25,11 +24,13 @@ import type {
   Definition,
   DefinitionChange,
   Definitions,
+  MovedDefinition,
   RemoveOptions,
   RenameOptions,
   SetChange,
 } from './definitions.ts'
 import { type Note, withDefinitionsLock } from './definitions-lock.ts'
+import { extractEntry } from './extract-entry.ts'
 import { InUse } from './in-use.ts'
 import { makeWithJournal } from './journal.ts'
 import { requireNoNewError } from './new-errors.ts'
@@ -39,9 +40,8 @@ import { whyReadOnly } from './read-only.ts'
 import type { Reference } from './references.ts'
 import { changeOf, filesAfter, renamedReferences, stepOf, type TextChange } from './text-change.ts'
 import { usersOf } from './users.ts'
+import { watchPlace } from './watch-place.ts'
 import { textOf } from './yaml-values.ts'
-
-const watchPollMs = 1000
 
 /** Definitions in config.yaml and in the files beside it. Only the files are ever written. */
 export class FolderDefinitions implements Definitions {
@@ -174,22 +174,24 @@ export class FolderDefinitions implements Definitions {
     })
   }
 
-  async watch(listener: () => void): Promise<() => void> {
-    let state = await configState(this.#place)
-    let timer: NodeJS.Timeout | undefined
-    let isOver = false
-    const look = async (): Promise<void> => {
-      const now = await configState(this.#place)
-      if (isOver) return
-      if (now !== state) listener()
-      state = now
-      timer = setTimeout(() => void look(), watchPollMs).unref()
-    }
-    timer = setTimeout(() => void look(), watchPollMs).unref()
-    return () => {
-      isOver = true
-      clearTimeout(timer)
-    }
+  move(kind: DefinitionKind, name: string, options: Pick<ChangeOptions, 'dryRun'>): Promise<MovedDefinition> {
+    return this.#locked(options, async () => {
+      requireName(kind, name)
+      const { shownName, text = '', files } = await readConfigTexts(this.#place)
+      const own = files.find((file) => file.kind === kind && file.name === name)
+      if (own) throw new Failure('conflict', `${kind} ${name} has a file already: ${own.shownName}`)
+      const { section, folder } = definitionKinds[kind]
+      const entry = extractEntry(text, section, name)
+      const made: TextChange = { kind, name, where: `${folder}/${name}.yaml`, after: entry.text }
+      await this.#mayWrite(made.where)
+      await requireNoNewError(this.#place, new Set([made.where]), filesAfter([made]))
+      if (!options.dryRun) await this.#put(made.where, undefined, entry.text)
+      return { ...changeOf(made), toDelete: { file: shownName, ...entry.lines } }
+    })
+  }
+
+  watch(listener: () => void): Promise<() => void> {
+    return watchPlace(this.#place, listener)
   }
 
   async #find(kind: DefinitionKind, name: string): Promise<Definition | undefined> {

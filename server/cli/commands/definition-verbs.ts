@@ -1,10 +1,15 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { DefinitionKind } from '../../config/definition-files.ts'
 import { definitionKinds } from '../../config/definition-files.ts'
 import { isMapping, readYaml, type YamlMapping, type YamlValue } from '../../config/yaml.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
-import type { ChangeOptions, DefinitionChange, Definitions } from '../../definitions/definitions.ts'
+import type {
+  ChangeOptions,
+  DefinitionChange,
+  Definitions,
+  MovedDefinition,
+} from '../../definitions/definitions.ts'
 import { expectedOf, runChange as run } from '../definition-change.ts'
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
@@ -82,12 +87,34 @@ export function registerDefinitionVerbs(
         return definitions.remove(kind, name, { ...options, ...defined({ expected, replaceBy }) })
       }),
   )
+  verb('move', `write the file of a ${kind} that stands in config.yaml`)
+    .addOption(
+      new Option('--to <folder>', 'where the file is written').choices([folder]).makeOptionMandatory(),
+    )
+    .action((name: string, _: unknown, command: Command) =>
+      run(command, io, async (definitions, options) => {
+        const { toDelete, ...made } = await definitions.move(kind, name, options)
+        return { ...made, next: { text: deleteText(toDelete), data: { delete: toDelete } } }
+      }),
+    )
   if (kind === 'profile')
     remove.option(
       '--replace-by <other>',
       'write another profile wherever this one is named; config.yaml is not changed, so it may not name it',
     )
   return add
+}
+
+function deleteText({ file, first, last, text, becomes }: MovedDefinition['toDelete']): string {
+  const lines = first === last ? `line ${first}` : `lines ${first} to ${last}`
+  const marked = (mark: string, part: string): string =>
+    part
+      .replace(/\n$/, '')
+      .split('\n')
+      .map((line) => `${mark}${line}\n`)
+      .join('')
+  const what = becomes === '' ? `delete ${lines}` : `change ${lines}`
+  return `until you ${what} of ${file}, they count and the file does not:\n${marked('-', text)}${becomes === '' ? '' : marked('+', becomes)}`
 }
 
 interface ReplaceOption {

@@ -133,6 +133,31 @@ test('a profile gets another name, and gives its place to one', async () => {
   expect([has('profiles.d/web.yaml'), contentOf('guests.d/a.yaml')]).toEqual([false, 'profile: other\n'])
 })
 
+test('a guest of config.yaml moves to a file: the lines to delete are told, and check names both until they go', async () => {
+  const config = `${httpOnly}guests:\n  # mine\n  a:\n    mac: 52:54:00:aa:bb:01 # eth0\n  b: {}\n`
+  const { cwd, treeboot, contentOf, has } = home({ 'config.yaml': config })
+  const dry = await treeboot('guests', 'move', 'a', '--to', 'guests.d', '--dry-run')
+  expect([dry.code, has('guests.d')]).toEqual([0, false])
+  const moved = await treeboot('guests', 'move', 'a', '--to', 'guests.d')
+  expect(moved.out).toContain(
+    'until you delete lines 7 to 9 of config.yaml, they count and the file does not:\n-  # mine\n-  a:\n-    mac: 52:54:00:aa:bb:01 # eth0\n',
+  )
+  expect(contentOf('guests.d/a.yaml')).toBe('# mine\nmac: 52:54:00:aa:bb:01 # eth0\n')
+  expect(contentOf('config.yaml')).toBe(config)
+  expect((await treeboot('check')).out).toMatch(stating('guests.d/a.yaml:1:1', 'line 8'))
+  expect(await treeboot('guests', 'move', 'a', '--to', 'guests.d')).toMatchObject({ code: 1 })
+  writeFileSync(join(cwd, 'config.yaml'), config.split('\n').toSpliced(6, 3).join('\n'))
+  expect((await treeboot('check')).out).not.toContain('guests.d/a.yaml:1:1')
+  expect(JSON.parse((await treeboot('guests', 'move', 'b', '--to', 'guests.d', '--json')).out)).toMatchObject(
+    {
+      file: 'guests.d/b.yaml',
+      delete: { file: 'config.yaml', first: 7, last: 7, text: '  b: {}\n', becomes: '' },
+    },
+  )
+  expect((await treeboot('guests', 'move', 'none', '--to', 'guests.d')).code).toBe(3)
+  expect((await treeboot('guests', 'move', 'a', '--to', 'profiles.d')).code).toBe(2)
+})
+
 test('the start of a server makes what a killed command left', async () => {
   const { cwd, treeboot, contentOf, has } = home({
     'profiles.d/lab.yaml': '',
