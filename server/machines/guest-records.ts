@@ -1,3 +1,4 @@
+import { Failure } from '../core/failure.ts'
 import {
   definitionChanges,
   type GuestRecord,
@@ -74,20 +75,24 @@ function holdChange(guest: string, reason: HoldReason, atMs: number): RecordChan
 }
 
 /**
- * Stores, before the definition of a guest gets a new name, what must not be installed under that name. The record itself
- * follows when the definition is read: its machine is known by its MACs, its UUID or its serial number.
+ * What must be stored before the definition of a guest gets a new name: under that name it is held when its record does
+ * not follow. Mostly nothing: its machine is known by its MACs, its UUID or its serial number.
  *
- * @returns Whether the guest is held under its new name.
+ * @throws Failure `conflict` while the guest is being installed: its installer asks and reports under this name.
  */
-export async function holdForRename(
-  store: Pick<Store, 'states' | 'identities' | 'record'>,
+export async function changesForRename(
+  store: Pick<Store, 'states' | 'identities'>,
   guest: Guest,
   newName: string,
   atMs: number,
-): Promise<boolean> {
-  const isHeld = isHeldWhenRenamed(guest, newName, await readRecords(store))
-  if (isHeld) await store.record([holdChange(newName, 'renamed', atMs)])
-  return isHeld
+): Promise<RecordChange[]> {
+  const records = await readRecords(store)
+  if (records.get(guest.name)?.state.state === 'installing')
+    throw new Failure(
+      'conflict',
+      `guest ${guest.name} is being installed, and its installer reports under this name; rename it when that has ended, or after "treeboot local ${guest.name}"`,
+    )
+  return isHeldWhenRenamed(guest, newName, records) ? [holdChange(newName, 'renamed', atMs)] : []
 }
 
 export async function readRecords(
@@ -197,6 +202,14 @@ export class GuestRecords {
     } catch (error) {
       onTrouble(error)
     }
+  }
+
+  /** See `changesForRename`. Returns whether the guest is held under its new name. */
+  async beforeRename(guest: Guest, newName: string): Promise<boolean> {
+    if (!this.#store) throw new Failure('unavailable', 'the store is not open')
+    const changes = await changesForRename(this.#store, guest, newName, this.#options.clock())
+    if (changes.length > 0) await this.#options.states.record(changes)
+    return changes.length > 0
   }
 
   /** The state of a guest as decisions must see it. */

@@ -273,6 +273,12 @@ export class GuestHistory {
     return this.stateOf(guest) ?? newState
   }
 
+  /** Stores what must not be installed before the definition of a guest gets a new name, see `changesForRename`. */
+  async beforeRename(guest: Guest, newName: string): Promise<boolean> {
+    await this.fresh()
+    return this.#records.beforeRename(guest, newName)
+  }
+
   /** The number of the later installation that a token belongs to; undefined for any other token. */
   #laterInstallation(guest: string, token: string | undefined): number | undefined {
     if (token === undefined || !this.#secret) return undefined

@@ -155,6 +155,16 @@ export class Machines implements BootMachines {
     return this.#history.order(guest, order)
   }
 
+  /**
+   * To be called before the definition of a guest gets a new name, so that nothing is installed for that.
+   *
+   * @returns Whether the guest is held under its new name: nothing tells that it is the same machine.
+   * @throws Failure `conflict` while it is being installed, `unavailable` when that cannot be stored now.
+   */
+  beforeRename(guest: Guest, newName: string): Promise<boolean> {
+    return this.#history.beforeRename(guest, newName)
+  }
+
   /** Guests that were to be installed and never booted, one line each for people. */
   forgottenOrders(): readonly string[] {
     const { snapshot, clock = Date.now } = this.#options

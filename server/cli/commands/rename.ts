@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { defined } from '../../core/defined.ts'
 import type { ChangeOptions } from '../../definitions/definitions.ts'
 import type { FolderDefinitions } from '../../definitions/folder-definitions.ts'
-import { holdForRename } from '../../machines/guest-records.ts'
+import { changesForRename } from '../../machines/guest-records.ts'
 import { type CommandChange, expectedOf, runChange } from '../definition-change.ts'
 import { guestNamed, openGuestStore } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot, withoutVerify } from '../options.ts'
@@ -78,7 +78,9 @@ async function holdForNewName(
   const snapshot = await readSnapshot(withoutVerify(given), io)
   const store = await openGuestStore(snapshot, io)
   try {
-    return await holdForRename(store, guestNamed(snapshot, name), newName, Date.now())
+    const changes = await changesForRename(store, guestNamed(snapshot, name), newName, Date.now())
+    if (changes.length > 0) await store.record(changes)
+    return changes.length > 0
   } finally {
     await store.close()
   }

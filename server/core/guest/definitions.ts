@@ -71,8 +71,9 @@ export function definitionChanges({ guests, records, doubt, atMs }: DefinitionIn
 }
 
 /**
- * Whether nothing is to be recorded. Of a refused definition only a part may have been read: without a record its machine
- * boots its disk. While there is doubt it gets one, because the doubt may be over when the definition is right.
+ * Whether nothing is to be recorded. Of a refused definition only a part may have been read. One of which nothing is known
+ * may be a copy under a new name, of a file that goes in a moment: without a record its machine boots its disk, and the
+ * record of the other can follow. While there is doubt it gets one, because the doubt may be over when it is right.
  */
 function isSettled(
   { refused }: Guest,
@@ -80,7 +81,8 @@ function isSettled(
   record: GuestRecord | undefined,
   doubt: HoldReason | undefined,
 ): boolean {
-  if (refused !== undefined) return record !== undefined || doubt === undefined
+  if (refused !== undefined)
+    return record !== undefined || (doubt === undefined && keysOf(identity).length === 0)
   return record !== undefined && isSameIdentity(record.identity, identity)
 }
 

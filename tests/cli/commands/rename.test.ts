@@ -93,6 +93,17 @@ describe('a guest gets another name', () => {
     expect((await treeboot('guests')).out).toMatch(stating('z', 'held'))
   })
 
+  test('not while it is being installed: its installer reports under its name', async () => {
+    const { cwd, treeboot, has } = home({ 'guests.d/a.yaml': mac })
+    await treeboot('install', 'a')
+    await happen(cwd, 'a', { type: 'reported', report: 'installing', client: '10.0.0.1' })
+    const refused = await treeboot('guests', 'rename', 'a', 'z')
+    expect(refused.err).toMatch(stating('a is being installed', 'treeboot local a'))
+    expect([refused.code, has('guests.d/a.yaml'), has('guests.d/z.yaml')]).toEqual([1, true, false])
+    await treeboot('local', 'a')
+    expect((await treeboot('guests', 'rename', 'a', 'z')).code).toBe(0)
+  })
+
   test('--dry-run shows both files and changes nothing, not even the store', async () => {
     const { treeboot, has } = home({ 'guests.d/a.yaml': mac })
     const { out, code } = await treeboot('guests', 'rename', 'a', 'z', '--dry-run')
