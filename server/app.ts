@@ -96,8 +96,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   const mirrors = new MirrorRunner({ config, events })
   let ownNames: readonly string[] = []
   let data: DataFolder | undefined
-  const { cwd, configFile } = catalogOptions
-  const definitions = new FolderDefinitions(defined({ cwd, file: configFile }))
+  const definitions = new FolderDefinitions(place)
   const serviceLines = () => running.lines()
   const health = serverHealth({ ...parts, accounts, catalog, running, renderer, data: () => data })
   const shared = { source, events, uploads, accounts }

@@ -1,11 +1,11 @@
 import { realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { findTemplates, type NoteProblem } from '../config/find-templates.ts'
 import { failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { forEachAtOnce } from '../host/pool.ts'
 import { readAtMost } from '../host/read-at-most.ts'
-import { findTemplates, type NoteProblem } from './find-templates.ts'
 
 /** The longest real kickstart that we know of has 150 kB. Pictures and archives are not templates. */
 const maxTemplateBytes = configurationLimits.templates.bytes

@@ -66,7 +66,7 @@ export async function nextInstallation(
 }
 
 /** Enough for each template to be seen with all its vars, and few enough for a command. */
-const mostOfOneTemplate = 200
+export const mostOfOneTemplate = 200
 
 /**
  * What is wrong with guests, each reason once. A tree that is not ready is reported as a problem of the tree, and may end

@@ -3,8 +3,8 @@ import type { DefinitionKind } from '../config/definition-files.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import type { ChangeOptions, DefinitionChange, Definitions } from '../definitions/definitions.ts'
+import type { Note } from '../definitions/definitions-lock.ts'
 import { FolderDefinitions } from '../definitions/folder-definitions.ts'
-import type { FinishedSet } from '../definitions/journal.ts'
 import { lineDifference } from '../definitions/line-difference.ts'
 import { requireConfigHere } from './config-here.ts'
 import type { CommonOptions } from './options.ts'
@@ -21,11 +21,15 @@ export interface CommandChange extends DefinitionChange {
   readonly next?: { readonly text: string; readonly data: Readonly<Record<string, unknown>> }
 }
 
+/** Tells what became of a change that an earlier command had to leave. */
+export function noteTo(io: CliIo): Note {
+  return ({ text, isWhole }) => io.err(`${isWhole ? '' : 'warning: '}${text}\n`)
+}
+
 /** The definitions of a command's configuration. */
 export async function definitionsHere(options: CommonOptions, io: CliIo): Promise<FolderDefinitions> {
   await requireConfigHere(options, io)
-  const note = ({ text, isWhole }: FinishedSet): void => io.err(`${isWhole ? '' : 'warning: '}${text}\n`)
-  return new FolderDefinitions(defined({ file: options.config, cwd: io.cwd }), note)
+  return new FolderDefinitions(defined({ file: options.config, cwd: io.cwd }), noteTo(io))
 }
 
 /**
@@ -53,7 +57,16 @@ export async function runChange(
   const options = command.optsWithGlobals<CommonOptions & { readonly dryRun?: boolean }>()
   const definitions = await definitionsHere(options, io)
   const dryRun = options.dryRun === true
-  const { others = [], reply, next, ...main } = await change(definitions, { dryRun })
+  printChange(await change(definitions, { dryRun }), options, io)
+}
+
+/** Prints what was changed, or would be. */
+export function printChange(
+  { others = [], reply, next, ...main }: CommandChange,
+  options: { readonly json?: boolean; readonly dryRun?: boolean },
+  io: CliIo,
+): void {
+  const dryRun = options.dryRun === true
   if (options.json) {
     const { where, before, after, etag } = main
     const shown = { file: where, changed: before !== after && !dryRun, difference: differenceOf(main) }

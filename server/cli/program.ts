@@ -20,6 +20,7 @@ import { registerMirrors } from './commands/mirrors.ts'
 import { registerProfiles } from './commands/profiles.ts'
 import { registerRender } from './commands/render.ts'
 import { registerServe } from './commands/serve.ts'
+import { registerTemplates } from './commands/templates.ts'
 import { registerTokens } from './commands/tokens.ts'
 import { registerTrees } from './commands/trees.ts'
 import { registerTry } from './commands/try.ts'
@@ -99,6 +100,7 @@ export function createProgram(io: CliIo): Command {
     registerLookup,
     registerGuests,
     registerProfiles,
+    registerTemplates,
     registerMirrors,
     registerInstall,
     registerInbox,

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
   type DefinitionFile,
@@ -8,14 +7,10 @@ import {
 } from '../config/definition-files.ts'
 import { loadConfigFile } from '../config/last-good.ts'
 import { type ConfigPlace, defaultFileName, readConfigTexts } from '../config/texts.ts'
-import { readYaml, type YamlMapping } from '../config/yaml.ts'
+import type { YamlMapping } from '../config/yaml.ts'
 import { defined } from '../core/defined.ts'
-import { Failure, failureKind, failureMessage } from '../core/failure.ts'
-import { configurationLimits } from '../core/limits/configuration.ts'
-import { createAtomically, makeFolder } from '../host/atomic-write.ts'
+import { Failure } from '../core/failure.ts'
 import { createFiles } from '../host/create-files.ts'
-import { replaceIfSame } from '../host/guarded-write.ts'
-import { readFileAtMost } from '../host/read-at-most.ts'
 import { changeYaml } from './change-yaml.ts'
 import type {
   AddAllOptions,
@@ -31,17 +26,18 @@ import type {
 } from './definitions.ts'
 import { type Note, withDefinitionsLock } from './definitions-lock.ts'
 import { extractEntry } from './extract-entry.ts'
+import { makeSet } from './file-set.ts'
 import { InUse } from './in-use.ts'
 import { makeWithJournal } from './journal.ts'
 import { requireNoNewError } from './new-errors.ts'
 import { newFiles, rightOf } from './new-files.ts'
-import { changedMeanwhile, dataOf, entriesOf, etagOf, requireName } from './present.ts'
+import { changedMeanwhile, entriesOf, etagOf, requireName } from './present.ts'
+import { readDefinition } from './read-definition.ts'
 import { whyReadOnly } from './read-only.ts'
 import type { Reference } from './references.ts'
 import { changeOf, filesAfter, renamedReferences, stepOf, type TextChange } from './text-change.ts'
 import { usersOf } from './users.ts'
 import { watchPlace } from './watch-place.ts'
-import { textOf } from './yaml-values.ts'
 
 /** Definitions in config.yaml and in the files beside it. Only the files are ever written. */
 export class FolderDefinitions implements Definitions {
@@ -65,7 +61,7 @@ export class FolderDefinitions implements Definitions {
     const files = (await readDefinitionFiles(this.#path)).filter(
       (file) => file.kind === kind && !own.has(file.name),
     )
-    return [...inConfig, ...(await Promise.all(files.map((file) => this.#definitionIn(file))))]
+    return [...inConfig, ...(await Promise.all(files.map((file) => readDefinition(this.#base, file))))]
   }
 
   async read(kind: DefinitionKind, name: string): Promise<Definition> {
@@ -90,7 +86,8 @@ export class FolderDefinitions implements Definitions {
         ...files.filter(({ shownName }) => shownName !== where),
         { kind, name, shownName: where, text },
       ])
-      if (!options.dryRun && text !== before) await this.#put(where, before, text)
+      if (!options.dryRun && text !== before)
+        await this.#put({ kind, name, where, ...defined({ before }), after: text })
       return { where, ...defined({ before }), after: text, etag: etagOf(Buffer.from(text)) }
     })
   }
@@ -185,7 +182,7 @@ export class FolderDefinitions implements Definitions {
       const made: TextChange = { kind, name, where: `${folder}/${name}.yaml`, after: entry.text }
       await this.#mayWrite(made.where)
       await requireNoNewError(this.#place, new Set([made.where]), filesAfter([made]))
-      if (!options.dryRun) await this.#put(made.where, undefined, entry.text)
+      if (!options.dryRun) await this.#put(made)
       return { ...changeOf(made), toDelete: { file: shownName, ...entry.lines } }
     })
   }
@@ -204,20 +201,9 @@ export class FolderDefinitions implements Definitions {
     const [first, second] = files
     if (first && second) {
       const message = `${kind} ${name} is defined in ${first.shownName} and in ${second.shownName}; remove one of the two`
-      return { ...(await this.#definitionIn(first)), readOnly: message }
+      return { ...(await readDefinition(this.#base, first)), readOnly: message }
     }
-    return first && this.#definitionIn(first)
-  }
-
-  async #definitionIn({ kind, name, shownName, whyNot }: DefinitionFile): Promise<Definition> {
-    if (whyNot !== undefined) return { kind, name, where: shownName, readOnly: `${shownName} ${whyNot}` }
-    const bytes = await readFileAtMost(join(this.#base, shownName), configurationLimits.definitionFile.bytes)
-    const readOnly = await whyReadOnly(this.#base, shownName)
-    const about = { kind, name, where: shownName, ...defined({ readOnly }) }
-    if (!bytes) return about
-    const text = textOf(bytes)
-    const data = text === undefined ? undefined : dataOf(readYaml(text.replace(/^\uFEFF/, '')))
-    return { ...about, etag: etagOf(bytes), ...defined({ text, data }) }
+    return first && readDefinition(this.#base, first)
   }
 
   /** What is there and may be changed, with its text. */
@@ -237,7 +223,7 @@ export class FolderDefinitions implements Definitions {
   ): Promise<TextChange[]> {
     // Nothing names a guest or a mirror.
     if (kind !== 'profile') return Promise.resolve([])
-    return renamedReferences(users, { named: kind, from, to }, (file) => this.#definitionIn(file))
+    return renamedReferences(users, { named: kind, from, to }, (file) => readDefinition(this.#base, file))
   }
 
   /** Checks a set of changes and makes it. */
@@ -283,27 +269,8 @@ export class FolderDefinitions implements Definitions {
     if (why !== undefined) throw new Failure('forbidden', why)
   }
 
-  async #replace(where: string, before: string | undefined, text: string): Promise<void> {
-    const path = join(this.#base, where)
-    if (before === undefined) {
-      await makeFolder(dirname(path))
-      if (!(await createAtomically(path, text))) throw changedMeanwhile(where)
-      return
-    }
-    const like = await stat(path)
-    if (!(await replaceIfSame(path, Buffer.from(before), text, { like }))) throw changedMeanwhile(where)
-  }
-
-  /** A full disk is not told by which file it was. */
-  async #put(where: string, before: string | undefined, text: string): Promise<void> {
-    try {
-      await this.#replace(where, before, text)
-    } catch (error) {
-      if (error instanceof Failure) throw error
-      throw new Failure(failureKind(error), `${where} cannot be written: ${failureMessage(error)}`, {
-        cause: error,
-      })
-    }
+  async #put(change: TextChange): Promise<void> {
+    if (await makeSet([stepOf(this.#base, change)])) throw changedMeanwhile(change.where)
   }
 
   #locked<T>(

@@ -14,9 +14,26 @@ import { textOf } from './yaml-values.ts'
  */
 export async function whyReadOnly(base: string, where: string): Promise<string | undefined> {
   const { folder } = definitionKinds[definitionOf(where)?.kind ?? 'guest']
-  const managed = await whyManaged(join(base, folder), folder)
+  return whyNotWritten({ path: join(base, where), where, folder: join(base, folder), shownFolder: folder })
+}
+
+/** A file and the folder of all of its kind, as paths and as messages name them. */
+export interface FileToWrite {
+  readonly path: string
+  readonly where: string
+  readonly folder: string
+  readonly shownFolder: string
+}
+
+/** Why a file may not be written, in words. */
+export async function whyNotWritten({
+  path,
+  where,
+  folder,
+  shownFolder,
+}: FileToWrite): Promise<string | undefined> {
+  const managed = await whyManaged(folder, shownFolder)
   if (managed !== undefined) return managed
-  const path = join(base, where)
   const own = await lstat(path).catch(() => undefined)
   if (own?.isSymbolicLink()) return `${where} is a link; change the file that it leads to`
   if (own && !(await mayWrite(path))) return `${where} may not be written by this user`

@@ -1,10 +1,10 @@
-import { join } from 'node:path'
-import type { DefinitionFile, DefinitionKind } from '../config/definition-files.ts'
+import { join, resolve } from 'node:path'
+import type { DefinitionFile } from '../config/definition-files.ts'
 import type { FilesChange } from '../config/last-good.ts'
 import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { changeYaml } from './change-yaml.ts'
-import type { Definition, DefinitionChange } from './definitions.ts'
+import type { Definition, DefinitionChange, Kind } from './definitions.ts'
 import type { FileStep } from './file-set.ts'
 import { InUse } from './in-use.ts'
 import { digestOf, etagOf } from './present.ts'
@@ -12,15 +12,17 @@ import { type Named, type Reference, withReference } from './references.ts'
 
 /** A change of one definition file, as text. */
 export interface TextChange {
-  readonly kind: DefinitionKind
+  readonly kind: Kind
   readonly name: string
-  /** For people, and below the folder of config.yaml: `guests.d/web02.yaml`. */
+  /** For people: `guests.d/web02.yaml`. */
   readonly where: string
+  /** Absolute. Default: `where`, below the folder of config.yaml. */
+  readonly path?: string
   /** Undefined: it is made. */
   readonly before?: string
   /** Undefined: it is removed. */
   readonly after?: string
-  /** The file that a new one gets its owner and permissions from, as `where`. */
+  /** The file that a new one gets its owner and permissions from, as `where` or absolute. */
   readonly like?: string
 }
 
@@ -28,18 +30,18 @@ export interface TextChange {
 export function filesAfter(changes: readonly TextChange[]): FilesChange {
   const changed = new Set(changes.map(({ where }) => where))
   const files = changes.flatMap(({ kind, name, where, after }): DefinitionFile[] =>
-    after === undefined ? [] : [{ kind, name, shownName: where, text: after }],
+    after === undefined || kind === 'template' ? [] : [{ kind, name, shownName: where, text: after }],
   )
   return (present) => [...present.filter(({ shownName }) => !changed.has(shownName)), ...files]
 }
 
-export function stepOf(base: string, { where, before, after, like }: TextChange): FileStep {
+export function stepOf(base: string, { where, path, before, after, like }: TextChange): FileStep {
   return {
-    path: join(base, where),
+    path: path ?? join(base, where),
     where,
     before: before === undefined ? null : digestOf(before),
     after: after ?? null,
-    ...defined({ like: like && join(base, like) }),
+    ...defined({ like: like && resolve(base, like) }),
   }
 }
 

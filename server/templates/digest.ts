@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { withIncludes } from './lint.ts'
+import { withIncludes } from './includes.ts'
 
 /** A tag that takes in another template, and is not an `include` of one literal name. */
 const otherIncludes =

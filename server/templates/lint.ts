@@ -2,6 +2,7 @@ import { defined } from '../core/defined.ts'
 import { calledName } from './calls.ts'
 import { absentFilters, engineFilterNames } from './filters/signatures.ts'
 import { ownFilterNames } from './filters/table.ts'
+import { includeOf } from './includes.ts'
 import { LineCounter, type Segment, scanTemplate } from './lexer.ts'
 import type { TemplateChecker, TemplateProblem } from './problem.ts'
 
@@ -119,17 +120,6 @@ function lintIncludes(segment: Segment, templates: ReadonlyMap<string, string>, 
   )
 }
 
-/** The name in `{% include 'x' %}` and the other tags that load a template, if it is a literal. */
-export function includeOf(segment: Segment): { name: string; optional: boolean } | undefined {
-  const [tag, nameToken] = segment.tokens
-  if (segment.kind !== 'tag' || !tag || nameToken?.kind !== 'string') return undefined
-  if (!['include', 'extends', 'import', 'from'].includes(tag.text)) return undefined
-  return {
-    name: nameToken.text.slice(1, -1),
-    optional: segment.tokens.some((token) => token.text === 'ignore'),
-  }
-}
-
 function lintFilters(segment: Segment, report: Report): void {
   segment.tokens.forEach((token, i) => {
     const named = segment.tokens[i - 1]?.text === '|' ? calledName(segment.tokens, i)?.token.text : undefined
@@ -160,20 +150,4 @@ function lintLines(source: string, report: Report): void {
   const tab = /^ *\t/m.exec(source)
   if (tab && source.trimStart().startsWith('#cloud-config'))
     report(tab.index, 'warning', 'a tab begins this line; YAML refuses it', 'indent with blanks')
-}
-
-/** The names of a template and of all templates that it includes by literal names, each once. */
-export function withIncludes(name: string, templates: ReadonlyMap<string, string>): readonly string[] {
-  const found = new Set<string>()
-  const visit = (each: string): void => {
-    const source = templates.get(each)
-    if (source === undefined || found.has(each)) return
-    found.add(each)
-    for (const segment of scanTemplate(source)) {
-      const included = includeOf(segment)
-      if (included) visit(included.name)
-    }
-  }
-  visit(name)
-  return [...found]
 }

@@ -1,5 +1,5 @@
+import { includeOf, withIncludes } from './includes.ts'
 import { type Segment, scanTemplate, type Token } from './lexer.ts'
-import { includeOf, withIncludes } from './lint.ts'
 
 /**
  * Every name that a template and its snippets may read as a variable, keys of `vars['...']` included. It holds too many

@@ -1,6 +1,7 @@
 import { Failure } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
-import { lintTemplate, withIncludes } from './lint.ts'
+import { withIncludes } from './includes.ts'
+import { lintTemplate } from './lint.ts'
 import type { WorkerRequest, WorkerResult, WorkerSettings } from './message.ts'
 import { problemText, type TemplateChecker, type TemplateProblem } from './problem.ts'
 import { type Outcome, TemplateThread } from './thread.ts'

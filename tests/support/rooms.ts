@@ -74,13 +74,13 @@ export const rooms: readonly Room[] = [
   },
   {
     name: 'config',
-    what: '`config.yaml` and the definition files beside it (`guests.d`, `profiles.d`, `mirrors.d`) to plain data that remembers positions; watching them',
+    what: '`config.yaml` and the definition files beside it (`guests.d`, `profiles.d`, `mirrors.d`) to plain data that remembers positions; watching them. Which files are templates',
     mayImport: ['verify', ...ground, ...system],
   },
   {
     name: 'definitions',
-    what: 'Guests, profiles and mirrors as files that a person and a program write: changes that keep all other bytes',
-    mayImport: ['config', 'host', ...system],
+    what: 'Guests, profiles, mirrors and templates as files that a person and a program write: changes that keep all other bytes',
+    mayImport: ['config', 'host', 'templates/includes.ts', ...system],
   },
   {
     name: 'store',

@@ -3,13 +3,16 @@ import type { Command } from 'commander'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
 import type { Config } from '../../config/schema.ts'
+import { failureMessage } from '../../core/failure.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import { stoppedProblem } from '../../definitions/journal.ts'
+import { TemplateFolder } from '../../definitions/template-folder.ts'
+import { reasonsFor } from '../../definitions/template-reasons.ts'
+import { unreadVars } from '../../namespace/unread-vars.ts'
 import { whyNoWitness } from '../../store/witness.ts'
 import { lintTemplates } from '../../templates/lint.ts'
 import type { TemplateRenderer } from '../../templates/renderer.ts'
 import { guestProblems } from '../answers.ts'
-import { unreadVars } from '../check-vars.ts'
 import { loaderProblems } from '../loader-choice.ts'
 import {
   type CommonOptions,
@@ -46,13 +49,15 @@ async function allProblems(
   try {
     const snapshot = await readSnapshot(options, io)
     const witness = await witnessProblems(snapshot.config)
-    const stopped = await stoppedProblem(snapshot.config.paths.data)
+    const { data } = snapshot.config.paths
+    const stopped = await stoppedProblem(data)
     return [
       ...snapshot.problems,
       ...(stopped ? [stopped] : []),
       ...witness,
       ...(await loaderProblems(snapshot)),
       ...unreadVars(snapshot),
+      ...(await savedInSpite(snapshot, io.cwd)),
       ...(await withRenderer(io, (renderer) => renderingProblems(snapshot, renderer, io.cwd))),
     ]
   } catch (error) {
@@ -77,6 +82,23 @@ async function witnessProblems({ state, file }: Config): Promise<SnapshotProblem
       },
     ]
   })
+}
+
+/** Templates that somebody saved although they added a problem, and why. */
+async function savedInSpite({ config }: Snapshot, cwd: string): Promise<SnapshotProblem[]> {
+  const { data, templates } = config.paths
+  const folder = new TemplateFolder(templates, cwd)
+  try {
+    const reasons = await reasonsFor(data, () => folder.texts())
+    return reasons.map(({ name, saved, reason }) => ({
+      severity: 'warning',
+      where: folder.fileOf(name).where,
+      message: `saved at ${saved} in spite of a problem: ${reason}`,
+      remedy: 'correct it, or leave this as a note',
+    }))
+  } catch (error) {
+    return [{ severity: 'warning', where: data, message: failureMessage(error) }]
+  }
 }
 
 /** Problems of the templates, and of the guests that cannot be installed. */
