@@ -4,13 +4,14 @@ import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import { createAtomically, makeFolder, type WriteOptions } from '../host/atomic-write.ts'
 import { removeIfSame, replaceIfSame, settleLeftovers } from '../host/guarded-write.ts'
+import { forEachAtOnce } from '../host/pool.ts'
 import { readFileAtMost } from '../host/read-at-most.ts'
 import { digestOf } from './present.ts'
 
 /**
- * Changes of several files that belong together, such as the file of a profile and all that name it. They are made in the
- * order in which they stand: what is new first, then what names it, and what goes last. So at each moment every name that
- * is written somewhere leads to a definition.
+ * Changes of several files that belong together, such as the file of a profile and all that name it. What is new is made
+ * first, then what names it, and what goes last. So at each moment every name that is written somewhere leads to a
+ * definition.
  */
 
 /** One file of a set. Without `before` it is made, without `after` it is removed. */
@@ -40,12 +41,15 @@ export interface MakeOptions {
   readonly again?: boolean
 }
 
+/** How many files of a set are written at once: their syncs share the commits of the file system's journal. */
+const atOnce = 32
+
 /**
  * Makes the changes. A step that is made already counts. Stops at a file that is neither what is expected nor what it is
- * to be: it is left as somebody else has made it, and so is what comes behind it. When nothing that was there before has
- * changed yet, the new files are taken back.
+ * to be: it is left as somebody else has made it, and what goes last stays. When nothing that was there before has changed
+ * yet, the new files are taken back.
  *
- * @throws Failure when a file cannot be written; those before it were made.
+ * @throws Failure when a file cannot be written; some of the others were made.
  */
 export async function makeSet(
   steps: readonly FileStep[],
@@ -57,13 +61,36 @@ export async function makeSet(
         isBefore: (bytes) => isBefore(step, bytes),
         isAfter: (bytes) => isAfter(step, bytes),
       })
-  for (const [i, step] of steps.entries()) {
-    if (await make(step)) continue
-    // Steps are made in their order: what differs before one that is made was edited since.
-    if (again && (await isMadeLater(steps.slice(i + 1)))) continue
-    return { where: step.where, undone: await takeBack(steps.slice(0, i)) }
+  const made = steps.filter(({ before }) => before === null)
+  const changed = steps.filter(({ before, after }) => before !== null && after !== null)
+  const removed = steps.filter(({ after }) => after === null)
+  for (const [part, later] of [
+    [made, [...changed, ...removed]],
+    [changed, removed],
+    [removed, []],
+  ] satisfies [FileStep[], FileStep[]][]) {
+    const other = await makeAll(part)
+    if (!other) continue
+    // What differs before something that is made was edited since: the parts are made one after the other.
+    if (again && (await isOneMade(later))) continue
+    return { where: other.where, undone: await takeBack(made, changed) }
   }
   return undefined
+}
+
+/** Returns a step whose file is another one than expected. All are looked at before the first is made. */
+async function makeAll(steps: readonly FileStep[]): Promise<FileStep | undefined> {
+  let other: FileStep | undefined
+  await forEachAtOnce(steps, atOnce, async (step) => {
+    const present = await contentOf(step.path)
+    const isKnown = present !== 'other' && (isBefore(step, present) || isAfter(step, present))
+    if (!isKnown) other ??= step
+  })
+  if (other) return other
+  await forEachAtOnce(steps, atOnce, async (step) => {
+    if (!other && !(await make(step))) other ??= step
+  })
+  return other
 }
 
 /** False when the file is another one than expected. */
@@ -109,14 +136,14 @@ function isAfter({ after }: FileStep, present: Uint8Array | 'other' | undefined)
   return present ? after !== null && Buffer.from(after).equals(present) : after === null
 }
 
-async function isMadeLater(steps: readonly FileStep[]): Promise<boolean> {
+async function isOneMade(steps: readonly FileStep[]): Promise<boolean> {
   for (const step of steps) if (isAfter(step, await contentOf(step.path))) return true
   return false
 }
 
 /** Removes new files again, unless something that was there before has changed. Returns whether all is as it was. */
-async function takeBack(made: readonly FileStep[]): Promise<boolean> {
-  if (made.some(({ before }) => before !== null)) return false
+async function takeBack(made: readonly FileStep[], changed: readonly FileStep[]): Promise<boolean> {
+  if (await isOneMade(changed)) return false
   for (const { path, after } of made) await removeIfSame(path, Buffer.from(after ?? ''))
   return true
 }

@@ -1,7 +1,7 @@
 import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { Failure, failureMessage } from '../core/failure.ts'
+import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { syncFolder, writeAtomically } from '../host/atomic-write.ts'
 import { type FileStep, makeSet, type StoppedSet } from './file-set.ts'
@@ -68,7 +68,11 @@ export async function makeWithJournal(dataFolder: string, set: ChangeSet): Promi
     await writeAtomically(journal, `${JSON.stringify({ version: 1, ...set }, undefined, 1)}\n`, {
       mode: 0o600,
     })
-  const stopped = await makeSet(set.steps)
+  const stopped = await makeSet(set.steps).catch((error: unknown) => {
+    if (set.steps.length === 1) throw error
+    const message = `${failureMessage(error)}; the next change, or the start of the server, makes what is left`
+    throw new Failure(failureKind(error), message, { cause: error })
+  })
   await end(dataFolder, set, stopped)
   if (stopped) throw new Failure('conflict', stoppedText(set, stopped))
 }

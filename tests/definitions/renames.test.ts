@@ -1,6 +1,15 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual, promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -172,7 +181,7 @@ describe('a process that is killed at any call leaves all or nothing, once the r
       const outcomes = new Set<string>()
       const tryAt = async (at: number): Promise<void> => {
         const { cwd } = home(files)
-        await expect(child(cwd, at, ...names)).rejects.toMatchObject({ signal: 'SIGKILL' })
+        await child(cwd, at, ...names).catch((error) => expect(error).toMatchObject({ signal: 'SIGKILL' }))
         const left = existsSync(join(cwd, 'data/definitions-journal.json'))
         const notes: FinishedSet[] = []
         await finishDefinitions({ cwd }, (note) => notes.push(note))
@@ -231,8 +240,17 @@ describe('what an editor changes meanwhile is not overwritten', () => {
     expect(readdirSync(path('data'))).toEqual([])
   })
 
-  test('in the middle: it stops there, keeps the old profile, and stays a problem until that is gone', async () => {
+  test('in one of many files: no other is changed', async () => {
     const { cwd, path, set } = begun({ 'guests.d/a.yaml': 'profile: p\n', 'guests.d/b.yaml': edited })
+    const files = filesIn(cwd)
+    expect(await refusal(makeWithJournal(path('data'), set))).toMatch(
+      stating('conflict', 'guests.d/b.yaml', 'nothing was changed'),
+    )
+    expect(filesIn(cwd)).toEqual(files)
+  })
+
+  test('in the middle: it stops there, keeps the old profile, and stays a problem until that is gone', async () => {
+    const { cwd, path, set } = begun({ 'guests.d/a.yaml': 'profile: q\n', 'guests.d/b.yaml': edited })
     expect(await refusal(makeWithJournal(path('data'), set))).toMatch(
       stating('conflict', 'guests.d/b.yaml', 'in part', set.remedy),
     )
@@ -270,20 +288,35 @@ describe('what an editor changes meanwhile is not overwritten', () => {
     expect(existsSync(path('data/definitions-journal.json'))).toBe(false)
   })
 
-  test('what was edited after its own change stays, and the rest is made', async () => {
-    const { cwd, keep } = begun({
+  test('what was edited after all was made stays, and nobody is told of it', async () => {
+    const { cwd, keep, path } = begun({
       'profiles.d/q.yaml': 'args: edited\n',
       'guests.d/a.yaml': 'profile: q\nargs: mine\n',
       'guests.d/b.yaml': 'profile: q\n',
     })
+    rmSync(path('profiles.d/p.yaml'))
     keep()
-    await finishDefinitions({ cwd }, () => undefined)
+    const notes: FinishedSet[] = []
+    await finishDefinitions({ cwd }, (note) => notes.push(note))
+    expect(notes).toEqual([{ isWhole: true, text: expect.stringContaining('finished') }])
     expect(filesIn(cwd)).toEqual({
       'config.yaml': '',
       'profiles.d/q.yaml': 'args: edited\n',
       'guests.d/a.yaml': 'profile: q\nargs: mine\n',
       'guests.d/b.yaml': 'profile: q\n',
     })
+  })
+
+  test('what cannot be written is made later, and the message says so', async () => {
+    const { cwd, path, set } = begun({ 'guests.d/a.yaml': 'profile: p\n', 'guests.d/b.yaml': 'profile: p\n' })
+    // A name that is too long for a temporary file beside it.
+    const long = `guests.d/${'l'.repeat(240)}.yaml`
+    const steps = [...set.steps, step(cwd, long, null, '')]
+    expect(await refusal(makeWithJournal(path('data'), { ...set, steps }))).toMatch(
+      stating('makes what is left'),
+    )
+    expect(existsSync(path('data/definitions-journal.json'))).toBe(true)
+    expect(existsSync(path('profiles.d/p.yaml'))).toBe(true)
   })
 
   test('a text that a killed change had replaced, and had no time to put back, gets its place again', async () => {
