@@ -24,6 +24,11 @@ export type Event =
       readonly ms: number
       /** Set for a request that does not fetch the file: HEAD, a LOOKUP by NFS. */
       readonly question?: true
+      /** Only TFTP: how often packets were sent again, and the agreed octets of a block. */
+      readonly retries?: number
+      readonly blksize?: number
+      /** Only TFTP, for `aborted`: the client did not end the transfer, it went silent. */
+      readonly silent?: true
       /** The decision that the served entry carries. */
       readonly decision?: Decision
       /** The client, with all identities that its request carried. */
@@ -34,6 +39,47 @@ export type Event =
    * its end, because a transfer may take long.
    */
   | { readonly type: 'fetching'; readonly who: Requester; readonly decision: Decision }
+  /**
+   * A large file begins to be sent. Its `served` event follows, however it ends. Without this event a machine that loads
+   * its initrd for minutes would look as if it had gone.
+   */
+  | {
+      readonly type: 'sending'
+      readonly protocol: Protocol
+      readonly client: string
+      readonly path: string
+      /** Bytes of the file. */
+      readonly size: number
+    }
+  /**
+   * A packet by which a machine boots from the network passed the DHCP service. `offered`: its DISCOVER got our OFFER.
+   * `silent`: it got none, and `detail` says why. `confirmed`: its request to port 4011 got our ACK. `leased`: it asked
+   * another server for an address, as every machine does beside a proxy.
+   */
+  | {
+      readonly type: 'dhcp'
+      readonly step: 'offered' | 'silent' | 'confirmed' | 'leased'
+      /** The MAC, or the address where there is no MAC. */
+      readonly client: string
+      /** Transaction id: a packet that is sent again has the same. */
+      readonly xid: number
+      /** The port that the packet came to: 67 or 4011. */
+      readonly port: number
+      readonly mac?: string
+      readonly uuid?: string
+      /** As `core/boot/firmware.ts` names it. */
+      readonly firmware?: string
+      readonly guest?: string
+      /** The boot file of the offer; '' for a machine that asks for its files by fixed names. */
+      readonly file?: string
+      readonly detail?: string
+      /** The address that the machine has, or asks for. */
+      readonly address?: string
+      /** For `leased`: the server that it asks for the address. */
+      readonly server?: string
+      /** Milliseconds from the request to the reply. */
+      readonly ms: number
+    }
   /**
    * A machine asked for network boot by DHCP, or was sent a boot configuration. `decision` says in words what it
    * was told, or why it got no reply.
@@ -83,6 +129,9 @@ export type Event =
   | { readonly type: 'noise'; readonly protocol: Protocol; readonly client: string; readonly message: string }
   /** Something failed inside of treeboot. `where` names the part. */
   | { readonly type: 'trouble'; readonly where: string; readonly message: string }
+
+/** In bytes: only for files of this size there are `sending` events. */
+export const largeFile = 2 ** 20
 
 export type EventSink = (event: Event) => void
 

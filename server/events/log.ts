@@ -18,6 +18,13 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
     }
     case 'fetching':
       return { level: 'debug', text: `${event.who.protocol} ${event.who.address} is being sent a file` }
+    case 'sending':
+      return {
+        level: 'debug',
+        text: `${event.protocol} ${event.client} ${event.path} is being sent, ${size(event.size)}`,
+      }
+    case 'dhcp':
+      return { level: 'debug', text: describeDhcp(event) }
     case 'report': {
       const detail = event.detail ? `: ${event.detail}` : ''
       return { level: 'info', text: `guest ${event.guest} (${event.client}) says ${event.state}${detail}` }
@@ -50,6 +57,17 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
     case 'trouble':
       return { level: 'error', text: `${event.where}: ${event.message}` }
   }
+}
+
+function describeDhcp({
+  client,
+  step,
+  port,
+  file,
+  detail,
+  address,
+}: Extract<Event, { type: 'dhcp' }>): string {
+  return `dhcp ${client} ${step} (port ${port}) ${file ?? detail ?? address ?? ''}`
 }
 
 function describeServed(event: Extract<Event, { type: 'served' }>): { level: LogLevel; text: string } {

@@ -124,6 +124,8 @@ function count(event: Event, { served, bytes, seconds, boots, reports, noise }: 
       return
     // Not counted here; the gauge counts trees.
     case 'fetching':
+    case 'sending':
+    case 'dhcp':
     case 'tree':
     case 'publish':
     case 'config':

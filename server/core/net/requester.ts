@@ -28,6 +28,8 @@ export interface Requester {
   readonly macs?: readonly string[]
   readonly uuid?: string
   readonly serial?: string
+  /** What the client calls itself (`User-Agent`), as sent. Nothing is decided by it. */
+  readonly agent?: string
   /** The connection of the request; used only to tell several clients behind one address apart. */
   readonly connection?: Connection
 }

@@ -11,6 +11,7 @@ import { RateLimit } from '../rate-limit.ts'
 import type { Interfaces, ServedInterface } from './interfaces.ts'
 import { defaultLimits, type ReplyLimits, ReplyRate } from './limits.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from './packet.ts'
+import { PacketWatch } from './packet-watch.ts'
 import { isProbe, ProxyProbe, type Rival } from './probe.ts'
 import {
   type ClientPorts,
@@ -99,6 +100,7 @@ export class DhcpListener implements Listener {
   readonly #sockets: DhcpSockets
   /** The machines and transaction numbers (xid) that an event was emitted for. */
   readonly #reported = lru<string, true>(4096)
+  readonly #watch: PacketWatch
   readonly #probe: ProxyProbe
   #probing: NodeJS.Timeout | undefined
   /** By interface and address. */
@@ -112,6 +114,7 @@ export class DhcpListener implements Listener {
     this.#broadcast = options.broadcast ?? '255.255.255.255'
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#rate = new ReplyRate(this.#limits)
+    this.#watch = new PacketWatch(options.events)
     const { waitMs } = options.probe === 'never' ? {} : (options.probe ?? {})
     this.#probe = new ProxyProbe({
       clientPort: this.#ports.client,
@@ -226,8 +229,12 @@ export class DhcpListener implements Listener {
       return undefined
     }
     const type = replyType(packet, serverPort)
-    if (type === undefined || this.#probe.isOwn(packet)) return undefined
+    if (this.#probe.isOwn(packet)) return undefined
     const mac = macOf(packet)
+    if (type === undefined) {
+      this.#watch.asksOther(packet, serverPort, mac)
+      return undefined
+    }
     if (!this.#admit(mac ?? Buffer.from(packet.chaddr).toString('hex'))) {
       this.#noise(from.address, 'more requests than the limits of the service allow')
       return undefined
@@ -241,11 +248,13 @@ export class DhcpListener implements Listener {
 
   async #reply(request: BootRequest, iface: ServedInterface, isRepeat: boolean): Promise<void> {
     this.#pending++
+    const startedMs = performance.now()
     try {
       if (isProbe(request.packet)) return this.#send(request, iface, probeOffer)
       const decision = await this.#decide(request, iface, isRepeat)
       if (!decision) return
       if (decision.kind === 'offer') this.#send(request, iface, decision.offer)
+      if (!isRepeat) this.#watch.answered(request, decision, performance.now() - startedMs)
       // An ACK repeats the offer of an attempt that has its event.
       if (request.replyType === 'offer') this.#report(request, decision)
     } catch (error) {

@@ -68,6 +68,7 @@ export function requesterOf(
   readHeaders(headers, found)
   if (query !== '') readQuery(query, found)
   const requester: { -readonly [Key in keyof Requester]: Requester[Key] } = { ...peer }
+  if (headers['user-agent']) requester.agent = headers['user-agent']
   const hostName = host ?? headers.host
   if (hostName) requester.host = hostName
   if (found.macs.length > 0) requester.macs = found.macs

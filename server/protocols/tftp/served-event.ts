@@ -15,6 +15,8 @@ export interface ServedRequest {
   /** The decision of the entry; undefined for a request that failed before its transfer began. */
   readonly decision?: ServedEvent['decision'] | undefined
   readonly who?: ServedEvent['who'] | undefined
+  /** The agreed octets of a block. */
+  readonly blksize?: number | undefined
 }
 
 interface Outcome {
@@ -48,6 +50,9 @@ export function servedEvent(
     detail: outcome.detail,
     bytes: result.bytes,
     ms: nowMs - request.startMs,
+    retries: result.retries ? result.retries : undefined,
+    blksize: request.blksize,
+    silent: result.end === 'silent' ? (true as const) : undefined,
     decision: request.decision,
     who: request.who,
   })

@@ -23,7 +23,7 @@ import type { RemoteInfo } from 'node:dgram'
 import { Failure } from '../../core/failure.ts'
 import { plainAddress } from '../../core/net/address.ts'
 import type { Requester } from '../../core/net/requester.ts'
-import type { EventSink } from '../../events/bus.ts'
+import { type EventSink, largeFile } from '../../events/bus.ts'
 import type { CleanPath } from '../../files/path.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
@@ -240,8 +240,11 @@ export class TftpListener implements Listener {
         agreed,
         oack: agreed.accepted.size > 0 ? encodePacket({ type: 'oack', options: agreed.accepted }) : undefined,
         file,
-        onEnd: (result) => this.#ended(session, { path, decision: entry.decision, who }, result),
+        onEnd: (result) =>
+          this.#ended(session, { path, decision: entry.decision, who, blksize: agreed.blksize }, result),
       })
+      if (file.size >= largeFile)
+        this.#events({ type: 'sending', protocol: 'tftp', client: who.address, path, size: file.size })
     } catch (error) {
       const { code, text } = errorReply(error)
       // A client that has sent a new request from the same port would take this for the reply to it.
@@ -259,7 +262,7 @@ export class TftpListener implements Listener {
 
   #ended(
     session: Session,
-    served: Pick<ServedRequest, 'path' | 'decision' | 'who'>,
+    served: Pick<ServedRequest, 'path' | 'decision' | 'who' | 'blksize'>,
     result: TransferResult,
   ): void {
     this.#sessions.remove(session)

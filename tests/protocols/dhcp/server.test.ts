@@ -50,7 +50,9 @@ async function openSocket(
 
 interface TestService {
   readonly service: DhcpListener
+  /** All but those of single packets. */
   readonly events: Event[]
+  readonly packets: Event[]
   readonly asked: NetworkBootRequest[]
   /** Broadcasts to clients. */
   readonly offers: DhcpPacket[]
@@ -67,6 +69,7 @@ async function startService(
   const client = await openSocket()
   const relay = await openSocket('127.0.0.1')
   const events: Event[] = []
+  const packets: Event[] = []
   const asked: NetworkBootRequest[] = []
   const service = new DhcpListener({
     interfaces: ['lo'],
@@ -76,7 +79,7 @@ async function startService(
     broadcast,
     probe: 'never',
     localInterfaces: () => loopback,
-    events: (event) => events.push(event),
+    events: (event) => (event.type === 'dhcp' ? packets : events).push(event),
     decide: (ask) => {
       asked.push(ask)
       return decide(ask)
@@ -92,6 +95,7 @@ async function startService(
   return {
     service,
     events,
+    packets,
     asked,
     offers: client.received,
     relayed: relay.received,
@@ -166,6 +170,41 @@ describe('the conversation', () => {
     expect(asker.received[0]?.options.get(53)).toEqual(Buffer.from([5])) // DHCPACK
     expect(asked[0]).toMatchObject({ isFollowUp: true, clientAddress: '127.0.0.1' })
     expect(offers).toEqual([])
+  })
+
+  test('each packet of a machine that boots is an event with its MAC, transaction and address', async () => {
+    const asker = await openSocket('127.0.0.1')
+    const { send, packets } = await startService(async () => ({ ...offer, why: 'the default' }))
+    await send(discover())
+    await until(() => packets.length === 1, 'the offer')
+    const chosen = new Map([
+      [50, Uint8Array.of(10, 0, 0, 7)],
+      [54, Uint8Array.of(10, 0, 0, 1)],
+    ])
+    await send(encodePacket(request('request', { mac: macOf(1), ...clients.uefi }, { options: chosen })))
+    await until(() => packets.length === 2, 'the request to the other server')
+    const follow = request('request', { mac: macOf(1), ...clients.uefi }, { ciaddr: '10.0.0.7', xid: 9 })
+    await send(encodePacket(follow), 'boot-server', asker.socket)
+    await until(() => packets.length === 3, 'the confirmation')
+    // A running system renews its address: no boot.
+    await send(encodePacket(request('request', { mac: macOf(2), ...clients.dhclient }, { options: chosen })))
+    await send(discover({ ...clients.bios, mac: macOf(3) }))
+    await until(() => packets.length === 4, 'the next machine')
+    const mac = macOf(1)
+    expect(packets).toMatchObject([
+      {
+        step: 'offered',
+        port: 67,
+        mac,
+        xid: 0x1234_5678,
+        firmware: 'uefi-x64',
+        file: 'snponly.efi',
+        guest: 'web01',
+      },
+      { step: 'leased', port: 67, mac, address: '10.0.0.7', server: '10.0.0.1' },
+      { step: 'confirmed', port: 4011, mac, xid: 9, address: '10.0.0.7', file: 'snponly.efi' },
+      { step: 'offered', mac: macOf(3) },
+    ])
   })
 
   test('a machine that gets no answer receives nothing, and the event says why', async () => {

@@ -198,7 +198,12 @@ describe('transfers', () => {
     ftp.send('QUIT\r\n')
     expect((await collect(socket)).length).toBe(30_000_000)
     expect([(await ftp.reply()).code, (await ftp.reply()).code]).toEqual([226, 221])
-    expect(events.map((event) => event.type === 'served' && event.outcome)).toEqual(['aborted', 'complete'])
+    expect(events.map((event) => (event.type === 'served' ? event.outcome : event.type))).toEqual([
+      'sending',
+      'aborted',
+      'sending',
+      'complete',
+    ])
   })
 
   test('ABOR in the same segment as RETR still ends the transfer', async () => {

@@ -6,6 +6,7 @@
 export const optionCode = {
   pad: 0,
   vendorSpecific: 43,
+  requestedAddress: 50,
   overload: 52,
   messageType: 53,
   serverId: 54,

@@ -2,6 +2,7 @@
 
 import { defined } from '../../../core/defined.ts'
 import { Failure, failureKind, failureMessage } from '../../../core/failure.ts'
+import { largeFile } from '../../../events/bus.ts'
 import type { CleanPath } from '../../../files/path.ts'
 import { sendSpan } from '../../../files/sendfile.ts'
 import type { Entry, FileSource, OpenFile } from '../../../files/source.ts'
@@ -37,7 +38,10 @@ export const retr = forLoggedIn(
       title: `Sending ${path} (${span.length} bytes)`,
       async move({ socket, moved }) {
         if (span.length > 0) await entry.claim?.()
-        if (decision) context.events({ type: 'fetching', who: context.client, decision })
+        const { events, client } = context
+        if (decision) events({ type: 'fetching', who: client, decision })
+        if (span.length >= largeFile)
+          events({ type: 'sending', protocol: 'ftp', client: client.address, path, size: entry.size })
         return sendSpan(span, file, socket, { pool: context.pool, onBytes: moved })
       },
       end(result) {

@@ -132,7 +132,10 @@ class FastConnection {
     if (text === this.#lastText) return this.#lastGet
     this.#lastText = text
     this.#lastGet = parsePlainGet(text)
-    if (this.#lastGet) this.#requester = { ...this.#peer, host: this.#lastGet.host }
+    if (this.#lastGet) {
+      const { host, agent } = this.#lastGet
+      this.#requester = { ...this.#peer, host, ...(agent !== undefined && { agent }) }
+    }
     return this.#lastGet
   }
 

@@ -6,6 +6,7 @@ import { parseTarget } from '../target.ts'
 export interface PlainGet {
   readonly path: CleanPath
   readonly host: string
+  readonly agent?: string
 }
 
 /** Headers that change nothing about the response. A request with any other header goes to node:http. */
@@ -28,28 +29,31 @@ export function parsePlainGet(text: string): PlainGet | undefined {
   if (!text.startsWith('GET /') || !text.endsWith('\r\n\r\n')) return undefined
   const [first = '', ...lines] = text.slice(0, -4).split('\r\n')
   const target = /^GET (\/[\x21-\x3e\x40-\x7e]*) HTTP\/1\.1$/.exec(first)?.[1]
-  const host = hostOf(lines)
-  if (target === undefined || host === undefined) return undefined
+  const sender = senderOf(lines)
+  if (target === undefined || sender === undefined) return undefined
   try {
-    return { path: parseTarget(target).path, host }
+    return { path: parseTarget(target).path, ...sender }
   } catch {
     return undefined
   }
 }
 
 /**
- * The value of the Host header. Undefined when there is not exactly one, or another header is not known to be
- * harmless.
+ * The value of the Host header, and what the client calls itself. Undefined when there is not exactly one Host, or another
+ * header is not known to be harmless.
  */
-function hostOf(lines: readonly string[]): string | undefined {
+function senderOf(lines: readonly string[]): Pick<PlainGet, 'host' | 'agent'> | undefined {
   let host: string | undefined
+  let agent: string | undefined
   for (const line of lines) {
     const [, name = '', value = ''] = /^([A-Za-z-]+):[ \t]*([\x20-\x7e]*)$/.exec(line) ?? []
     const lower = name.toLowerCase()
     if (lower === 'host' && host === undefined) host = value.trim()
     else if (!isHarmless(lower, value)) return undefined
+    else if (lower === 'user-agent') agent = value.trim()
   }
-  return host || undefined
+  if (!host) return undefined
+  return agent ? { host, agent } : { host }
 }
 
 function isHarmless(name: string, value: string): boolean {

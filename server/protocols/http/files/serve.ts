@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Failure, failureKind, failureMessage } from '../../../core/failure.ts'
 import type { Requester } from '../../../core/net/requester.ts'
-import type { Event, EventSink } from '../../../events/bus.ts'
+import { type Event, type EventSink, largeFile } from '../../../events/bus.ts'
 import type { BufferPool } from '../../../files/buffers.ts'
 import { type CleanPath, parentPath } from '../../../files/path.ts'
 import { sendParts } from '../../../files/send.ts'
@@ -168,6 +168,8 @@ async function sendEntry(context: ServeContext, entry: Entry, reading: Reading):
   try {
     // A large file takes long: what its client asks for meanwhile comes from the same version of the tree.
     if (entry.decision) context.events({ type: 'fetching', who, decision: entry.decision })
+    const { protocol, address: client } = who
+    if (entry.size >= largeFile) context.events({ type: 'sending', protocol, client, path, size: entry.size })
     reading.onSending()
     res.writeHead(response.status, response.headers as string[])
     if (!(await sendParts(response.parts, file, res, { pool: context.pool, onBytes }))) return false

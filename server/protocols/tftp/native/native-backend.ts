@@ -107,7 +107,7 @@ export class NativeBackend implements TransferBackend {
     }
   }
 
-  #ended({ job: id, end, bytes, detail }: EndedMessage): void {
+  #ended({ job: id, end, bytes, retries, detail }: EndedMessage): void {
     const running = this.#jobs.get(id)
     if (!running) return
     this.#jobs.delete(id)
@@ -116,8 +116,8 @@ export class NativeBackend implements TransferBackend {
     this.#takeBack(buffer)
     if (end === 'failed') {
       const error = buffer.error ?? new Failure('unavailable', detail ?? 'no socket')
-      job.onEnd({ end, bytes, error })
-    } else job.onEnd(detail === undefined ? { end, bytes } : { end, bytes, detail })
+      job.onEnd({ end, bytes, retries, error })
+    } else job.onEnd(detail === undefined ? { end, bytes, retries } : { end, bytes, retries, detail })
   }
 
   /** Makes a file known to the worker, unless other transfers use it there already. */

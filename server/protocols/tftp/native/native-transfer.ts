@@ -229,7 +229,7 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
     if (this.#over) return
     this.#over = true
     this.#file.release(this)
-    const bytes = this.#machine.ackedBytes
-    this.#context.onEnd(this, { type: 'ended', job: this.job, end, bytes, detail })
+    const { ackedBytes: bytes, retries } = this.#machine
+    this.#context.onEnd(this, { type: 'ended', job: this.job, end, bytes, retries, detail })
   }
 }

@@ -50,6 +50,7 @@ export type FromWorker =
       readonly job: number
       readonly end: TransferResult['end']
       readonly bytes: number
+      readonly retries: number
       readonly detail: string | undefined
     }
   | { readonly type: 'closed' }

@@ -197,7 +197,7 @@ class WorkerLoop {
       transfer.start(performance.now())
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error)
-      this.#post({ type: 'ended', job: message.job, end: 'failed', bytes: 0, detail })
+      this.#post({ type: 'ended', job: message.job, end: 'failed', bytes: 0, retries: 0, detail })
     }
   }
 

@@ -161,7 +161,7 @@ export class NodeTransfer implements RunningTransfer, PortUser, FileBufferWaiter
     this.#over = true
     this.job.file.release(this)
     this.#onOver()
-    this.job.onEnd(result)
+    this.job.onEnd({ ...result, retries: this.#machine.retries })
   }
 }
 

@@ -25,6 +25,8 @@ export interface TransferResult {
   readonly end: 'done' | 'probed' | 'aborted' | 'silent' | 'unconfirmed' | 'failed'
   /** Octets of the file that the client has acknowledged; all of them for `unconfirmed`. */
   readonly bytes: number
+  /** How often the timer or a repeated ACK made us send packets again. */
+  readonly retries?: number
   /** For `aborted`: what the client wrote in its ERROR, or why we ended it. */
   readonly detail?: string
   /** For `failed`. */

@@ -70,6 +70,8 @@ export class Transfer {
   deadlineMs = Number.POSITIVE_INFINITY
   /** When the client's last ACK came; -1 before its first. */
   lastPacketMs = -1
+  /** How often packets were sent again. */
+  retries = 0
 
   readonly #timeoutMs: number
   #awaitsOackAck: boolean
@@ -221,6 +223,7 @@ export class Transfer {
   #countResend(through: number): void {
     this.#highestResent = Math.max(this.#highestResent, through)
     this.#resends = Math.min(this.#resends + 1, maxIgnoredAcks)
+    this.retries++
   }
 
   get #mostRepeats(): number {
