@@ -6,6 +6,7 @@ import { mergeSeen, type UnknownMachine } from '../../core/guest/seen-machine.ts
 import type { GuestState, HistoryEntry, HoldReason } from '../../core/guest/state.ts'
 import { type Decide, historyKept, type RecordChange, type Store, unknownMachinesKept } from '../store.ts'
 import { MemoryAccounts } from './accounts.ts'
+import { MemoryBoots } from './boots.ts'
 
 /** A store in memory, for tests and for commands that read a configuration without its history. */
 export function memoryStore(): Store {
@@ -14,6 +15,7 @@ export function memoryStore(): Store {
 
 class MemoryStore implements Store {
   readonly accounts = new MemoryAccounts()
+  readonly boots = new MemoryBoots()
   readonly #states = new Map<string, GuestState>()
   readonly #identities = new Map<string, MachineIdentity>()
   readonly #histories = new Map<string, readonly HistoryEntry[]>()

@@ -13,6 +13,23 @@ export interface Tables extends AccountTables {
    * `SetupLink` as JSON. `access-revision`: a number that grows with each change of `AccessRecords`.
    */
   readonly meta: { readonly key: string; readonly value: string }
+  readonly boots: BootRow
+  /** `BootEvent` as JSON. */
+  readonly boot_events: { readonly seq: number; readonly rest: string }
+}
+
+/** A boot of a machine. The columns are for queries; `rest` is the whole `Boot` as JSON. */
+export interface BootRow {
+  readonly id: number
+  readonly guest: string | null
+  readonly mac: string | null
+  readonly state: string
+  readonly start_ms: number
+  readonly last_ms: number
+  /** 1 when nothing is added any more. */
+  readonly ended: number
+  readonly step_count: number
+  readonly rest: string
 }
 
 /** The state of one guest. Columns are for people who use `sqlite3`; the rest of a `GuestState` is JSON. */
@@ -119,6 +136,30 @@ const migrations: Record<string, Migration> = {
     },
   },
   '0003-accounts': accountsMigration,
+  '0004-boots': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('boots')
+        .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+        .addColumn('guest', 'text')
+        .addColumn('mac', 'text')
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('start_ms', 'integer', (column) => column.notNull())
+        .addColumn('last_ms', 'integer', (column) => column.notNull())
+        .addColumn('ended', 'integer', (column) => column.notNull())
+        .addColumn('step_count', 'integer', (column) => column.notNull())
+        .addColumn('rest', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('boots_of_guest').on('boots').columns(['guest', 'id']).execute()
+      await db.schema.createIndex('boots_by_start').on('boots').column('start_ms').execute()
+      await db.schema.createIndex('boots_open').on('boots').columns(['ended', 'id']).execute()
+      await db.schema
+        .createTable('boot_events')
+        .addColumn('seq', 'integer', (column) => column.primaryKey().autoIncrement())
+        .addColumn('rest', 'text', (column) => column.notNull())
+        .execute()
+    },
+  },
 }
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => migrations }

@@ -20,6 +20,7 @@ import {
   unknownMachinesKept,
 } from '../store.ts'
 import { SqliteAccounts } from './accounts.ts'
+import { SqliteBoots } from './boots.ts'
 import { changeGuest, recordOne, setMeta } from './guest-writes.ts'
 import { pastOfMeta } from './past.ts'
 import { entryOfRow, identityOfRow, rowOfUnknownMachine, stateOfRow, unknownMachineOfRow } from './rows.ts'
@@ -45,6 +46,7 @@ export interface SqliteStoreOptions {
  */
 export class SqliteStore implements Store {
   readonly accounts: SqliteAccounts
+  readonly boots: SqliteBoots
   readonly #raw: Database
   readonly #options: SqliteStoreOptions
   readonly #db: Kysely<Tables>
@@ -59,6 +61,7 @@ export class SqliteStore implements Store {
     this.#options = options
     this.#db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: raw }) })
     this.accounts = new SqliteAccounts({ raw, db: this.#db, write: (work) => this.#queue.write(work) })
+    this.boots = new SqliteBoots(this.#db, (work) => this.#queue.write(work))
     this.#dataVersion = raw.prepare('pragma data_version').pluck()
     this.#lastDataVersion = this.#dataVersion.get()
   }
