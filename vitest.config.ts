@@ -9,6 +9,7 @@ import { defineConfig } from 'vitest/config'
  */
 const machines = [
   'boot-life',
+  'boot-timelines',
   'demo',
   'dhcp-relay',
   'dry-boot',

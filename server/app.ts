@@ -24,6 +24,8 @@ import { createAnswers, createNamespace } from './namespace/namespace.ts'
 import { RunningServices, type ServiceLine } from './protocols/running-services.ts'
 import { DataFolder } from './store/data-folder.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
+import type { Boots } from './timeline/boots.ts'
+import { BootRecorder } from './timeline/recorder.ts'
 
 export type { ServiceLine }
 
@@ -43,6 +45,8 @@ export interface App {
   readonly namespace: FileSource
   /** Who may come in. They open with the store, in `start`. */
   readonly accounts: Accounts
+  /** The timelines of all boots. */
+  readonly boots: Boots
   snapshot(): Snapshot
   serviceLines(): readonly ServiceLine[]
   /** Reads configuration and trees, then opens the services. When that fails, it closes everything and rejects. */
@@ -74,7 +78,12 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     ...defined({ cost: scrypt }),
   })
   bus.subscribe(metrics.sink)
+  const boots = new BootRecorder({
+    keepMs: () => config().boots.keepMs,
+    onTrouble: (error) => onTrouble('boots', error),
+  })
   bus.subscribe(machines.sink)
+  bus.subscribe(boots.sink)
 
   const running = new RunningServices()
   const services = () => running.addresses()
@@ -127,6 +136,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
       await accounts.open({ store: store.accounts, dataFolder: paths.data, legacy: admin })
       await Promise.all([catalog.keepConfigIn(paths.data), uploads.start()])
       await machines.open(store, { witnesses: store.witnesses, acceptNew: newStore === 'install' })
+      await boots.open(store.boots)
       // At its start the catalog knows only current versions. Machines may still install from earlier ones.
       for (const { tree, release } of machines.boundTrees()) await catalog.recall(tree, release)
       const doubt = machines.doubt()
@@ -148,10 +158,11 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     // Last, because the services use and report to them until they are closed.
     if (!lent) await renderer.close().catch(onEnd)
     await accounts.close().catch(onEnd)
+    await boots.close().catch(onEnd)
     await machines.close().catch(onEnd)
     await data?.close().catch(onEnd)
   }
 
   const reload = () => catalog.rescan()
-  return { events: bus, namespace: source, accounts, snapshot, serviceLines, start, reload, stop }
+  return { events: bus, namespace: source, accounts, boots, snapshot, serviceLines, start, reload, stop }
 }

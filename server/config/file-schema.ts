@@ -10,6 +10,7 @@ import type { DefinitionKind } from './definition-files.ts'
 import { network } from './network-schema.ts'
 import { parseSchedule } from './schedule.ts'
 import {
+  age,
   canonical,
   count,
   flag,
@@ -241,6 +242,7 @@ export const configFileSchema = section({
     data: folder.optional(),
   }).optional(),
   reports: section({ 'require-token': flag.optional() }).optional(),
+  boots: section({ keep: age('a time such as 90d or 36h, from 1h to 3650d').optional() }).optional(),
   limits: section({ 'min-free': count(0, 'a size in MiB, a whole number').optional() }).optional(),
   state: section({
     witness: oneOrMore(witnessFile, `${witnessText}, or a list of them`).optional(),

@@ -295,6 +295,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
     },
     limits: limitsOf(file.limits),
     reports: defined({ requireToken: file.reports?.['require-token'] }),
+    boots: { keepMs: file.boots?.keep ?? 90 * 86_400_000 },
     state: {
       witness: (file.state?.witness ?? [join(trees, defaultWitness)]).map((path) =>
         resolve(baseFolder, path),

@@ -54,6 +54,16 @@ export const time = (expected: string, { leastMs = 0, mostMs = 3_600_000 } = {})
   })
 const timeUnits: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
+/** How long something is kept, from an hour to ten years, as milliseconds: `36h`, `90d`. */
+export const age = (expected: string) =>
+  text(expected).transform((value, context) => {
+    const [, count = '', unit = ''] = /^(\d{1,5})\s*(h|d)$/.exec(value.trim()) ?? []
+    const ms = Number(count) * (unit === 'd' ? 24 : 1) * 3_600_000
+    if (unit !== '' && ms > 0 && ms <= 3650 * 86_400_000) return ms
+    context.issues.push({ code: 'custom', message: expected, input: value })
+    return z.NEVER
+  })
+
 export const flag = z.boolean('true or false')
 export const count = (least: number, expected: string) => z.int(expected).min(least, expected)
 export const oneOf = <const Values extends readonly string[]>(values: Values) =>

@@ -48,6 +48,10 @@ export interface Config
     /** Whether a report needs the token of its installation. Default: where the guest's template has it. */
     readonly requireToken?: boolean
   }
+  readonly boots: {
+    /** How long the timelines of boots are kept. */
+    readonly keepMs: number
+  }
   /** In the order of config.yaml. */
   readonly mirrors: readonly MirrorConfig[]
   readonly verify: VerifyConfig

@@ -108,6 +108,7 @@ describe('defaults', () => {
         },
         limits: {},
         reports: {},
+        boots: { keepMs: 90 * 86_400_000 },
         state: { witness: ['/srv/treeboot/trees/.treeboot/store-witness.json'] },
         mirrors: [],
         verify: { keys: [], requireSignature: false },

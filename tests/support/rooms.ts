@@ -27,6 +27,7 @@ const all = [
   'catalog',
   'intake',
   'machines',
+  'timeline',
   'namespace',
   ...system,
 ]
@@ -106,6 +107,11 @@ export const rooms: readonly Room[] = [
     name: 'machines',
     what: 'What each machine was offered, fetched and became: all such state, behind one interface',
     mayImport: ['host/lru.ts', 'files', 'events', 'store', 'catalog/snapshot.ts', ...system],
+  },
+  {
+    name: 'timeline',
+    what: 'One timeline for each boot of a machine, made of events and kept in the store',
+    mayImport: ['events', 'store', ...system],
   },
   {
     name: 'namespace',

@@ -1,0 +1,63 @@
+import type { Boot, BootState } from '../core/boots/boot.ts'
+import type { BootEvent } from '../core/boots/boot-event.ts'
+import { judged } from '../core/boots/judge.ts'
+import type { BootQuery, BootStore } from '../store/boots.ts'
+
+/** Which boots are asked for; the newest come first. */
+export interface BootFilter extends BootQuery {
+  readonly state?: BootState
+}
+
+/** The boots of all machines, for the API and the pages. */
+export interface Boots {
+  list(filter: BootFilter): Promise<readonly Boot[]>
+  read(id: number): Promise<Boot | undefined>
+  /** Calls the listener with each change as it happens, some four times a second. Returns the function that ends that. */
+  subscribe(listener: (event: BootEvent) => void): () => void
+  /**
+   * The events after this number, oldest first, for a client that was away (`Last-Event-ID`). Undefined when they are not
+   * all known any more: the client must read everything anew.
+   */
+  eventsAfter(seq: number): readonly BootEvent[] | undefined
+  /** The number of the newest event. */
+  readonly newestEvent: number
+  /** Events that were lost because more came than could be kept. */
+  readonly lost: number
+}
+
+/** Boots are read in pages of so many while a state is looked for. */
+const pageSize = 500
+/** Pages that are read for one list: a rare state in a long history must not cost seconds. */
+const mostPages = 20
+
+/**
+ * Lists boots as they are now: a boot that was running when the server stopped has gone quiet since.
+ *
+ * @param nowMs In milliseconds since 1970.
+ */
+export async function listBoots(
+  store: BootStore,
+  filter: BootFilter,
+  nowMs: number,
+): Promise<readonly Boot[]> {
+  const { state, limit, ...query } = filter
+  if (state === undefined) return (await store.list({ ...query, limit })).map((boot) => asOf(boot, nowMs))
+  const found: Boot[] = []
+  let before = query.before
+  for (let page = 0; page < mostPages && found.length < limit; page++) {
+    const boots = await store.list({ ...query, ...(before !== undefined && { before }), limit: pageSize })
+    found.push(...boots.map((boot) => asOf(boot, nowMs)).filter((boot) => boot.state === state))
+    before = boots.at(-1)?.id
+    if (boots.length < pageSize) break
+  }
+  return found.slice(0, limit)
+}
+
+export async function readBoot(store: BootStore, id: number, nowMs: number): Promise<Boot | undefined> {
+  const boot = await store.read(id)
+  return boot && asOf(boot, nowMs)
+}
+
+function asOf(boot: Boot, nowMs: number): Boot {
+  return boot.endMs === undefined ? judged(boot, nowMs) : boot
+}

@@ -1,0 +1,265 @@
+import type { Boot } from '../core/boots/boot.ts'
+import { type BootEvent, changeOf } from '../core/boots/boot-event.ts'
+import type { EventSink } from '../events/bus.ts'
+import type { BootStore } from '../store/boots.ts'
+import { type BootFilter, type Boots, listBoots, readBoot } from './boots.ts'
+import { EventQueue, packagesFact, type Waiting } from './event-queue.ts'
+import { EventRing } from './event-ring.ts'
+import { factOf, mayBegin } from './facts.ts'
+import { OpenBoots } from './open-boots.ts'
+
+export interface RecorderOptions {
+  /** `boots.keep`, in milliseconds. */
+  readonly keepMs: () => number
+  /** What cannot be written, or was lost. */
+  readonly onTrouble: (error: unknown) => void
+  /** Milliseconds since 1970. */
+  readonly clock?: () => number
+  /** For tests: how many events wait at most, and how many boots are open. */
+  readonly mostWaiting?: number
+  readonly mostOpen?: number
+}
+
+/** Events that wait. Beyond that, events are lost: a transfer never waits for them. */
+const defaultMostWaiting = 4096
+/** How long an event waits, so that many of them cost one turn of the event loop. */
+const gatherMs = 250
+/** After so many events the event loop gets a turn. */
+const perTurn = 200
+const lookEveryMs = 2000
+const writeEveryMs = 1000
+const pruneEveryMs = 3_600_000
+/** New boots after which the bounds of the store are looked at early. */
+const pruneAfterBoots = 2000
+/** Boots that wait to be written while the store cannot be written. */
+const mostUnwritten = 4000
+const troubleEveryMs = 60_000
+
+/**
+ * Makes boots of the events of the bus and keeps them in the store. On the way of a transfer there is one push to a list;
+ * everything else happens later, in pieces.
+ */
+export class BootRecorder implements Boots {
+  readonly #options: RecorderOptions
+  readonly #clock: () => number
+  readonly #queue: EventQueue
+  #gathering: NodeJS.Timeout | undefined
+  #draining: Promise<void> | undefined
+  #unkept = 0
+  #lostTold = 0
+  #toldMs = Number.NEGATIVE_INFINITY
+
+  #store: BootStore | undefined
+  #open: OpenBoots | undefined
+  /** By id: what changed since the last event of each boot. */
+  readonly #changed = new Map<number, Boot>()
+  /** By id: the picture that the last event left. Only open boots. */
+  readonly #shown = new Map<number, Boot>()
+  readonly #unwritten = new Map<number, Boot>()
+  #removed: number[] = []
+  #newEvents: BootEvent[] = []
+  #ring = new EventRing([], 0)
+  readonly #listeners = new Set<(event: BootEvent) => void>()
+  #timers: NodeJS.Timeout[] = []
+  #newBoots = 0
+  #newestBoot = 0
+  #writing: Promise<void> | undefined
+
+  constructor(options: RecorderOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? Date.now
+    this.#queue = new EventQueue(options.mostWaiting ?? defaultMostWaiting)
+  }
+
+  /** Takes events from the bus. */
+  readonly sink: EventSink = (event) => {
+    if (this.#queue.push(event, this.#clock()))
+      this.#gathering ??= setTimeout(() => void this.#drain(), gatherMs).unref()
+  }
+
+  /** Reads what was open when the server stopped. Events that came before wait until then. */
+  async open(store: BootStore): Promise<void> {
+    const last = await store.last()
+    const { mostOpen } = this.#options
+    this.#newestBoot = last.boot
+    this.#open = new OpenBoots({
+      nextId: last.boot + 1,
+      onChange: (boot) => this.#changed.set(boot.id, boot),
+      onRemove: (id) => this.#remove(id),
+      ...(mostOpen !== undefined && { most: mostOpen }),
+    })
+    for (const boot of await store.open()) {
+      this.#shown.set(boot.id, boot)
+      this.#open.restore(boot)
+    }
+    this.#ring = await EventRing.read(store, last.event)
+    this.#store = store
+    await this.#prune()
+    this.#timers = [
+      setInterval(() => this.#look(), lookEveryMs).unref(),
+      setInterval(() => void this.flush(), writeEveryMs).unref(),
+      setInterval(() => void this.#prune(), pruneEveryMs).unref(),
+    ]
+  }
+
+  /** Writes what waits. The store stays open. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    clearTimeout(this.#gathering)
+    await this.flush()
+    this.#store = undefined
+  }
+
+  get lost(): number {
+    return this.#queue.lost + this.#unkept
+  }
+
+  get newestEvent(): number {
+    return this.#ring.newest
+  }
+
+  async list(filter: BootFilter): Promise<readonly Boot[]> {
+    await this.flush()
+    return this.#store ? listBoots(this.#store, filter, this.#clock()) : []
+  }
+
+  async read(id: number): Promise<Boot | undefined> {
+    await this.flush()
+    return this.#store && readBoot(this.#store, id, this.#clock())
+  }
+
+  subscribe(listener: (event: BootEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  eventsAfter(seq: number): readonly BootEvent[] | undefined {
+    return this.#ring.after(seq)
+  }
+
+  /** Handles all that waits, and writes it. Never rejects: a boot must not stop for its timeline. */
+  async flush(): Promise<void> {
+    await this.#drain()
+    // A piece that was being handled already did not have the newest.
+    if (!this.#queue.isEmpty) await this.#drain()
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined
+    })
+    await this.#writing
+  }
+
+  #drain(): Promise<void> {
+    this.#draining ??= this.#handle().finally(() => {
+      this.#draining = undefined
+    })
+    return this.#draining
+  }
+
+  async #handle(): Promise<void> {
+    clearTimeout(this.#gathering)
+    this.#gathering = undefined
+    const open = this.#open
+    if (!open) return
+    for (const [n, waiting] of this.#queue.take().entries()) {
+      if (n % perTurn === perTurn - 1) await new Promise((resolve) => setImmediate(resolve))
+      noteIn(open, waiting)
+    }
+    this.#publish()
+    if (this.lost > this.#lostTold)
+      this.#trouble(new Error(`${this.lost} events are lost: more came than could be kept`))
+  }
+
+  #look(): void {
+    this.#open?.look(this.#clock())
+    this.#publish()
+  }
+
+  /** Makes one event of all that changed in a boot. */
+  #publish(): void {
+    for (const boot of this.#changed.values()) {
+      if (boot.id > this.#newestBoot) {
+        this.#newestBoot = boot.id
+        this.#newBoots++
+      }
+      const event = changeOf(this.#shown.get(boot.id), boot, { seq: this.#ring.next, atMs: this.#clock() })
+      if (boot.endMs === undefined) this.#shown.set(boot.id, boot)
+      else this.#shown.delete(boot.id)
+      this.#keep(boot)
+      if (event) this.#tell(event)
+    }
+    this.#changed.clear()
+  }
+
+  #tell(event: BootEvent): void {
+    this.#ring.add(event)
+    this.#newEvents.push(event)
+    if (this.#newEvents.length > mostUnwritten) this.#newEvents.shift()
+    for (const listener of this.#listeners) {
+      try {
+        listener(event)
+      } catch {
+        // A fault of a listener must not cost the others their event.
+      }
+    }
+  }
+
+  #keep(boot: Boot): void {
+    this.#unwritten.set(boot.id, boot)
+    if (this.#unwritten.size <= mostUnwritten) return
+    const [oldest] = this.#unwritten.keys()
+    if (oldest !== undefined) this.#unwritten.delete(oldest)
+    this.#unkept++
+  }
+
+  #remove(id: number): void {
+    for (const boots of [this.#changed, this.#shown, this.#unwritten]) boots.delete(id)
+    this.#removed.push(id)
+  }
+
+  async #write(): Promise<void> {
+    const store = this.#store
+    const [boots, removed, events] = [[...this.#unwritten.values()], this.#removed, this.#newEvents]
+    if (!store || boots.length + removed.length + events.length === 0) return
+    this.#unwritten.clear()
+    this.#removed = []
+    this.#newEvents = []
+    try {
+      await store.write({ boots, removed, events })
+      if (this.#newBoots > pruneAfterBoots) await this.#prune()
+    } catch (error) {
+      for (const boot of boots) if (!this.#unwritten.has(boot.id)) this.#keep(boot)
+      this.#removed = [...removed, ...this.#removed].slice(-mostUnwritten)
+      this.#newEvents = [...events, ...this.#newEvents].slice(-mostUnwritten)
+      this.#trouble(error)
+    }
+  }
+
+  async #prune(): Promise<void> {
+    this.#newBoots = 0
+    try {
+      await this.#store?.prune(this.#clock() - this.#options.keepMs())
+    } catch (error) {
+      this.#trouble(error)
+    }
+  }
+
+  #trouble(error: unknown): void {
+    const nowMs = this.#clock()
+    if (nowMs - this.#toldMs < troubleEveryMs) return
+    this.#toldMs = nowMs
+    this.#lostTold = this.lost
+    this.#options.onTrouble(error)
+  }
+}
+
+function noteIn(open: OpenBoots, waiting: Waiting): void {
+  if ('packages' in waiting) {
+    const { client, endMs } = waiting.packages
+    if (open.knowsAddress(client)) open.note(packagesFact(waiting.packages), endMs)
+    return
+  }
+  const { event, atMs } = waiting
+  const isNews = ('client' in event && open.knowsAddress(event.client)) || mayBegin(event)
+  const fact = isNews ? factOf(event) : undefined
+  if (fact) open.note(fact, atMs)
+}
