@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { registerAccounts } from './commands/accounts.ts'
 import { registerAudit } from './commands/audit.ts'
+import { registerBoots } from './commands/boots.ts'
 import { registerCheck } from './commands/check.ts'
 import { registerConfigSchema } from './commands/config-schema.ts'
 import { registerDemo } from './commands/demo.ts'
@@ -25,6 +26,7 @@ import { registerTokens } from './commands/tokens.ts'
 import { registerTrees } from './commands/trees.ts'
 import { registerTry } from './commands/try.ts'
 import { registerVerify } from './commands/verify.ts'
+import { registerWatch } from './commands/watch.ts'
 import { askSecretAtTerminal } from './output/ask-secret.ts'
 import { type CliIo, exitCodes } from './output/io.ts'
 
@@ -104,6 +106,8 @@ export function createProgram(io: CliIo): Command {
     registerMirrors,
     registerInstall,
     registerInbox,
+    registerBoots,
+    registerWatch,
     registerExplain,
     registerTry,
     registerRender,
