@@ -1,0 +1,146 @@
+/**
+ * What timelines of boots cost HTTP and TFTP at full load: `npm run bench -- events [pairs] [seconds]`.
+ *
+ * Two servers of our own in processes of their own on 127.0.0.1, one with the recorder of boots and a store on the disk, one
+ * without. Each pair measures both, one after the other, and the order alternates. The figures are what a request costs with
+ * divided by what it costs without, in processor time of the server and in time: the mean of the pairs, and its 95 % interval
+ * (Student's t on the logarithms). Processor time says more on a machine that does other things, too. The client is a machine that
+ * boots, so each request belongs to a timeline: clients of a mirror cost less.
+ */
+import { execFile, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { findClient } from '../tests/support/clients.ts'
+import { numberArgument } from './support/arguments.ts'
+import { stopChild } from './support/children.ts'
+import { meanRatio, median } from './support/numbers.ts'
+import { processorSeconds } from './support/processes.ts'
+
+const run = promisify(execFile)
+const pairs = numberArgument(0, { full: 10, quick: 4 })
+const seconds = numberArgument(1, { full: 3, quick: 2 })
+
+interface Server {
+  readonly http: number
+  readonly tftp: number
+  readonly pid: number
+  stop(): Promise<void>
+}
+
+/** One load, in units a second. */
+interface Case {
+  readonly title: string
+  readonly unit: string
+  measure(server: Server): Promise<Measured>
+}
+
+interface Measured {
+  /** Units a second. */
+  readonly rate: number
+  readonly count: number
+}
+
+async function main(): Promise<void> {
+  const wrk = findClient('wrk')
+  if (!wrk) throw new Error('wrk is missing: apt-get install wrk')
+  const folder = await mkdtemp(join(tmpdir(), 'treeboot-bench-'))
+  const root = join(folder, 'root')
+  await mkdir(root)
+  await writeFile(join(root, 'small.rpm'), randomBytes(2000))
+  await writeFile(join(root, 'package.rpm'), randomBytes(200_000))
+  await writeFile(join(root, 'initrd.img'), randomBytes(32 * 2 ** 20))
+  await writeFile(join(root, 'piece.efi'), randomBytes(2 ** 18))
+  const servers: Server[] = []
+  try {
+    const tftpLoad = join(folder, 'tftp-load')
+    await run('cc', ['-O2', '-o', tftpLoad, join(import.meta.dirname, 'clients/tftp-load.c')])
+    const without = await start('without', root, folder)
+    const withBoots = await start('with', root, folder)
+    servers.push(without, withBoots)
+    console.log(`${cpus().length} cores, Node ${process.version}, ${pairs} pairs of ${seconds} s\n`)
+    const http = (file: string, clients: number) => ({
+      title: `HTTP ${file}, ${clients} clients`,
+      unit: 'requests/s',
+      measure: ({ http: port }: Server) => requests(wrk, clients, `http://127.0.0.1:${port}/${file}`),
+    })
+    const tftp: Case = {
+      title: 'TFTP piece.efi, 50 clients, blksize 1468, window 4',
+      unit: 'files/s',
+      measure: ({ tftp: port }) => files(tftpLoad, port),
+    }
+    const cases = [http('small.rpm', 64), http('package.rpm', 16), http('initrd.img', 4), tftp]
+    for (const each of cases) await compare(each, without, withBoots)
+  } finally {
+    for (const server of servers) await server.stop()
+    await rm(folder, { recursive: true })
+  }
+}
+
+interface Figures {
+  /** In units a second. */
+  readonly rates: number[]
+  /** Processor seconds for each unit. */
+  readonly costs: number[]
+}
+
+async function compare({ title, unit, measure }: Case, without: Server, withBoots: Server): Promise<void> {
+  const figures: Record<'without' | 'with', Figures> = {
+    without: { rates: [], costs: [] },
+    with: { rates: [], costs: [] },
+  }
+  for (let pair = 0; pair <= pairs; pair++) {
+    const order = pair % 2 === 0 ? (['without', 'with'] as const) : (['with', 'without'] as const)
+    for (const mode of order) {
+      const server = mode === 'with' ? withBoots : without
+      const before = processorSeconds(server.pid)
+      const { rate, count } = await measure(server)
+      if (pair === 0) continue // the first pair warms up
+      figures[mode].rates.push(rate)
+      figures[mode].costs.push((processorSeconds(server.pid) - before) / count)
+    }
+  }
+  const rates = [figures.without, figures.with].map((each) =>
+    Math.round(median(each.rates)).toLocaleString('en'),
+  )
+  console.log(`${title}: without ${rates[0]} ${unit}, with ${rates[1]}`)
+  console.log(`  processor time ${ratioText(meanRatio(figures.with.costs, figures.without.costs))}`)
+  // Time is one divided by the rate.
+  console.log(`  time           ${ratioText(meanRatio(figures.without.rates, figures.with.rates))}\n`)
+}
+
+function ratioText({ mean, low, high }: ReturnType<typeof meanRatio>): string {
+  return `with / without ${mean.toFixed(3)} (95 %: ${low.toFixed(3)} to ${high.toFixed(3)})`
+}
+
+async function requests(wrk: string, clients: number, url: string): Promise<Measured> {
+  const { stdout } = await run(wrk, ['-t1', `-c${clients}`, `-d${seconds}`, '--timeout', '20', url])
+  if (/Non-2xx|Socket errors: connect [1-9]/.test(stdout)) throw new Error(`${url}: ${stdout}`)
+  const rate = Number(/Requests\/sec:\s*([\d.]+)/.exec(stdout)?.[1])
+  return { rate, count: Number(/(\d+) requests in/.exec(stdout)?.[1]) }
+}
+
+async function files(client: string, port: number): Promise<Measured> {
+  const count = String(300 * seconds)
+  const { stdout } = await run(client, [String(port), 'piece.efi', '1468', '4', '50', count])
+  const [took = 1, , completed = 0] = stdout.trim().split(' ').map(Number)
+  return { rate: completed / took, count: completed }
+}
+
+async function start(mode: string, root: string, folder: string): Promise<Server> {
+  const child = fork(join(import.meta.dirname, 'peers/events.ts'), [mode, root, join(folder, `data-${mode}`)])
+  const ports = await new Promise<readonly number[]>((resolve, reject) => {
+    const got: number[] = []
+    child.on('message', (message) => {
+      got.push(Number(message))
+      if (got.length === 2) resolve(got)
+    })
+    child.once('exit', (code) => reject(new Error(`the server ${mode} boots ended with ${code}`)))
+  })
+  const [http = 0, tftp = 0] = ports
+  return { http, tftp, pid: child.pid ?? 0, stop: () => stopChild(child) }
+}
+
+await main()
