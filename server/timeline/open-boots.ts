@@ -3,6 +3,7 @@ import { type Boot, isDone, stepOf } from '../core/boots/boot.ts'
 import type { Fact, Who } from '../core/boots/facts.ts'
 import { closeAfterMs, closed, judged } from '../core/boots/judge.ts'
 import { withNews } from '../core/boots/steps.ts'
+import { lru } from '../host/lru.ts'
 
 export interface OpenBootsOptions {
   /**
@@ -19,6 +20,8 @@ export interface OpenBootsOptions {
 }
 
 const defaultMost = 2000
+/** Guests whose usual silence is remembered. */
+const mostUsual = 4000
 /** In milliseconds: an address belongs to the same machine for so long before its kernel was loaded. */
 const addressMs = 10 * 60_000
 
@@ -34,6 +37,8 @@ export class OpenBoots {
   readonly #strangers = new Set<number>()
   /** `guest web01`, `mac ...`, `uuid ...`, `address ...` to ids. */
   readonly #names = new Map<string, number>()
+  /** By guest: the longest silence of its last installation that ended well. */
+  readonly #usual = lru<string, number>(mostUsual)
   #nextId: number
 
   constructor(options: OpenBootsOptions) {
@@ -48,6 +53,12 @@ export class OpenBoots {
   /** How many names are known, for tests of the bound. */
   get names(): number {
     return this.#names.size
+  }
+
+  /** Learns from an earlier boot how slow its machine is. */
+  learn({ guest, signs, ...boot }: Boot): void {
+    const isInstalled = boot.steps.some(({ kind, status }) => kind === 'end' && status === 'done')
+    if (isInstalled && guest !== undefined) this.#usual.set(guest, signs.longestMs ?? 0)
   }
 
   /** Whether a boot knows this address. Cheap: it is asked for each file that anybody fetches. */
@@ -67,7 +78,7 @@ export class OpenBoots {
     const begun = found && !restarts(found, fact, nowMs) ? found : this.#begin(fact, found, nowMs)
     if (!begun) return
     const known = fact.kind === 'file' || fact.kind === 'sending' ? withKernel(fact, begun) : fact
-    const whole = this.#absorbOther(advance(begun, known, nowMs), fact, nowMs)
+    const whole = this.#withUsual(this.#absorbOther(advance(begun, known, nowMs), fact, nowMs))
     // A sign of life alone changes no state for the worse.
     const isLife = known.kind === 'file' && known.role === 'metadata' && whole.state === 'running'
     this.#change(isLife ? whole : judged(whole, nowMs))
@@ -86,6 +97,12 @@ export class OpenBoots {
         this.#options.onChange(now)
       }
     }
+  }
+
+  #withUsual(boot: Boot): Boot {
+    if (boot.usualMs !== undefined || boot.guest === undefined) return boot
+    const usualMs = this.#usual.get(boot.guest)
+    return usualMs === undefined ? boot : { ...boot, usualMs }
   }
 
   #begin(fact: Fact, before: Boot | undefined, nowMs: number): Boot | undefined {
@@ -172,6 +189,7 @@ export class OpenBoots {
 
   #change(boot: Boot): void {
     this.#put(boot)
+    if (boot.state === 'done') this.learn(boot)
     this.#options.onChange(boot)
   }
 

@@ -1,4 +1,4 @@
-import type { Boot } from '../core/boots/boot.ts'
+import { type Boot, machineName } from '../core/boots/boot.ts'
 import { type BootEvent, changeOf } from '../core/boots/boot-event.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { BootStore } from '../store/boots.ts'
@@ -33,6 +33,8 @@ const pruneEveryMs = 3_600_000
 const pruneAfterBoots = 2000
 /** Boots that wait to be written while the store cannot be written. */
 const mostUnwritten = 4000
+/** Of so many boots it is learned at the start how slow their machines are. */
+const learnedBoots = 2000
 const troubleEveryMs = 60_000
 
 /**
@@ -88,6 +90,7 @@ export class BootRecorder implements Boots {
       onRemove: (id) => this.#remove(id),
       ...(mostOpen !== undefined && { most: mostOpen }),
     })
+    for (const boot of (await store.list({ limit: learnedBoots })).toReversed()) this.#open.learn(boot)
     for (const boot of await store.open()) {
       this.#shown.set(boot.id, boot)
       this.#open.restore(boot)
@@ -212,7 +215,19 @@ export class BootRecorder implements Boots {
   }
 
   #remove(id: number): void {
+    const shown = this.#shown.get(id)
     for (const boots of [this.#changed, this.#shown, this.#unwritten]) boots.delete(id)
+    if (shown) {
+      const at = { seq: this.#ring.next, atMs: this.#clock() }
+      this.#tell({
+        ...at,
+        boot: id,
+        machine: machineName(shown),
+        state: shown.state,
+        steps: [],
+        removed: true,
+      })
+    }
     this.#removed.push(id)
   }
 

@@ -269,6 +269,20 @@ describe('an odd but harmless setting is a warning with its place:', () => {
   })
 })
 
+describe('boots.keep', () => {
+  test.each([
+    ['1h', 3_600_000],
+    ['36h', 36 * 3_600_000],
+    ['90d', 90 * 86_400_000],
+  ])('%s', (written, ms) => {
+    expect(parse(`boots: { keep: ${written} }`).config.boots.keepMs).toBe(ms)
+  })
+
+  test.each(['0d', '30m', '3651d', '5', 'always'])('%s is refused', (written) => {
+    expect(() => parse(`boots: { keep: ${written} }`)).toThrow(/boots\.keep.*90d or 36h/)
+  })
+})
+
 describe('server.stop-grace', () => {
   test.each([
     ['60s', 60_000],

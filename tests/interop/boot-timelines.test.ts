@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { startChild } from '../../server/cli/demo/child.ts'
 import type { Boot } from '../../server/core/boots/boot.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { kindsOf, recordingsFolder, replay } from '../support/boots.ts'
@@ -27,6 +28,7 @@ let bench: ReturnType<typeof makeBench>
 beforeEach(() => {
   requireRoot()
   requireClient('qemu-system-x86_64', 'dnsmasq', 'ip')
+  buildTreeboot()
   bench = makeBench()
   return () => bench.undo.unwind()
 })
@@ -79,13 +81,21 @@ describe('boots that end well', () => {
         advice: () => ({ bootFile: 'pxelinux.0', nextServer: '192.0.2.1' }),
       },
       async (machine) => {
+        const watch = startChild(bench.undo, [
+          process.execPath,
+          treebootMain,
+          ...['watch', 'web01', '--config', machine.configFile],
+        ])
+        await watch.output.waitFor(/watching web01/, 20_000)
         await installed(machine)
-        const [kernels] = [machine.recorded().length]
+        // One line for each step, as it happens, and one for the state.
+        for (const line of ['answer file', 'packages', 'report', 'end'])
+          await watch.output.waitFor(new RegExp(`^\\d\\d:\\d\\d:\\d\\d  web01  ${line} `, 'm'), 5000)
+        await watch.output.waitFor(/^\d\d:\d\d:\d\d {2}web01 {2}done$/m, 5000)
         machine.again()
         await machine.until(
           (event) => event.type === 'served' && event.decision?.kind === 'boot' && event.decision.localDisk,
         )
-        expect(machine.recorded().length).toBeGreaterThan(kernels)
       },
     )
     const [first, second] = boots
@@ -94,7 +104,6 @@ describe('boots that end well', () => {
     expect(second && kindsOf(second)).toEqual(['loader', 'configuration', 'disk'])
     expect(boots).toHaveLength(2)
     // The store of the server has the same, as the command shows it.
-    buildTreeboot()
     const command = [treebootMain, 'boots', '--json', '--config', booted.configFile]
     await pause(2500)
     const listed = JSON.parse(execFileSync(process.execPath, command, { encoding: 'utf8' })) as Boot[]

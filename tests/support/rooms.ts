@@ -111,7 +111,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'timeline',
     what: 'One timeline for each boot of a machine, made of events and kept in the store',
-    mayImport: ['events', 'store', ...system],
+    mayImport: ['host/lru.ts', 'events', 'store', ...system],
   },
   {
     name: 'namespace',

@@ -178,6 +178,24 @@ test('a transfer that takes minutes is no silence', () => {
   expect(boots.get(1)).toMatchObject({ state: 'stalled', reason: 'kernel-quiet' })
 })
 
+test('a slow machine is late by its own measure, which its last installation gave', () => {
+  const { boots, note, open } = world()
+  const install = (atMs: number): void => {
+    note({ ...offered(1, { guest: 'web01' }), xid: atMs } as Event, atMs)
+    note(configured(1, 'web01'), atMs + 1000)
+    note(served('/trees/x/vmlinuz', addressOf(1)), atMs + 2000)
+  }
+  install(epochMs)
+  // Four minutes in the kernel: twice and more what is usual for any machine.
+  note(served('/ks/web01', addressOf(1)), epochMs + 242_000)
+  note({ type: 'report', guest: 'web01', client: addressOf(1), state: 'installed' }, epochMs + 300_000)
+  install(epochMs + 400_000)
+  open.look(epochMs + 402_000 + 300_000)
+  expect(boots.get(2)).toMatchObject({ state: 'running', usualMs: 240_000 })
+  open.look(epochMs + 402_000 + 361_000)
+  expect(boots.get(2)).toMatchObject({ state: 'stalled', reason: 'kernel-quiet' })
+})
+
 test('a boot in which nothing happens is closed in the end, and its names are free', () => {
   const { open, boots } = world()
   const { note } = { note: (event: Event) => open.note(factOf(event) ?? never(), epochMs) }

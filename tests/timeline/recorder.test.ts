@@ -112,6 +112,7 @@ test('what cannot be written is tried again, and stops nothing', async () => {
       isFull ? Promise.reject(new Error('database or disk is full')) : store.write(change),
     last: () => store.last(),
     open: () => store.open(),
+    list: (query: Parameters<BootStore['list']>[0]) => store.list(query),
     prune: (beforeMs: number) => store.prune(beforeMs),
     eventsAfter: (seq: number, limit: number) => store.eventsAfter(seq, limit),
   })

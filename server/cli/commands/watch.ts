@@ -19,6 +19,7 @@ interface WatchOptions extends CommonOptions {
 /** The server writes once a second. */
 const everyMs = 500
 const pageSize = 1000
+const packagesEveryMs = 10_000
 
 export function registerWatch(program: Command, io: CliIo): void {
   program
@@ -70,6 +71,8 @@ class Printer {
   readonly #io: CliIo
   /** By boot: the state that was printed last. */
   readonly #states = new Map<number, string>()
+  /** By boot: when its packages were printed last. */
+  readonly #packages = new Map<number, number>()
 
   constructor(store: BootStore, guest: string | undefined, options: WatchOptions, io: CliIo) {
     this.#store = store
@@ -97,17 +100,24 @@ class Printer {
       this.#io.out(`${JSON.stringify(event)}\n`)
       return
     }
+    if (event.removed) return
     const who = printable(event.machine)
     for (const step of event.steps) {
+      if (step.kind === 'packages' && !this.#isDue(event.boot, step.endMs)) continue
       const text = `${stepWords[step.kind].padEnd(14)} ${stepText(step)}`
       this.#io.out(`${clock(step.endMs)}  ${who}  ${printable(text).trimEnd()}\n`)
     }
     const state = `${event.state} ${event.reason ?? ''}`
     const before = this.#states.get(event.boot) ?? 'running '
     if (before === state) return
-    this.#states.set(event.boot, state)
-    if (this.#states.size > pageSize) this.#states.delete([...this.#states.keys()][0] ?? 0)
+    remember(this.#states, event.boot, state)
     this.#io.out(`${clock(event.atMs)}  ${who}  ${this.#coloured(event.state)}${await this.#why(event)}\n`)
+  }
+
+  #isDue(boot: number, atMs: number): boolean {
+    if (atMs - (this.#packages.get(boot) ?? 0) < packagesEveryMs) return false
+    remember(this.#packages, boot, atMs)
+    return true
   }
 
   async #why({ boot: id, reason }: BootEvent): Promise<string> {
@@ -121,6 +131,14 @@ class Printer {
     const color = colors[state]
     return this.#io.color && color !== '' ? `${color}${state}\x1b[0m` : state
   }
+}
+
+/** Keeps the newest boots only: `watch` may run for months. */
+function remember<T>(map: Map<number, T>, boot: number, value: T): void {
+  map.delete(boot)
+  map.set(boot, value)
+  const [oldest = 0] = map.keys()
+  if (map.size > pageSize) map.delete(oldest)
 }
 
 const colors: Readonly<Record<BootEvent['state'], string>> = {

@@ -48,7 +48,7 @@ export function newBoot(id: number, nowMs: number): Boot {
  * @param nowMs When the fact was seen, in milliseconds since 1970.
  */
 export function advance(boot: Boot, fact: Fact, nowMs: number): Boot {
-  const named = withNames({ ...boot, lastMs: Math.max(boot.lastMs, nowMs) }, fact.who)
+  const named = withNames(heard(boot, nowMs), fact.who)
   switch (fact.kind) {
     case 'dhcp':
       return afterDhcp(named, fact, nowMs)
@@ -66,6 +66,18 @@ export function advance(boot: Boot, fact: Fact, nowMs: number): Boot {
       return afterSending(named, fact, nowMs)
     case 'report':
       return afterReport(named, fact, nowMs)
+  }
+}
+
+/** The machine was heard of now. */
+function heard(boot: Boot, nowMs: number): Boot {
+  const { signs } = boot
+  const silenceMs = isDone(boot, 'kernel') ? nowMs - boot.lastMs : 0
+  const isLongest = silenceMs > (signs.longestMs ?? 0)
+  return {
+    ...boot,
+    lastMs: Math.max(boot.lastMs, nowMs),
+    signs: isLongest ? { ...signs, longestMs: silenceMs } : signs,
   }
 }
 

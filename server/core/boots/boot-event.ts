@@ -13,6 +13,8 @@ export interface BootEvent {
   readonly guest?: string
   readonly state: BootState
   readonly reason?: ReasonId
+  /** The boot turned out to be a part of another, and is gone. */
+  readonly removed?: true
   /** The steps that are new or have changed. */
   readonly steps: readonly Step[]
 }

@@ -98,6 +98,8 @@ export interface Signs {
   /** Large files that are being sent now, and since when. */
   readonly sending: number
   readonly sendingMs: number
+  /** The longest silence after the kernel was loaded that was followed by anything. */
+  readonly longestMs?: number
   /** The machine began another boot. */
   readonly replacedMs?: number
 }
@@ -127,6 +129,8 @@ export interface Boot {
   readonly reason?: ReasonId
   readonly steps: readonly Step[]
   readonly signs: Signs
+  /** The longest silence of the last installation of this guest that ended well: a slow machine is not late. */
+  readonly usualMs?: number
   /** The boot of this machine before, when that one installed it: our own disk step is its last one. */
   readonly after?: number
 }

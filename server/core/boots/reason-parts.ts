@@ -31,9 +31,15 @@ export const isReplaced = ({ signs }: Boot): boolean => signs.replacedMs !== und
 export const wentBeyond = (boot: Boot, ...kinds: readonly StepKind[]): boolean =>
   kinds.some((kind) => has(boot, kind))
 export const inInstaller: readonly StepKind[] = ['stage2', 'answer-file', 'packages', 'report']
-/** A machine that has begun another boot says nothing more in this one. */
+/** A slow machine is late when it is half as slow again as it was. */
+const usualFactor = 1.5
+/**
+ * Whether a machine is quiet for longer than usual: for any machine, and for this one as its last installation was. One that
+ * has begun another boot says nothing more in this one.
+ */
 export const isQuiet = (boot: Boot, quietMs: number, enoughMs: number): boolean =>
-  isReplaced(boot) || quietMs >= enoughMs
+  isReplaced(boot) ||
+  quietMs >= Math.max(enoughMs, has(boot, 'kernel') ? usualFactor * (boot.usualMs ?? 0) : 0)
 
 export const mostFetched = ({ steps }: Boot): Step | undefined =>
   steps
