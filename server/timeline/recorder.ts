@@ -35,6 +35,11 @@ const pruneAfterBoots = 2000
 const mostUnwritten = 4000
 /** Of so many boots it is learned at the start how slow their machines are. */
 const learnedBoots = 2000
+/**
+ * Of machines that are no guests, so many boots are written at once, and so many events are told at once. Anybody can send
+ * packets in the name of thousands of machines; that costs neither the disk its time nor clients the events of guests.
+ */
+const strangersAtOnce = 100
 const troubleEveryMs = 60_000
 
 /**
@@ -109,7 +114,12 @@ export class BootRecorder implements Boots {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     clearTimeout(this.#gathering)
+    let before = Number.POSITIVE_INFINITY
     await this.flush()
+    while (this.#unwritten.size > 0 && this.#unwritten.size < before) {
+      before = this.#unwritten.size
+      await this.flush()
+    }
     this.#store = undefined
   }
 
@@ -179,6 +189,7 @@ export class BootRecorder implements Boots {
 
   /** Makes one event of all that changed in a boot. */
   #publish(): void {
+    let strangers = 0
     for (const boot of this.#changed.values()) {
       if (boot.id > this.#newestBoot) {
         this.#newestBoot = boot.id
@@ -188,7 +199,7 @@ export class BootRecorder implements Boots {
       if (boot.endMs === undefined) this.#shown.set(boot.id, boot)
       else this.#shown.delete(boot.id)
       this.#keep(boot)
-      if (event) this.#tell(event)
+      if (event && (boot.guest !== undefined || strangers++ < strangersAtOnce)) this.#tell(event)
     }
     this.#changed.clear()
   }
@@ -207,10 +218,17 @@ export class BootRecorder implements Boots {
   }
 
   #keep(boot: Boot): void {
+    this.#unwritten.delete(boot.id)
     this.#unwritten.set(boot.id, boot)
     if (this.#unwritten.size <= mostUnwritten) return
-    const [oldest] = this.#unwritten.keys()
-    if (oldest !== undefined) this.#unwritten.delete(oldest)
+    for (const { id, guest } of this.#unwritten.values()) {
+      if (guest !== undefined) continue
+      this.#unwritten.delete(id)
+      this.#unkept++
+      return
+    }
+    const [oldest = 0] = this.#unwritten.keys()
+    this.#unwritten.delete(oldest)
     this.#unkept++
   }
 
@@ -233,9 +251,9 @@ export class BootRecorder implements Boots {
 
   async #write(): Promise<void> {
     const store = this.#store
-    const [boots, removed, events] = [[...this.#unwritten.values()], this.#removed, this.#newEvents]
+    const [boots, removed, events] = [this.#nextToWrite(), this.#removed, this.#newEvents]
     if (!store || boots.length + removed.length + events.length === 0) return
-    this.#unwritten.clear()
+    for (const { id } of boots) this.#unwritten.delete(id)
     this.#removed = []
     this.#newEvents = []
     try {
@@ -247,6 +265,13 @@ export class BootRecorder implements Boots {
       this.#newEvents = [...events, ...this.#newEvents].slice(-mostUnwritten)
       this.#trouble(error)
     }
+  }
+
+  /** All boots of guests, and the newest of other machines. */
+  #nextToWrite(): readonly Boot[] {
+    const waiting = [...this.#unwritten.values()]
+    const strangers = waiting.filter(({ guest }) => guest === undefined).slice(-strangersAtOnce)
+    return [...waiting.filter(({ guest }) => guest !== undefined), ...strangers]
   }
 
   async #prune(): Promise<void> {

@@ -143,6 +143,34 @@ test('boots older than boots.keep are gone at the next start', async () => {
   await second.close()
 })
 
+test('a storm of strangers costs a guest neither its boot nor its events, and few writes', async () => {
+  const store = memoryStore().boots
+  const { recorder: boots } = recorder({ mostWaiting: 1e6 })
+  await boots.open(store)
+  const ask = (n: number): Event => ({
+    type: 'dhcp',
+    step: 'offered',
+    client: 'x',
+    mac: `52:54:00:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`,
+    xid: n,
+    port: 67,
+    ms: 0,
+    ...(n === 5000 && { guest: 'web01' }),
+  })
+  const told: BootEvent[] = []
+  boots.subscribe((event) => told.push(event))
+  for (let n = 0; n <= 10_000; n++) boots.sink(ask(n))
+  await boots.flush()
+  expect(told.filter(({ guest }) => guest === 'web01')).toHaveLength(1)
+  expect(told.length).toBeLessThan(200)
+  const written = await store.list({ limit: 1e6 })
+  expect(written.filter(({ guest }) => guest === 'web01')).toHaveLength(1)
+  expect(written.length).toBeLessThan(200)
+  await boots.close()
+  // What waits is written when the server stops.
+  expect((await store.list({ limit: 1e6 })).length).toBeGreaterThan(1000)
+})
+
 test('the ring of events is bounded', async () => {
   const store = memoryStore().boots
   const { recorder: boots } = recorder()
