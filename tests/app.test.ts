@@ -17,6 +17,7 @@ import { keptFolder, makeTree, temporaryFolder, writeBelow } from './support/tre
 const mac = '52:54:00:aa:bb:01'
 const config = `
 server: { bind: 127.0.0.1 }
+access: { anonymous: viewer }
 http: { port: 0 }
 tftp: { port: 0 }
 ftp: { port: 0 }
@@ -196,7 +197,7 @@ describe('commands', () => {
     )
     expect(await treeboot('check')).toMatchObject({ code: 0, out: 'nothing is wrong\n' })
     expect((await treeboot('explain', mac)).out).toMatch(
-      /^argument +console=ttyS0 +<- profile web \(config\.yaml:8\)$/m,
+      /^argument +console=ttyS0 +<- profile web \(config\.yaml:9\)$/m,
     )
   })
 

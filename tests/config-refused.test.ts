@@ -71,9 +71,9 @@ test('a file that is refused under a running server is shown everywhere, until i
   expect(shown.ready).toEqual([503, expect.stringContaining('config.yaml cannot be used')])
   expect(shown.problems).toEqual([
     // The good configuration is the one in force, and its guest has no tree.
-    expect.stringMatching(/^config\.yaml:7 guest web01 has no tree/),
+    expect.stringMatching(/^config\.yaml:8 guest web01 has no tree/),
     expect.stringMatching(/^config\.yaml .*refused.*last good/),
-    expect.stringMatching(/^config\.yaml:8:1 htpp: unknown key/),
+    expect.stringMatching(/^config\.yaml:9:1 htpp: unknown key/),
   ])
   expect(guestsOf(server)).toEqual(['web01'])
   writeFileSync(join(cwd, 'config.yaml'), good)

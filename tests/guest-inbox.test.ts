@@ -54,7 +54,7 @@ describe('the inbox', () => {
     await knock()
     const refused = async (...args: string[]) => (await treeboot('adopt', ...args)).err
     expect(await refused(stranger, '--name', 'web01')).toContain(
-      'guest web01 already exists (config.yaml:10)',
+      'guest web01 already exists (config.yaml:11)',
     )
     expect(await refused(stranger, '--name', 'web09', '--profile', 'wep')).toContain("did you mean 'web'?")
     expect(await refused(stranger, '--name', '../web09')).toContain('expected a name of letters')

@@ -199,7 +199,7 @@ test('a boot configuration written by hand wins, and the log and explain say so'
       new RegExp(`\\nby hand +tftpboot/${own} +<- a machine that asks for this name`),
     )
     const shown = await ask(desk, '/api/v1/guests/web02/explain')
-    expect(JSON.parse(shown.body).at(-1)).toMatchObject({ what: 'by hand', value: `tftpboot/${own}` })
+    expect(JSON.parse(shown.body).items.at(-1)).toMatchObject({ what: 'by hand', value: `tftpboot/${own}` })
     expect((await treeboot('explain', 'web01')).out).not.toContain('by hand')
   } finally {
     rmSync(join(home.path, 'tftpboot'), { recursive: true })

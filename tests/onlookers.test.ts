@@ -45,6 +45,7 @@ const machines = Array.from({ length: 60 }, (_, n): Machine => {
 const desk = '127.0.9.9'
 const config = `
 server: { bind: 127.0.0.1 }
+access: { anonymous: viewer }
 http: { port: 0 }
 tftp: { port: 0 }
 ftp: { port: 0 }

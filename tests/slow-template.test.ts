@@ -50,7 +50,7 @@ test('the page, the problems, explain, the API and the screen of the machine say
   expect(body.items).toContainEqual(
     expect.objectContaining({
       message: expect.stringMatching(again),
-      where: expect.stringMatching(/config\.yaml:7$/),
+      where: expect.stringMatching(/config\.yaml:8$/),
     }),
   )
   // The template itself, whose remedy stands apart.

@@ -16,7 +16,7 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
   /** 404 Not Found. */
   'not-found': { files: 404, api: 404 },
   /** 401 Unauthorized. No file needs credentials. */
-  unauthenticated: { files: 403, api: 401 },
+  unauthenticated: { files: 401, api: 401 },
   /** 403 Forbidden: signing in again does not help, so it is not 401. */
   forbidden: { files: 403, api: 403 },
   /** 421 Misdirected Request (section 15.5.20): the name in the request is not one of this server. */
@@ -24,7 +24,7 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
   /** 412 Precondition Failed (section 15.5.13): tus says it of a version that a server does not speak. */
   'precondition-failed': { files: 412, api: 412 },
   /** 428 Precondition Required (RFC 6585 section 3). */
-  'precondition-required': { files: 400, api: 428 },
+  'precondition-required': { files: 428, api: 428 },
   /**
    * Files: 503 Service Unavailable, because the file is being replaced at this moment. curl and dracut try
    * again after a 503, and give up after a 409. API: 409 Conflict, because the client's change contradicts
@@ -44,8 +44,8 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
    * API: 422 Unprocessable Content, because the client sent the damaged data.
    */
   'invalid-data': { files: 500, api: 422 },
-  /** 429 Too Many Requests (RFC 6585 section 4). Files: 503, as for every other limit. */
-  'too-many': { files: 503, api: 429 },
+  /** 429 Too Many Requests (RFC 6585 section 4). */
+  'too-many': { files: 429, api: 429 },
   /** 503 Service Unavailable: installers and curl try again. */
   unavailable: { files: 503, api: 503 },
   /** 500 Internal Server Error. */

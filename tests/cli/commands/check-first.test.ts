@@ -104,7 +104,7 @@ describe('variables that no template reads', () => {
     const out = await check(guests(vars))
     expect(out).toMatch(
       new RegExp(
-        `warning +config\\.yaml:9: guest web01 \\(config\\.yaml:9\\): no template reads the variable ${name}`,
+        `warning +config\\.yaml:10: guest web01 \\(config\\.yaml:10\\): no template reads the variable ${name}`,
       ),
     )
     expect(out).toContain(remedy)
@@ -139,7 +139,7 @@ guests:
     const cwd = home(config)
     writeBelow(cwd, 'kickstart-templates/own.ks', '{{ vars.only_here }}\n')
     const { out } = await treebootIn(cwd, 'check')
-    expect(out).toContain('profile base (config.yaml:7): no template reads the variable nowhere')
+    expect(out).toContain('profile base (config.yaml:8): no template reads the variable nowhere')
     expect(out).not.toContain('only_here')
   })
 

@@ -151,11 +151,11 @@ test('a guest of config.yaml moves to a file: the lines to delete are told, and 
   expect([dry.code, has('guests.d')]).toEqual([0, false])
   const moved = await treeboot('guests', 'move', 'a', '--to', 'guests.d')
   expect(moved.out).toContain(
-    'until you delete lines 7 to 9 of config.yaml, they count and the file does not:\n-  # mine\n-  a:\n-    mac: 52:54:00:aa:bb:01 # eth0\n',
+    'until you delete lines 8 to 10 of config.yaml, they count and the file does not:\n-  # mine\n-  a:\n-    mac: 52:54:00:aa:bb:01 # eth0\n',
   )
   expect(contentOf('guests.d/a.yaml')).toBe('# mine\nmac: 52:54:00:aa:bb:01 # eth0\n')
   expect(contentOf('config.yaml')).toBe(config)
-  expect((await treeboot('check')).out).toMatch(stating('guests.d/a.yaml:1:1', 'line 8'))
+  expect((await treeboot('check')).out).toMatch(stating('guests.d/a.yaml:1:1', 'line 9'))
   expect(await treeboot('guests', 'move', 'a', '--to', 'guests.d')).toMatchObject({ code: 1 })
   writeFileSync(join(cwd, 'config.yaml'), config.split('\n').toSpliced(6, 3).join('\n'))
   expect((await treeboot('check')).out).not.toContain('guests.d/a.yaml:1:1')
