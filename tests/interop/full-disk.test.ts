@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { type App, createApp } from '../../server/app.ts'
+import { makeToken } from '../support/api.ts'
 import { httpOnly } from '../support/app.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts'
@@ -23,6 +24,7 @@ let home = ''
 let app: App
 let disk: SmallDisk
 let url = ''
+let token = ''
 
 beforeEach(() => {
   requireRoot()
@@ -37,6 +39,8 @@ beforeEach(() => {
 async function start(): Promise<void> {
   app = createApp({ cwd: home, version: 'test', newStore: 'install', settle: { quietMs: 100 } })
   await app.start()
+  // Before the disk is full.
+  token = await makeToken(app, 'operator')
   const http = app.serviceLines().find(({ name }) => name === 'http')
   url = `http://127.0.0.1:${http?.port}`
   await vi.waitFor(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), {
@@ -58,9 +62,8 @@ async function curl(...args: string[]): Promise<Reply> {
 }
 
 const run = promisify(execFile)
-const token = (): string => readFileSync(join(home, 'data/admin-token'), 'utf8').trim()
 const post = (path: string): Promise<Reply> =>
-  curl('-X', 'POST', '-H', `Authorization: Bearer ${token()}`, `${url}/api/v1/guests/${path}`)
+  curl('-X', 'POST', '-H', `Authorization: Bearer ${token}`, `${url}/api/v1/guests/${path}`)
 const stateOf = async (guest: string): Promise<string> =>
   JSON.parse((await curl(`${url}/api/v1/guests/${guest}`)).body).state
 const boots = async (guest: string): Promise<string> => (await curl(`${url}/boot/${guest}/ipxe`)).body

@@ -48,7 +48,8 @@ function configure(guests: Readonly<Record<string, { readonly mac: string }>>): 
   const off = { enabled: false }
   const profiles = { base: { tree: { distro: 'fedora' }, template: 'small.ks' } }
   const all = Object.entries(guests).map(([name, guest]) => [name, { ...guest, profile: 'base' }])
-  const services = { server: { bind: '192.0.2.1' }, http: { port: 8080 }, ftp: off, nfs: off }
+  const access = { anonymous: 'viewer' }
+  const services = { access, server: { bind: '192.0.2.1' }, http: { port: 8080 }, ftp: off, nfs: off }
   const config = { ...services, paths: benchPaths(bench), profiles, guests: Object.fromEntries(all) }
   writeFileSync(inBench('config.yaml'), stringify(config))
 }

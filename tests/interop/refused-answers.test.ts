@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { type App, createApp } from '../../server/app.ts'
 import { run } from '../../server/cli/demo/child.ts'
+import { makeToken } from '../support/api.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { unpackPackage } from '../support/lab/apt-package.ts'
 import { labCache, labInstaller } from '../support/lab/lab.ts'
@@ -53,7 +54,7 @@ beforeEach(async () => {
   // With the offer of an installation, its answer file begins one.
   const script = await fetch(`${url}/boot/by/525400aabb01/00000000-0000-4000-8000-000000000000/ipxe`)
   expect(await script.text()).toContain('vmlinuz')
-  const token = readFileSync(join(home, 'data/admin-token'), 'utf8').trim()
+  const token = await makeToken(app, 'operator')
   const headers = { Authorization: `Bearer ${token}` }
   // The first changes still find room: the ballast is given up for them.
   let changes = 0

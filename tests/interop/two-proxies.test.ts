@@ -56,7 +56,7 @@ test('another treeboot, which has a store of its own', async () => {
   const second = await start(lan.addHost('192.0.2.8'))
   await eventually(() => expect(problems(second)).toContain('on eth0: 192.0.2.1'), probed)
   // Neither counts the question of the other as a machine, nor its own.
-  for (const treeboot of [first, second]) expect(JSON.parse(treeboot.get('/api/v1/inbox'))).toEqual([])
+  for (const treeboot of [first, second]) expect(JSON.parse(treeboot.get('/api/v1/inbox')).items).toEqual([])
 })
 
 test('a DHCP server that gives addresses, and names a boot file for clients without a proxy, is none', async () => {

@@ -157,12 +157,12 @@ test('a guest of config.yaml moves to a file: the lines to delete are told, and 
   expect(contentOf('config.yaml')).toBe(config)
   expect((await treeboot('check')).out).toMatch(stating('guests.d/a.yaml:1:1', 'line 9'))
   expect(await treeboot('guests', 'move', 'a', '--to', 'guests.d')).toMatchObject({ code: 1 })
-  writeFileSync(join(cwd, 'config.yaml'), config.split('\n').toSpliced(6, 3).join('\n'))
+  writeFileSync(join(cwd, 'config.yaml'), config.split('\n').toSpliced(7, 3).join('\n'))
   expect((await treeboot('check')).out).not.toContain('guests.d/a.yaml:1:1')
   expect(JSON.parse((await treeboot('guests', 'move', 'b', '--to', 'guests.d', '--json')).out)).toMatchObject(
     {
       file: 'guests.d/b.yaml',
-      delete: { file: 'config.yaml', first: 7, last: 7, text: '  b: {}\n', becomes: '' },
+      delete: { file: 'config.yaml', first: 8, last: 8, text: '  b: {}\n', becomes: '' },
     },
   )
   expect((await treeboot('guests', 'move', 'none', '--to', 'guests.d')).code).toBe(3)

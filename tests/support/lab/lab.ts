@@ -100,9 +100,10 @@ export async function startTreeboot(bench: Bench, settings: TreebootSettings): P
 function services(lan: TreebootSettings['lan']): Record<string, unknown> {
   // In a network of its own every standard port is free; on this machine any of them may be in use. A test that
   // needs a service which is off here opens it in its `config`.
-  if (lan) return { server: { bind: lan.address }, ftp: { enabled: false }, nfs: { enabled: false } }
+  const access = { anonymous: 'viewer' }
+  if (lan) return { access, server: { bind: lan.address }, ftp: { enabled: false }, nfs: { enabled: false } }
   const free = { bind: '127.0.0.1', port: 0 }
-  return { http: free, tftp: free, ftp: free, nfs: { enabled: false } }
+  return { access, http: free, tftp: free, ftp: free, nfs: { enabled: false } }
 }
 
 /** The `paths` of config.yaml for the folders of a bench. */
