@@ -116,6 +116,7 @@ describe('the blocks of README and docs', () => {
       'README.md',
       'README.md',
       'CONTRIBUTING.md',
+      'docs/api.md',
       'docs/performance-trees.md',
     ])
   })

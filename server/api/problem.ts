@@ -1,3 +1,4 @@
+import { TryLater } from '../accounts/passwords.ts'
 import { ConfigError } from '../config/problems.ts'
 import {
   Failure,
@@ -74,7 +75,12 @@ type ProblemReply = Reply<Problem> & { readonly status: number; readonly json: P
  */
 export function failureReply(error: unknown, onFault: (error: unknown) => void): ProblemReply {
   const kind = failureKind(error)
-  if (kind !== 'internal') return problemReply(kind, failureMessage(error), detailsOf(error))
+  if (kind !== 'internal') {
+    const reply = problemReply(kind, failureMessage(error), detailsOf(error))
+    if (!(error instanceof TryLater)) return reply
+    const seconds = String(Math.ceil(error.retryAfterMs / 1000))
+    return { ...reply, headers: { ...reply.headers, 'Retry-After': seconds } }
+  }
   const status = statusOfExpress(error)
   if (status !== undefined) return problemReply('bad-request', failureMessage(error))
   onFault(error)

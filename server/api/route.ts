@@ -62,6 +62,8 @@ interface RouteFacts {
   readonly description?: string
   /** `everybody`: without credentials, see `core/access/anonymous.ts`. */
   readonly access: 'everybody' | Need
+  /** Clients that need no credentials all the same. */
+  readonly openTo?: (from: string, context: ApiContext) => boolean
   /** What it fails with, beside what input, access and the server's state make of every route of its kind. */
   readonly failures?: readonly FailureKind[]
   /**

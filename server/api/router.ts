@@ -41,7 +41,8 @@ export function routerOf({ routes, context, requesterOf, accessOf, onFault }: Ro
     return async (req, res) => {
       const who = requesterOf(req)
       const access = accessOf(who, req)
-      const caller = await requireCaller(each, req, access)
+      const isOpen = each.openTo?.(access.from, context) ?? false
+      const caller = await requireCaller(isOpen ? { access: 'everybody' } : each, req, access)
       const { from } = access
       const body = each.body && (await bodyOf(each, req))
       const respond = async (): Promise<Reply> => {

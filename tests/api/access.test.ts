@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Route } from '../../server/api/route.ts'
 import { routes } from '../../server/api/routes.ts'
 import type { App } from '../../server/app.ts'
@@ -15,7 +16,7 @@ import {
 import { openFiles, openRoutes } from '../../server/core/access/anonymous.ts'
 import { asking, makeToken } from '../support/api.ts'
 import { httpOnly, portOf, testApp } from '../support/app.ts'
-import { keptFolder, makeTree, writeBelow } from '../support/tree-folder.ts'
+import { keptFolder, makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 /** Every route against everybody who may come. */
 
@@ -251,4 +252,45 @@ test('the audit says who changed what, from where', async () => {
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ action: 'guests.remove' })
   const next = await ask('GET', `/api/v1/audit?limit=1&cursor=${body.next}`)
   expect(next.body.items[0].id).toBe(made.id - 1)
+})
+
+describe('the set-up link', () => {
+  test('opens a page that may run its own script and nothing else, and makes one administrator', async () => {
+    const open = asking(base, () => '')
+    expect((await open('GET', '/setup')).text).toContain('treeboot accounts setup-link')
+    const { link } = await app.accounts.setupLink({ base: base() })
+    const page = await open('GET', '/setup')
+    expect(page.text).toContain('<form>')
+    const policy = page.headers.get('content-security-policy') ?? ''
+    for (const element of ['script', 'style']) {
+      const text = new RegExp(`<${element}[^>]*>([\\s\\S]*)</${element}>`).exec(page.text)?.[1] ?? ''
+      const digest = createHash('sha256').update(text).digest('base64')
+      expect(policy).toContain(`${element}-src 'sha256-${digest}'`)
+    }
+    const json = { secret: link.split('#')[1], name: 'first', password: 'a long password' }
+    expect((await open('POST', '/api/v1/setup', { json: { ...json, secret: 'x' } })).status).toBe(403)
+    expect((await open('POST', '/api/v1/setup', { json })).status).toBe(204)
+    expect((await open('POST', '/api/v1/setup', { json: { ...json, name: 'second' } })).status).toBe(403)
+    expect((await open('GET', '/setup')).text).not.toContain('<form>')
+  })
+})
+
+test('metrics are open to the networks that the configuration names', async () => {
+  const second = temporaryFolder()
+  writeBelow(second, 'config.yaml', `${closed}access: { metrics: [127.0.0.2/32] }\n`)
+  const server = testApp(second)
+  onTestFinished(() => server.stop())
+  await server.start()
+  const from = (localAddress: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const sent = httpRequest(
+        { port: portOf(server), host: '127.0.0.1', path: '/metrics', localAddress },
+        (response) => {
+          response.resume()
+          resolve(response.statusCode ?? 0)
+        },
+      )
+      sent.on('error', reject).end()
+    })
+  expect([await from('127.0.0.1'), await from('127.0.0.2')]).toEqual([401, 200])
 })

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
+import { makeToken } from '../support/api.ts'
 import { portOf, quickApp } from '../support/app.ts'
 import { requireClient } from '../support/clients.ts'
 import { blocksOf, documentNames } from '../support/documents.ts'
@@ -21,6 +22,8 @@ http: { port: 0 }
 ftp: { port: 0 }
 tftp: { enabled: false }
 nfs: { enabled: false }
+profiles: { web: {} }
+guests: { web01: { mac: "52:54:00:aa:bb:01", profile: web } }
 `
 
 test.each(blocks.map((block) => [block.where, block] as const))(
@@ -45,10 +48,17 @@ test.each(blocks.map((block) => [block.where, block] as const))(
       .replaceAll('ftp://mirror:10021', `ftp://127.0.0.1:${portOf(app, 'ftp')}`)
       // lftp asks at the terminal, which a test does not have.
       .replaceAll('-u admin ', `-u admin,${token} `)
-    const { stdout, stderr } = await run('sh', ['-ec', text], { cwd })
+    const TOKEN = await makeToken(app, 'operator')
+    const { stdout, stderr } = await run('sh', ['-ec', text], { cwd, env: { ...process.env, TOKEN } })
     const said = `${stdout}${stderr}`
     if (text.includes('lftp')) {
       expect(app.snapshot().trees.byId('tree')?.state ?? said).toBe('ready')
+      return
+    }
+    if (block.where.startsWith('docs/api.md')) {
+      expect(app.snapshot().guests.byName('web07')?.settings.vars.zone?.value).toBe('b')
+      expect(app.snapshot().trees.byId('fedora-41')?.state ?? said).toBe('ready')
+      expect(said).toContain('"hold":"by operator-')
       return
     }
     // One file of a tree is no tree yet: the page says that such a publication is refused, with reasons.

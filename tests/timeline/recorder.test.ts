@@ -162,10 +162,10 @@ test('a storm of strangers costs a guest neither its boot nor its events, and fe
   for (let n = 0; n <= 10_000; n++) boots.sink(ask(n))
   await boots.flush()
   expect(told.filter(({ guest }) => guest === 'web01')).toHaveLength(1)
-  expect(told.length).toBeLessThan(200)
+  expect(told.length).toBeLessThan(1000)
   const written = await store.list({ limit: 1e6 })
   expect(written.filter(({ guest }) => guest === 'web01')).toHaveLength(1)
-  expect(written.length).toBeLessThan(200)
+  expect(written.length).toBeLessThan(1000)
   await boots.close()
   // What waits is written when the server stops.
   expect((await store.list({ limit: 1e6 })).length).toBeGreaterThan(1000)

@@ -26,14 +26,14 @@ export function docsPage({ info, tags, paths, components }: ApiDescription): str
 <header><h1>treeboot API ${htmlText(info.version)}</h1>
 ${info.description
   .split('\n\n')
-  .map((text) => `<p>${htmlText(text)}</p>`)
+  .map((text) => `<p>${withCode(text)}</p>`)
   .join('\n')}
 <p>For programs: <a href="/api/v1/openapi.json">/api/v1/openapi.json</a> (OpenAPI 3.1)</p>
 <nav>${tags.map(({ name }) => `<a href="#${htmlText(name)}">${htmlText(name)}</a>`).join(' ')}
-<a href="#problems">problems</a> <a href="#schemas">schemas</a></nav></header>
+<a href="#problem-kinds">kinds of problems</a> <a href="#schemas">schemas</a></nav></header>
 <main>
 ${sections.join('\n')}
-<section id="problems"><h2>Problems</h2><table><tbody>${problemRows()}</tbody></table></section>
+<section id="problem-kinds"><h2>Kinds of problems</h2><table><tbody>${problemRows()}</tbody></table></section>
 <section id="schemas"><h2>Schemas</h2>${schemas.join('\n')}</section>
 </main>
 </html>
@@ -47,22 +47,41 @@ interface ShownOperation {
 }
 
 function operationText({ method, path, operation }: ShownOperation): string {
-  const { operationId, summary, description = '', parameters = [], security, responses } = operation
+  const {
+    operationId,
+    summary,
+    description = '',
+    parameters = [],
+    requestBody,
+    security,
+    responses,
+  } = operation
   const who = security.length === 0 ? 'everybody' : (operation['x-role'] ?? 'viewer')
   const statuses = Object.entries(responses).map(
     ([status, response]) =>
       `<li><code>${status}</code> ${htmlText(response.description)} ${schemaLink(response.content?.['application/json']?.schema)}</li>`,
   )
   return `<article id="${htmlText(operationId)}"><h3><code>${method} ${htmlText(path)}</code></h3>
-<p>${htmlText(summary)}. <em>${htmlText(who)}</em></p>${description && `<p>${htmlText(description)}</p>`}
-${parameterTable(parameters)}<details><summary>Responses</summary><ul>${statuses.join('')}</ul></details></article>`
+<p>${htmlText(summary)}. <em>${htmlText(who)}</em></p>${description && `<p>${withCode(description)}</p>`}
+${parameterTable(parameters)}${bodyText(requestBody)}<details><summary>Responses</summary><ul>${statuses.join('')}</ul></details></article>`
+}
+
+/** A text in which words between backticks are code. */
+function withCode(text: string): string {
+  return htmlText(text).replace(/`([^`]*)`/g, '<code>$1</code>')
+}
+
+function bodyText(body: DescribedOperation['requestBody']): string {
+  const types = Object.entries(body?.content ?? {})
+  const shown = types.map(([type, { schema }]) => `<code>${htmlText(type)}</code> ${typeText(schema)}`)
+  return shown.length === 0 ? '' : `<p>Body: ${shown.join(', or ')}</p>`
 }
 
 function parameterTable(parameters: readonly DescribedParameter[]): string {
   const rows = parameters.map(
     ({ name, in: place, required, description = '', schema }) =>
       `<tr><th scope="row"><code>${htmlText(name)}</code></th><td>${place}${required ? ', needed' : ''}</td>` +
-      `<td>${typeText(schema)}</td><td>${htmlText(description)}</td></tr>`,
+      `<td>${typeText(schema)}</td><td>${withCode(description)}</td></tr>`,
   )
   return rows.length === 0 ? '' : `<table><tbody>${rows.join('\n')}</tbody></table>`
 }
@@ -71,7 +90,7 @@ function fieldTable({ properties = {}, description = '', ...schema }: JsonSchema
   const rows = Object.entries(properties).map(
     ([name, field]) =>
       `<tr><th scope="row"><code>${htmlText(name)}</code></th><td>${typeText(field)}</td>` +
-      `<td>${htmlText(field.description ?? '')}</td></tr>`,
+      `<td>${withCode(field.description ?? '')}</td></tr>`,
   )
   const text = description && `<p>${htmlText(description)}</p>`
   return rows.length === 0
@@ -110,7 +129,7 @@ const style = `
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.4rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #8886; } h3 { font-size: 1rem; margin: 1.6rem 0 0; }
 nav a { margin-right: .6rem; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .15rem .8rem .15rem 0; font-weight: normal; }
+table { border-collapse: collapse; width: 100%; table-layout: fixed; } th { width: 10rem; } td:nth-of-type(1) { width: 8rem; } td:nth-of-type(2) { width: 16rem; } th, td { text-align: left; vertical-align: top; padding: .15rem .8rem .15rem 0; font-weight: normal; }
 code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
 em { color: #777; font-style: normal; } em::before { content: "needs: "; }
 @media (max-width: 40rem) { table, tbody, tr, th, td { display: block; } }

@@ -5,6 +5,7 @@ import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, whyLocalDisk } from '../../core/guest/state.ts'
 import { retryAfterSeconds } from '../../core/http-status.ts'
 import { listenText } from '../../core/net/address.ts'
+import { isInNetworks } from '../../core/net/network.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import type { TreeIndex } from '../../core/select/select.ts'
 import { type ApiContext, inputsFor } from '../context.ts'
@@ -81,7 +82,9 @@ export const serverRoutes: readonly Route[] = [
     path: '/metrics',
     operation: 'getMetrics',
     summary: 'the metrics, for Prometheus',
+    description: 'Addresses of `access.metrics` in config.yaml need no credentials.',
     access: needs('viewer'),
+    openTo: (from, { snapshot }) => isInNetworks(from, snapshot().config.access.metrics),
     answers: { 200: { type: 'text/plain' } },
     async handle(_, { metrics }) {
       return { headers: { 'Content-Type': metrics.contentType }, text: await metrics.text() }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Caller } from '../../core/access/access.ts'
 import { requireKnown } from '../actor.ts'
 import { cookieNameFor, isOverTls, sessionId } from '../caller.ts'
+import { setupPage, setupPageHeaders } from '../pages/setup-page.ts'
 import { json, needs, type Route, route } from '../route.ts'
 import { session as sessionSchema } from '../schemas/access.ts'
 import { text } from '../schemas/common.ts'
@@ -63,6 +64,16 @@ export const sessionRoutes: readonly Route[] = [
         status: 204,
         headers: { 'Set-Cookie': cookie(req, '', snapshot().config.http.trustedProxies, 0) },
       }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/setup',
+    access: 'everybody',
+    answers: { 200: { type: 'text/html' } },
+    async handle(_, { accounts }) {
+      await accounts.firstLook()
+      return { headers: setupPageHeaders, text: setupPage(await accounts.isSetupOpen()) }
     },
   }),
   route({
