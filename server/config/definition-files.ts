@@ -2,6 +2,7 @@ import { lstat, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Failure } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
+import { FileTexts } from '../host/file-texts.ts'
 import { readFileAtMost } from '../host/read-at-most.ts'
 import { whyUnreadable } from './problems.ts'
 
@@ -44,6 +45,8 @@ export interface DefinitionFile {
 const maxBytes = configurationLimits.definitionFile.bytes
 /** The id of a mirror has at most eight names (`mirrorId` in file-schema.ts). */
 const maxDepth = 8
+/** Texts that this process has read. */
+const texts = new FileTexts()
 /** How many files are read at once. */
 const readAtOnce = 32
 
@@ -61,11 +64,17 @@ export function definitionOf(shownName: string): Pick<DefinitionFile, 'kind' | '
  * Reads all definition files beside a config.yaml, kind by kind, sorted by name. A file that cannot be read is
  * there without a text.
  *
+ * @param only The files of one kind, or of one definition.
  * @throws Failure when a folder cannot be read: nobody can say what it defines.
  */
-export async function readDefinitionFiles(configPath: string): Promise<readonly DefinitionFile[]> {
+export async function readDefinitionFiles(
+  configPath: string,
+  only?: { readonly kind: DefinitionKind; readonly name?: string },
+): Promise<readonly DefinitionFile[]> {
   const base = dirname(configPath)
-  const names = (await Promise.all(kindNames.map((kind) => namesIn(base, kind)))).flat()
+  const kinds = only ? [only.kind] : kindNames
+  const all = (await Promise.all(kinds.map((kind) => namesIn(base, kind)))).flat()
+  const names = only?.name === undefined ? all : all.filter((name) => definitionOf(name)?.name === only.name)
   const files: DefinitionFile[] = []
   for (let i = 0; i < names.length; i += readAtOnce)
     for (const file of await Promise.all(names.slice(i, i + readAtOnce).map((name) => readOne(base, name))))
@@ -110,9 +119,13 @@ async function readOne(base: string, shownName: string): Promise<DefinitionFile 
   const path = join(base, shownName)
   const unreadable = (whyNot: string): DefinitionFile => ({ ...defines, shownName, text: undefined, whyNot })
   try {
-    const bytes = await readFileAtMost(path, maxBytes)
-    if (!bytes) return unreadable(`has more than ${maxBytes} bytes`)
-    return { ...defines, shownName, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
+    const text = await texts.text(path, async () => {
+      const bytes = await readFileAtMost(path, maxBytes)
+      return bytes && new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    })
+    return text === undefined
+      ? unreadable(`has more than ${maxBytes} bytes`)
+      : { ...defines, shownName, text }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (error instanceof Failure) return unreadable(error.message)

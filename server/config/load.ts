@@ -1,4 +1,5 @@
 import { basename, dirname, join, resolve } from 'node:path'
+import { LRUCache } from 'lru-cache'
 import { defined } from '../core/defined.ts'
 import type { Guest, Profile } from '../core/guest/guest.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
@@ -107,9 +108,16 @@ interface DraftParts {
   readonly read: (text: string) => YamlText
 }
 
-/** Makes drafts of one configuration, with some texts or others of its files. A text is parsed once. */
+/** Of all texts together, in characters. Ten thousand guests have a tenth of this. */
+const mostParsed = 16 * 2 ** 20
+/** What was parsed, so that one edit among ten thousand files parses one file. Never changed: see `copyOf`. */
+const parsed = new LRUCache<string, YamlText>({
+  maxSize: mostParsed,
+  sizeCalculation: (_, source) => source.length + 1,
+})
+
+/** Makes drafts of one configuration, with some texts or others of its files. */
 function maker({ shownName: fileName, path, text }: ConfigTexts) {
-  const parsed = new Map<string, YamlText>()
   const read = (source: string): YamlText => {
     const yaml = parsed.get(source) ?? readYaml(source)
     parsed.set(source, yaml)

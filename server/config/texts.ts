@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import { readAtMost } from '../host/read-at-most.ts'
@@ -30,25 +31,34 @@ export const defaultFileName = 'config.yaml'
 const maxBytes = configurationLimits.configuration.bytes
 
 /** @throws ConfigError when a file cannot be read; also when the `file` that the caller names is missing. */
-export async function readConfigTexts({ file, cwd }: ConfigPlace): Promise<ConfigTexts> {
+export async function readConfigTexts(place: ConfigPlace): Promise<ConfigTexts> {
+  const files = await definitionFilesOf(pathOf(place))
+  return { ...(await readConfigText(place)), files }
+}
+
+/** The same of config.yaml alone. */
+export async function readConfigText({ file, cwd }: ConfigPlace): Promise<Omit<ConfigTexts, 'files'>> {
   const shownName = file ?? defaultFileName
-  const path = resolve(cwd, shownName)
-  const files = await definitionFilesOf(path)
+  const path = pathOf(defined({ file, cwd }))
   let bytes: Buffer | undefined
   try {
     bytes = await readAtMost(path, maxBytes)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' && file === undefined) return { shownName, path, text: undefined, files }
+    if (code === 'ENOENT' && file === undefined) return { shownName, path, text: undefined }
     throw unreadable(shownName, await whyNotRead(path, error as NodeJS.ErrnoException), error)
   }
   if (!bytes) throw unreadable(shownName, `has more than ${maxBytes} bytes`)
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    return { shownName, path, text, files }
+    return { shownName, path, text }
   } catch (cause) {
     throw unreadable(shownName, 'is not UTF-8 text; save it as UTF-8', cause)
   }
+}
+
+function pathOf({ file, cwd }: ConfigPlace): string {
+  return resolve(cwd, file ?? defaultFileName)
 }
 
 async function whyNotRead(path: string, error: NodeJS.ErrnoException): Promise<string> {

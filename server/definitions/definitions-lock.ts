@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { dataFolderOf, loadConfigFile } from '../config/last-good.ts'
+import { dataFolderOf } from '../config/last-good.ts'
 import { type ConfigPlace, defaultFileName } from '../config/texts.ts'
 import { Failure } from '../core/failure.ts'
 import { takeLock } from '../host/lock.ts'
@@ -23,8 +23,7 @@ export async function withDefinitionsLock<T>(
   note: Note,
   change: (dataFolder: string) => Promise<T>,
 ): Promise<T> {
-  const { config } = await loadConfigFile(place)
-  const { data } = config.paths
+  const data = await dataFolderOf(place)
   return locked(data, async () => {
     await finish(place, data, note)
     return change(data)

@@ -40,16 +40,13 @@ export interface ChangeOptions {
   readonly expected?: string
   /** Check the change, and make none. */
   readonly dryRun?: boolean
+  /** Called when nothing speaks against the change, before anything is written; not with `dryRun`. */
+  readonly before?: () => Promise<void>
 }
 
 export interface RemoveOptions extends ChangeOptions {
   /** The definition of that kind that takes its place in all that name it. Default: nothing may name it. */
   readonly replaceBy?: string
-}
-
-export interface RenameOptions extends ChangeOptions {
-  /** Called when nothing speaks against the change, before anything is written; not with `dryRun`. */
-  readonly before?: () => Promise<void>
 }
 
 /** A change that also changes other definitions. */
@@ -119,7 +116,7 @@ export interface Definitions {
    *
    * @throws Failure `unsupported` for a mirror: its name is the id of its tree.
    */
-  rename(kind: DefinitionKind, name: string, newName: string, options: RenameOptions): Promise<SetChange>
+  rename(kind: DefinitionKind, name: string, newName: string, options: ChangeOptions): Promise<SetChange>
   /**
    * Writes the file of a definition that stands in config.yaml, as it is written there. config.yaml stays as it is.
    *

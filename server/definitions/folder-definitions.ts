@@ -6,7 +6,7 @@ import {
   readDefinitionFiles,
 } from '../config/definition-files.ts'
 import { loadConfigFile } from '../config/last-good.ts'
-import { type ConfigPlace, defaultFileName, readConfigTexts } from '../config/texts.ts'
+import { type ConfigPlace, defaultFileName, readConfigText, readConfigTexts } from '../config/texts.ts'
 import type { YamlMapping } from '../config/yaml.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
@@ -21,7 +21,6 @@ import type {
   Definitions,
   MovedDefinition,
   RemoveOptions,
-  RenameOptions,
   SetChange,
 } from './definitions.ts'
 import { type Note, withDefinitionsLock } from './definitions-lock.ts'
@@ -55,12 +54,10 @@ export class FolderDefinitions implements Definitions {
   }
 
   async list(kind: DefinitionKind): Promise<readonly Definition[]> {
-    const { shownName, text } = await readConfigTexts(this.#place)
+    const { shownName, text } = await readConfigText(this.#place)
     const inConfig = entriesOf(kind, shownName, text)
     const own = new Set(inConfig.map(({ name }) => name))
-    const files = (await readDefinitionFiles(this.#path)).filter(
-      (file) => file.kind === kind && !own.has(file.name),
-    )
+    const files = (await readDefinitionFiles(this.#path, { kind })).filter(({ name }) => !own.has(name))
     return [...inConfig, ...(await Promise.all(files.map((file) => readDefinition(this.#base, file))))]
   }
 
@@ -86,9 +83,11 @@ export class FolderDefinitions implements Definitions {
         ...files.filter(({ shownName }) => shownName !== where),
         { kind, name, shownName: where, text },
       ])
-      if (!options.dryRun && text !== before)
-        await this.#put({ kind, name, where, ...defined({ before }), after: text })
-      return { where, ...defined({ before }), after: text, etag: etagOf(Buffer.from(text)) }
+      if (options.dryRun || text === before)
+        return { where, ...defined({ before }), after: text, etag: etagOf(text) }
+      await options.before?.()
+      await this.#put({ kind, name, where, ...defined({ before }), after: text })
+      return { where, ...defined({ before }), after: text, etag: etagOf(text) }
     })
   }
 
@@ -146,7 +145,7 @@ export class FolderDefinitions implements Definitions {
     })
   }
 
-  rename(kind: DefinitionKind, name: string, newName: string, options: RenameOptions): Promise<SetChange> {
+  rename(kind: DefinitionKind, name: string, newName: string, options: ChangeOptions): Promise<SetChange> {
     if (kind === 'mirror')
       throw new Failure(
         'unsupported',
@@ -192,12 +191,10 @@ export class FolderDefinitions implements Definitions {
   }
 
   async #find(kind: DefinitionKind, name: string): Promise<Definition | undefined> {
-    const { shownName, text } = await readConfigTexts(this.#place)
+    const { shownName, text } = await readConfigText(this.#place)
     const inConfig = entriesOf(kind, shownName, text).find((entry) => entry.name === name)
     if (inConfig) return inConfig
-    const files = (await readDefinitionFiles(this.#path)).filter(
-      (file) => file.kind === kind && file.name === name,
-    )
+    const files = await readDefinitionFiles(this.#path, { kind, name })
     const [first, second] = files
     if (first && second) {
       const message = `${kind} ${name} is defined in ${first.shownName} and in ${second.shownName}; remove one of the two`
@@ -281,7 +278,7 @@ export class FolderDefinitions implements Definitions {
   }
 }
 
-interface SetToMake extends Pick<RenameOptions, 'dryRun' | 'before'> {
+interface SetToMake extends Pick<ChangeOptions, 'dryRun' | 'before'> {
   readonly dataFolder: string
   readonly what: string
   readonly remedy: string

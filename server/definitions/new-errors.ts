@@ -13,9 +13,6 @@ export async function requireNoNewError(
   changing: ReadonlySet<string>,
   change: FilesChange,
 ): Promise<void> {
-  const known = new Set(
-    errorsIn((await loadConfigFile(place)).problems).map((problem) => keyOf(problem, changing)),
-  )
   const after = await loadConfigFile(place, change).then(
     ({ problems }) => problems,
     (error: unknown) => {
@@ -24,9 +21,11 @@ export async function requireNoNewError(
     },
   )
   // The line at a file as a whole only says what becomes of it.
-  const added = errorsIn(after).filter(
-    (problem) => definitionOf(problem.where) === undefined && !known.has(keyOf(problem, changing)),
-  )
+  const errors = errorsIn(after).filter((problem) => definitionOf(problem.where) === undefined)
+  if (errors.length === 0) return
+  const before = errorsIn((await loadConfigFile(place)).problems)
+  const known = new Set(before.map((problem) => keyOf(problem, changing)))
+  const added = errors.filter((problem) => !known.has(keyOf(problem, changing)))
   if (added.length > 0) throw new ConfigError(added)
 }
 

@@ -80,11 +80,12 @@ function createRoute({ kind, word, writes, before, more = {} }: DefinitionResour
       const { definitions } = context
       const made = call.body as unknown as NewDefinition
       const wanted = withPresentSecrets(made.definition, {})
-      // What is wrong is told before anything is done.
-      const tried = await definitions.write(kind, made.name, wanted, { dryRun: true })
-      if (call.query['dry-run']) return { json: changeView(made.name, tried, true) }
-      await before?.(made.name, made, context)
-      const changed = await definitions.write(kind, made.name, wanted, {})
+      const isDryRun = call.query['dry-run']
+      const changed = await definitions.write(kind, made.name, wanted, {
+        dryRun: isDryRun,
+        before: async () => before?.(made.name, made, context),
+      })
+      if (isDryRun) return { json: changeView(made.name, changed, true) }
       const reply = await inForce({ kind, name: made.name, call }, changed, context)
       const Location = `${plural}/${made.name.split('/').map(encodeURIComponent).join('/')}/definition`
       return { ...reply, status: 201, headers: { ...reply.headers, Location } }
