@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
-import { startChild } from '../../server/cli/demo/child.ts'
-import { type Host, type Lan, makeLan } from '../../server/cli/demo/lan.ts'
+import { startChild } from '../../server/emulator/child.ts'
+import { type Host, type Lan, makeLan } from '../../server/emulator/lan.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Bench, makeBench, startTreeboot, type Treeboot } from '../support/lab/lab.ts'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { MachineFirmware } from '../../server/cli/demo/machine.ts'
 import { diskLoaders } from '../../server/core/distro/efi.ts'
+import type { MachineFirmware } from '../../server/emulator/machine.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { type BootCase, type Booted, bootGuest } from '../support/lab/boot.ts'
 import {

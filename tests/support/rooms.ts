@@ -29,6 +29,7 @@ const all = [
   'machines',
   'timeline',
   'namespace',
+  'emulator',
   ...system,
 ]
 
@@ -47,6 +48,11 @@ export const rooms: readonly Room[] = [
     name: 'host',
     what: 'This machine, without any word of the domain: durable writes, locks, workers, pools, unpacking',
     mayImport: system,
+  },
+  {
+    name: 'emulator',
+    what: 'Machines that QEMU emulates, the networks that they are in, and programs that end with us. Without any word of the domain',
+    mayImport: ['host', ...system],
   },
   {
     name: 'files',

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Failure } from '../../core/failure.ts'
-import { findProgram } from './child.ts'
+import { findProgram } from '../../emulator/child.ts'
 
 const execute = promisify(execFile)
 

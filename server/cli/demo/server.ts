@@ -1,5 +1,5 @@
-import { type Child, type Command, startChild } from './child.ts'
-import type { UndoStack } from './undo.ts'
+import { type Child, type Command, startChild } from '../../emulator/child.ts'
+import type { UndoStack } from '../../emulator/undo.ts'
 
 /** A treeboot in a separate process, which may be in another network namespace. */
 export interface ServerChild {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { run } from '../../../server/cli/demo/child.ts'
+import { run } from '../../../server/emulator/child.ts'
 
 /** What a test passes to `requireClient` for `makeGrub`. */
 export const grubImageNeeds = ['grub-mkimage', '/usr/lib/grub/x86_64-efi/http.mod'] as const

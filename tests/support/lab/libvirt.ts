@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Child, type Command, startChild } from '../../../server/cli/demo/child.ts'
-import type { Lan } from '../../../server/cli/demo/lan.ts'
-import type { UndoStack } from '../../../server/cli/demo/undo.ts'
+import { type Child, type Command, startChild } from '../../../server/emulator/child.ts'
+import type { Lan } from '../../../server/emulator/lan.ts'
+import type { UndoStack } from '../../../server/emulator/undo.ts'
 
 /** A private libvirtd: it does not see or touch the host's libvirt, and ends with its process. */
 export interface PrivateLibvirt {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Child, startChild } from '../../../server/cli/demo/child.ts'
-import { machineCommand } from '../../../server/cli/demo/machine.ts'
-import type { UndoStack } from '../../../server/cli/demo/undo.ts'
+import { type Child, startChild } from '../../../server/emulator/child.ts'
+import { machineCommand } from '../../../server/emulator/machine.ts'
+import type { UndoStack } from '../../../server/emulator/undo.ts'
 import { cloudKernelGuest } from './nfs-guest.ts'
 
 const script = readFileSync(join(import.meta.dirname, 'udf-guest-init.sh'))

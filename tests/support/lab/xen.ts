@@ -1,5 +1,5 @@
-import { type Child, startChild } from '../../../server/cli/demo/child.ts'
-import type { UndoStack } from '../../../server/cli/demo/undo.ts'
+import { type Child, startChild } from '../../../server/emulator/child.ts'
+import type { UndoStack } from '../../../server/emulator/undo.ts'
 import { makeDom0 } from './xen-dom0.ts'
 
 export interface XenOptions {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { UndoStack } from '../../../server/cli/demo/undo.ts'
-import { builtFile } from '../../support/built-file.ts'
+import { UndoStack } from '../../server/emulator/undo.ts'
+import { builtFile } from '../support/built-file.ts'
 
 test('all steps run, newest first, and failures are thrown at the end', () => {
   const undo = new UndoStack()
@@ -23,7 +23,7 @@ test('all steps run, newest first, and failures are thrown at the end', () => {
 test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle leaves nothing behind', async (signal) => {
   const folder = mkdtempSync(join(tmpdir(), 'tb-undo-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const undo = pathToFileURL(builtFile('server/cli/demo/undo.ts')).href
+  const undo = pathToFileURL(builtFile('server/emulator/undo.ts')).href
   const script = `import { UndoStack } from '${undo}'
     import { rmSync } from 'node:fs'
     new UndoStack().push('folder', () => rmSync('${folder}', { recursive: true }))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { plainText, Transcript } from '../../../server/cli/demo/transcript.ts'
+import { plainText, Transcript } from '../../server/emulator/transcript.ts'
 
 test('the screen drawing of firmware becomes plain lines', () => {
   const drawn = '\x1b[2J\x1b[01;01HiPXE 1.0\r\n\x1b[1mnet0\x1b[0m: 52:54\r\nok\x07\x00\r\n'

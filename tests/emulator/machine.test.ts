@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type MachineOptions, machineCommand } from '../../../server/cli/demo/machine.ts'
+import { type MachineOptions, machineCommand } from '../../server/emulator/machine.ts'
 
 const bios: MachineOptions = {
   firmware: 'bios',
