@@ -9,6 +9,7 @@ import { defineConfig } from 'vitest/config'
  */
 const machines = [
   'boot-life',
+  'boot-test',
   'boot-timelines',
   'demo',
   'dhcp-relay',

@@ -2,6 +2,7 @@ import { Accounts } from './accounts/accounts.ts'
 import type { ScryptCost } from './accounts/passwords.ts'
 import { serverHealth } from './api/health.ts'
 import { webApp } from './api/web-app.ts'
+import { versionGate } from './boottest/version-gate.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
 import { defined } from './core/defined.ts'
@@ -25,6 +26,7 @@ import { RunningServices, type ServiceLine } from './protocols/running-services.
 import { DataFolder } from './store/data-folder.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
 import type { Boots } from './timeline/boots.ts'
+import { whyTooBusy } from './timeline/installing.ts'
 import { BootRecorder } from './timeline/recorder.ts'
 
 export type { ServiceLine }
@@ -95,14 +97,22 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     ...parts,
     loaderExists: loaderFinder(source, () => config().paths.tftpboot),
   })
+  const stopping = new AbortController()
+  const bootGate = () =>
+    versionGate(config(), {
+      onNote: note,
+      whyNotNow: () => whyTooBusy((filter) => boots.list(filter)),
+      signal: stopping.signal,
+    })
   const uploads = new Uploads({
     trees: () => config().paths.trees,
     verify: () => config().verify,
     minFree: () => config().limits.minFree,
+    bootGate,
     events,
     onPublished: (ids) => catalog.lookNow(ids),
   })
-  const mirrors = new MirrorRunner({ config, events })
+  const mirrors = new MirrorRunner({ config, bootGate, events })
   let ownNames: readonly string[] = []
   let data: DataFolder | undefined
   const definitions = new FolderDefinitions(place)
@@ -152,6 +162,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
 
   async function stop(cut?: AbortSignal): Promise<void> {
     const onEnd = (error: unknown): void => onTrouble('shutting down', error)
+    stopping.abort()
     const ends = [uploads.stop(), mirrors.stop(), catalog.stop(), guestChecks.stop()]
     const grace = { graceMs: () => config().server.stopGraceMs, events, ...defined({ cut }) }
     await Promise.all([running.stop(grace, onEnd), ...ends.map((end) => end.catch(onEnd))])

@@ -15,6 +15,8 @@ import { reportToken } from '../machines/token.ts'
 import { type OpenedStore, openExistingStore, openStore } from '../store/sqlite/open.ts'
 import type { Store } from '../store/store.ts'
 import { readWitnesses } from '../store/witness.ts'
+import { listBoots } from '../timeline/boots.ts'
+import { whyTooBusy } from '../timeline/installing.ts'
 import type { CliIo } from './output/io.ts'
 
 /** What the store knows about the guests, read once for one command. */
@@ -119,6 +121,17 @@ export async function boundVersions({ paths }: Config, nowMs: number): Promise<R
       for (const { release } of offers) if (release) bound.add(`${release.id}@${release.version}`)
     }
     return bound
+  } finally {
+    await store.close()
+  }
+}
+
+/** Why this host should not emulate a machine now, by the boots that its server knows; see `whyTooBusy`. */
+export async function whyTooBusyHere({ paths }: Pick<Config, 'paths'>): Promise<string | undefined> {
+  const store = await openExistingStore(paths)
+  if (!store) return undefined
+  try {
+    return await whyTooBusy((filter) => listBoots(store.boots, filter, Date.now()))
   } finally {
     await store.close()
   }

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { registerAccounts } from './commands/accounts.ts'
 import { registerAudit } from './commands/audit.ts'
+import { registerBootTest } from './commands/boot-test.ts'
 import { registerBoots } from './commands/boots.ts'
 import { registerCheck } from './commands/check.ts'
 import { registerConfigSchema } from './commands/config-schema.ts'
@@ -117,6 +118,7 @@ export function createProgram(io: CliIo): Command {
     registerTokens,
     registerAudit,
     registerDemo,
+    registerBootTest,
   ]
   for (const register of registrations) register(program, io)
   // A mistake in the options of a command is followed by the help of that command.

@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { Option } from 'commander'
+import { versionGate } from '../boottest/version-gate.ts'
 import { loadConfigFile } from '../config/last-good.ts'
 import type { Config } from '../config/schema.ts'
 import { defined } from '../core/defined.ts'
@@ -9,10 +10,11 @@ import { Failure } from '../core/failure.ts'
 import type { Description } from '../core/tree/tree.ts'
 import { bytes as size } from '../events/units.ts'
 import type { ImportedTree, ImportOptions, ImportResult } from '../intake/import/import-tree.ts'
-import { findingText } from '../intake/publish-tree.ts'
+import { bootTestPlace, findingText } from '../intake/publish-tree.ts'
 import { shellWord } from '../render/quote.ts'
 import { VersionStore } from '../versions/version-store.ts'
 import { requireConfigHere } from './config-here.ts'
+import { whyTooBusyHere } from './guest-store.ts'
 import type { CommonOptions } from './options.ts'
 import { type CliIo, exitCodes } from './output/io.ts'
 import { progressLine, terminalOrNone } from './output/progress.ts'
@@ -98,6 +100,11 @@ export async function runImport(
   const interrupt = (): void => aborter.abort()
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
   const by = userName()
+  const bootGate = versionGate(config, {
+    onNote: (text) => io.err(`${text}\n`),
+    whyNotNow: () => whyTooBusyHere(config),
+    signal: aborter.signal,
+  })
   try {
     const outcome = await work({
       by,
@@ -108,6 +115,7 @@ export async function runImport(
       ...config.limits,
       ...defined({
         signatures,
+        bootGate,
         id: options.id,
         replace: options.replace,
         accept: options.accept === undefined ? undefined : { by, why: options.accept },
@@ -173,7 +181,11 @@ export function describe({ id, result }: ImportedTree): string {
     errors.length > mostLines ? `  and ${errors.length - mostLines} more\n` : '',
   ].join('')
   if (result.outcome === 'refused') {
-    const remedy = `  Get these files again and repeat the command, or publish the tree as it is with --accept "reason".\n`
+    const isBoot = result.findings.some((each) => each.severity === 'error' && each.path === bootTestPlace)
+    const first = isBoot
+      ? 'Repeat the command to test it again'
+      : 'Get these files again and repeat the command'
+    const remedy = `  ${first}, or publish the tree as it is with --accept "reason".\n`
     return `${id} NOT PUBLISHED: ${count(errors.length, 'fault')}\n${faults}${remedy}`
   }
   const { record, description } = result

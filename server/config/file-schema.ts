@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { vmFirmwares } from '../core/boot/test-firmware.ts'
+import { reachPoints } from '../core/boottest/result.ts'
 import { archiveDistros } from '../core/distro/cd-initrd.ts'
 import { loaderOrigins, loaderPreferences } from '../core/loader/loaders.ts'
 import { canonicalIp } from '../core/net/address.ts'
@@ -177,6 +179,17 @@ const minute = 60_000
 const sessionTime = (least: string, most: string, range: { leastMs: number; mostMs: number }) =>
   time(`a time such as 30m or 12h, from ${least} to ${most}`, range)
 
+const bootTestTime = time('auto, or a time such as 20m or 2h, from 1m to 12h', {
+  leastMs: minute,
+  mostMs: 720 * minute,
+})
+const bootTest = section({
+  firmware: oneOrMore(oneOf(vmFirmwares), `one of ${vmFirmwares.join(', ')}, or a list of them`).optional(),
+  reach: oneOf(['auto', ...reachPoints]).optional(),
+  required: flag.optional(),
+  timeout: z.union([z.literal('auto'), bootTestTime]).optional(),
+})
+
 const networkText = 'an address or a network, such as 10.0.0.7 or 10.0.0.0/8'
 const httpKeys = {
   'fast-path': flag.optional(),
@@ -260,6 +273,7 @@ export const configFileSchema = section({
   verify: section({
     keys: oneOrMore(keyFile, `${keyText}, or a list of them`).optional(),
     'require-signature': flag.optional(),
+    'boot-test': bootTest.optional(),
   })
     .superRefine((verify, context) => {
       if (verify['require-signature'] !== true || (verify.keys ?? []).length > 0) return

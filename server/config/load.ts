@@ -270,6 +270,17 @@ function limitsOf(written: ConfigFile['limits']): Config['limits'] {
   return defined({ minFree: mebibytes === undefined ? undefined : mebibytes * 2 ** 20 })
 }
 
+function verifySettings(written: ConfigFile['verify'], baseFolder: string): Config['verify'] {
+  const { keys = [], 'require-signature': requireSignature = false, 'boot-test': test } = written ?? {}
+  const bootTest = test && {
+    firmware: test.firmware ?? (['bios', 'uefi-x64', 'secure-boot'] as const),
+    reach: test.reach ?? 'auto',
+    required: test.required ?? true,
+    timeoutMs: test.timeout ?? 'auto',
+  }
+  return { keys: keys.map((key) => resolve(baseFolder, key)), requireSignature, ...defined({ bootTest }) }
+}
+
 function accessSettings(written: ConfigFile['access']): AccessConfig {
   const { idle: idleMs = 30 * 60_000, max: maxMs = 12 * 3_600_000 } = written?.session ?? {}
   const { anonymous = 'none', metrics = [] } = written ?? {}
@@ -314,10 +325,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
         defined({ id, urls: url, schedule, bootOnly }),
     ),
     import: importSettings(file.import),
-    verify: {
-      keys: (file.verify?.keys ?? []).map((key) => resolve(baseFolder, key)),
-      requireSignature: file.verify?.['require-signature'] ?? false,
-    },
+    verify: verifySettings(file.verify, baseFolder),
     unknown: file.unknown ?? 'menu',
     menuTimeoutMs: (file['menu-timeout'] ?? 30) * 1000,
   }

@@ -1,3 +1,5 @@
+import type { VmFirmware } from '../core/boot/test-firmware.ts'
+import type { Reach } from '../core/boottest/result.ts'
 import type { LoaderPreference } from '../core/loader/loaders.ts'
 import type { Network } from '../core/net/network.ts'
 import type { ServiceName } from '../core/services.ts'
@@ -122,12 +124,24 @@ export interface ImportConfig {
   readonly archives?: Readonly<Record<string, string>>
 }
 
+/** How a version is booted before it is published. */
+export interface BootTestConfig {
+  readonly firmware: readonly VmFirmware[]
+  readonly reach: Reach
+  /** Whether a version is refused that cannot be tested here. */
+  readonly required: boolean
+  /** For one machine. `auto`: by what this host needs for a reference boot. */
+  readonly timeoutMs: number | 'auto'
+}
+
 /** How signatures of checksum documents are verified. Without keys they are only recorded. */
 export interface VerifyConfig {
   /** Absolute paths of files with OpenPGP certificates. */
   readonly keys: readonly string[]
   /** Whether a tree without a signature is refused. */
   readonly requireSignature: boolean
+  /** Absent: no version is booted before it is published. */
+  readonly bootTest?: BootTestConfig
 }
 
 /** What a machine that is not a guest gets: a menu of the ready trees, its own disk, or no reply. */

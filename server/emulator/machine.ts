@@ -17,7 +17,9 @@ export interface MachineOptions {
   /** In MiB. */
   readonly memory: number
   /** The machine's tap, or `user`: QEMU's own network, which needs no root and where the host is 10.0.2.2. */
-  readonly network: { readonly tap: string } | 'user'
+  readonly network: { readonly tap: string } | 'user' | UserNetwork
+  /** Default: `tcg`, and with BIOS an old CPU that is emulated a little faster. */
+  readonly accel?: 'kvm' | 'tcg'
   /** Kernel and initrd that QEMU loads itself, without a boot loader. */
   readonly direct?: { readonly kernel: string; readonly initrd: string; readonly cmdline: string }
   /** A folder for the variables of the firmware; needed for every firmware except `bios`. */
@@ -26,11 +28,20 @@ export interface MachineOptions {
   readonly disk?: string
 }
 
+/** QEMU's own network with a DHCP server that names a boot file: a URL, or a name in the folder that it serves by TFTP. */
+export interface UserNetwork {
+  readonly bootFile: string
+  readonly tftp?: string
+}
+
 const ovmf = '/usr/share/OVMF'
 const aavmf = '/usr/share/AAVMF'
 
 /** The image files of each firmware: its code, and its variables, of which each machine gets a copy. */
-const images: Record<Exclude<MachineFirmware, 'bios'>, readonly [code: string, variables: string]> = {
+export const firmwareImages: Record<
+  Exclude<MachineFirmware, 'bios'>,
+  readonly [code: string, variables: string]
+> = {
   uefi: [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
   'uefi-pxe6': [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
   'uefi-http': [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
@@ -39,15 +50,19 @@ const images: Record<Exclude<MachineFirmware, 'bios'>, readonly [code: string, v
   arm64: [`${aavmf}/AAVMF_CODE.fd`, `${aavmf}/AAVMF_VARS.fd`],
 }
 
+export function qemuProgram(firmware: MachineFirmware): string {
+  return firmware === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64'
+}
+
 /** The QEMU command for a machine; `variables` is its own copy of the firmware's variables. */
 export function machineCommand(options: MachineOptions, variables: string): string[] {
   return [
-    options.firmware === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64',
+    qemuProgram(options.firmware),
     '-nodefaults',
     '-no-reboot',
     ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
     ...['-m', String(options.memory)],
-    ...board(options.firmware),
+    ...board(options),
     ...firmware(options.firmware, variables),
     ...networkCard(options),
     ...(options.direct ? direct(options.direct) : []),
@@ -60,23 +75,30 @@ export function machineCommand(options: MachineOptions, variables: string): stri
 /** Starts a machine, in the namespace of `lan` if there is one. The child's `output` is the serial line. */
 export function startMachine(undo: UndoStack, options: MachineOptions, lan?: Pick<Lan, 'inside'>): Child {
   const variables = join(options.folder ?? '.', `variables-${options.mac.replaceAll(':', '')}.fd`)
-  if (options.firmware !== 'bios') copyFileSync(images[options.firmware][1], variables)
+  if (options.firmware !== 'bios') copyFileSync(firmwareImages[options.firmware][1], variables)
   const [file = '', ...args] = machineCommand(options, variables)
   return startChild(undo, lan ? lan.inside([file, ...args]) : [file, ...args])
 }
 
-function board(kind: MachineFirmware): string[] {
-  if (kind === 'arm64') return ['-machine', 'virt,accel=tcg', '-cpu', 'cortex-a57']
+function board({ firmware: kind, accel: wanted }: MachineOptions): string[] {
+  const accel = wanted ?? 'tcg'
+  if (kind === 'arm64')
+    return ['-machine', `virt,accel=${accel}`, '-cpu', accel === 'kvm' ? 'host' : 'cortex-a57']
   // graphics=off makes SeaBIOS, iPXE and PXELINUX write to the serial line.
   if (kind === 'bios')
-    return ['-machine', 'pc,accel=tcg,graphics=off', '-vga', 'none', '-boot', 'order=n,strict=on']
-  if (kind === 'secure') return ['-machine', 'q35,smm=on,accel=tcg', '-cpu', 'max']
-  return ['-machine', 'q35,accel=tcg', '-cpu', 'max']
+    return [
+      ...['-machine', `pc,accel=${accel},graphics=off`, '-vga', 'none'],
+      ...['-boot', 'order=n,strict=on'],
+      // QEMU's own choice is a CPU on which kernels of Enterprise Linux 9 and later panic at once (render/qemu.ts).
+      ...(wanted === undefined ? [] : ['-cpu', 'max']),
+    ]
+  if (kind === 'secure') return ['-machine', `q35,smm=on,accel=${accel}`, '-cpu', 'max']
+  return ['-machine', `q35,accel=${accel}`, '-cpu', 'max']
 }
 
 function firmware(kind: MachineFirmware, variables: string): string[] {
   if (kind === 'bios') return []
-  const [code] = images[kind]
+  const [code] = firmwareImages[kind]
   return [
     ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${code}`],
     ...['-drive', `if=pflash,unit=1,format=raw,file=${variables}`],
@@ -92,15 +114,25 @@ const switchedOff: Partial<Record<MachineFirmware, readonly string[]>> = {
 }
 
 function networkCard({ firmware: kind, mac, network, direct: directBoot }: MachineOptions): string[] {
-  // Without vnet_hdr the kernel fills in UDP checksums; DHCP clients drop packets whose checksum is wrong.
-  const netdev =
-    network === 'user'
-      ? 'user,id=net0'
-      : `tap,id=net0,ifname=${network.tap},script=no,downscript=no,vnet_hdr=off`
+  const netdev = netdevOf(network)
   // QEMU's iPXE ROM would replace UEFI's own network boot, and a direct boot does not need it.
   const rom = (kind === 'bios' && !directBoot) || kind === 'uefi-ipxe' ? '' : ',romfile='
   const boot = directBoot ? '' : ',bootindex=1'
   return ['-netdev', netdev, '-device', `virtio-net-pci,netdev=net0,mac=${mac}${rom}${boot}`]
+}
+
+function netdevOf(network: MachineOptions['network']): string {
+  if (network === 'user') return 'user,id=net0'
+  // Without vnet_hdr the kernel fills in UDP checksums; DHCP clients drop packets whose checksum is wrong.
+  if ('tap' in network) return `tap,id=net0,ifname=${network.tap},script=no,downscript=no,vnet_hdr=off`
+  const { bootFile, tftp } = network
+  const folder = tftp === undefined ? '' : `,tftp=${option(tftp)}`
+  return `user,id=net0${folder},bootfile=${option(bootFile)}`
+}
+
+/** A value in an option of QEMU, where a comma separates and two are one. */
+function option(value: string): string {
+  return value.replaceAll(',', ',,')
 }
 
 function direct({ kernel, initrd, cmdline }: NonNullable<MachineOptions['direct']>): string[] {

@@ -24,6 +24,28 @@ export function withoutFolder(source: FileSource, folder: CleanPath): FileSource
   }
 }
 
+/** Hides everything in one folder of a source but the entries of these names, and what is below them. */
+export function withoutOthers(source: FileSource, folder: CleanPath, names: readonly string[]): FileSource {
+  const isShown = (path: CleanPath | undefined): boolean => {
+    if (path === undefined) return false
+    const inside = below(folder, path)
+    const [, name = ''] = inside?.split('/') ?? []
+    return name === '' || names.includes(name)
+  }
+  return {
+    async stat(path, who) {
+      const entry = isShown(path) ? await source.stat(path, who) : undefined
+      return entry && showLink(entry, parentPath(path), isShown)
+    },
+    async list(path, who) {
+      if (!isShown(path)) return undefined
+      const entries = await source.list(path, who)
+      const shown = entries && showLinks(entries, path, isShown)
+      return path === folder ? shown?.filter(({ name }) => names.includes(name)) : shown
+    },
+  }
+}
+
 /** Whether a target may be shown, by the path that it means; undefined: it leads above the root. */
 export type IsShown = (to: CleanPath | undefined) => boolean
 

@@ -1,4 +1,5 @@
 import { gatherEvidence } from '../catalog/scan/gather.ts'
+import { type BootTestResult, bootTestFaults, resultText } from '../core/boottest/result.ts'
 import { defined } from '../core/defined.ts'
 import type { TreeEvidence } from '../core/tree/conclude.ts'
 import type { Description } from '../core/tree/tree.ts'
@@ -14,7 +15,7 @@ import type { Acceptance, VersionRecord } from '../versions/record.ts'
 import type { Staged, VersionStore } from '../versions/version-store.ts'
 
 /** A folder or image to verify and to publish as a version. */
-export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed' | 'sha256'> {
+export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed' | 'sha256' | 'bootTest'> {
   /**
    * Paths of the trees in it, relative to `path`; `.` is `path` itself. A mirror of EL 9 has two:
    * `BaseOS/x86_64/os` and `AppStream/x86_64/os`.
@@ -31,6 +32,16 @@ export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed' | 'sh
   readonly unattended?: boolean
   /** Publishes in spite of faults, and records who wanted that and why. */
   readonly accept?: { readonly by: string; readonly why: string }
+  /** Boots machines from it before it is published. */
+  readonly bootGate?: BootGate
+}
+
+/** The boot test of versions, see boottest/gate.ts. */
+export interface BootGate {
+  /** Whether a version is refused that cannot be tested here. */
+  readonly required: boolean
+  /** What machines showed; empty for a version from which no machine boots. */
+  test(version: Pick<PublishRequest, 'id' | 'path' | 'kind' | 'trees'>): Promise<readonly BootTestResult[]>
 }
 
 /** The result of verification, for all trees of a request. */
@@ -66,9 +77,12 @@ export async function publishTree(
   await store.checkIdIsFree(id, replace)
   const leftOut = kind === 'folder' ? await leaveOutLinks(path) : []
   const verified = await verifyRequest(request, options)
-  const verdict = { ...verified, findings: [...leftOut, ...verified.findings] }
+  const whole = { ...verified, findings: [...leftOut, ...verified.findings] }
+  if (hasErrors(whole) && !accept) return { outcome: 'refused', ...whole }
+  const { bootTest, findings: bootFindings } = await testBoot(request)
+  const verdict = { ...whole, findings: [...whole.findings, ...bootFindings] }
+  if (hasErrors(verdict) && !accept) return { outcome: 'refused', ...verdict }
   const errors = verdict.findings.filter((finding) => finding.severity === 'error')
-  if (errors.length > 0 && !accept) return { outcome: 'refused', ...verdict }
   const accepted = accept && errors.length > 0 ? acceptanceOf(accept, errors) : undefined
   const goodSignatures = verdict.signatures.flatMap(({ outcome, document, key }) =>
     outcome === 'good' && key !== undefined ? [{ document, key }] : [],
@@ -80,9 +94,44 @@ export async function publishTree(
     kind,
     path,
     source,
-    ...defined({ by, upstream, replace, accepted, signed, sha256 }),
+    ...defined({ by, upstream, replace, accepted, signed, sha256, bootTest }),
   })
   return { outcome: 'published', record, ...verdict }
+}
+
+function hasErrors({ findings }: Pick<Verdict, 'findings'>): boolean {
+  return findings.some(({ severity }) => severity === 'error')
+}
+
+/** In place of a path, in findings of the boot test. */
+export const bootTestPlace = 'the boot test'
+
+/**
+ * Boots machines from a version that is whole. Who publishes it in spite of its faults has seen them, or needs it now: then
+ * nothing is booted, and that stands in the record with the reason.
+ */
+async function testBoot({ bootGate, accept, ...version }: PublishRequest): Promise<{
+  readonly bootTest?: readonly BootTestResult[]
+  readonly findings: readonly Finding[]
+}> {
+  if (!bootGate) return { findings: [] }
+  const finding = (severity: Finding['severity'], message: string): Finding => ({
+    severity,
+    path: bootTestPlace,
+    message,
+  })
+  if (accept) return { findings: [finding('error', 'was not run')] }
+  const { id, path, kind, trees } = version
+  const results = await bootGate.test({ id, path, kind, trees })
+  const faults = bootTestFaults(results, bootGate.required)
+  const notTested = results.filter(({ outcome }) => outcome === 'impossible').map(resultText)
+  return {
+    bootTest: results,
+    findings: [
+      ...faults.map((fault) => finding('error', fault)),
+      ...notTested.filter((text) => !faults.includes(text)).map((text) => finding('warning', text)),
+    ],
+  }
 }
 
 /**

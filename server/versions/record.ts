@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { BootTestResult } from '../core/boottest/result.ts'
 import { folderOfId, versionAt } from './layout.ts'
 
 /** The record of one version of a published tree: the JSON file beside its folder, see layout.ts. */
@@ -21,6 +22,8 @@ export interface VersionRecord {
   readonly signed?: readonly { readonly document: string; readonly key: string }[]
   /** SHA-256 of its kernels, initrds and second stages as they were published, by path relative to the version; hex. */
   readonly sha256?: Readonly<Record<string, string>>
+  /** What machines showed that were booted from it before it was published. */
+  readonly bootTest?: readonly BootTestResult[]
   /** Where the packages are, when only what a boot needs was mirrored. */
   readonly upstream?: string
   /** The number that the folder placed by hand gets, in whose place this version was to be published. */

@@ -20,12 +20,13 @@ export interface Staged {
   readonly kind: VersionRecord['kind']
   /** The folder, or the ISO file. Publishing moves it. */
   readonly path: string
-  /** This field and the next five go unchanged into the version's record, see `VersionRecord`. */
+  /** This field and the next six go unchanged into the version's record, see `VersionRecord`. */
   readonly source: string
   readonly by?: string
   readonly accepted?: Acceptance
   readonly signed?: VersionRecord['signed']
   readonly sha256?: VersionRecord['sha256']
+  readonly bootTest?: VersionRecord['bootTest']
   readonly upstream?: string
   /** Whether a folder that the operator placed by hand may be replaced. It becomes an earlier version. */
   readonly replace?: boolean
@@ -288,9 +289,9 @@ export class VersionStore {
     version: number,
     size: TreeSize,
   ): VersionRecord {
-    const { id, kind, source, by, accepted, signed, sha256, upstream } = staged
+    const { id, kind, source, by, accepted, signed, sha256, bootTest, upstream } = staged
     const publishedMs = this.#clock()
-    const rest = defined({ by, accepted, signed, sha256, upstream })
+    const rest = defined({ by, accepted, signed, sha256, bootTest, upstream })
     return { id, version, kind, publishedMs, source, ...size, ...rest }
   }
 

@@ -10,10 +10,11 @@ import {
 } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { LiveTrees } from '../../server/catalog/scan/live-trees.ts'
+import type { BootTestResult } from '../../server/core/boottest/result.ts'
 import type { Event } from '../../server/events/bus.ts'
-import { publishTree } from '../../server/intake/publish-tree.ts'
+import { type BootGate, publishTree } from '../../server/intake/publish-tree.ts'
 import { VerifyCache } from '../../server/verify/verify-cache.ts'
 import { planGc } from '../../server/versions/gc.ts'
 import { folderOfId, folderOfVersion } from '../../server/versions/layout.ts'
@@ -232,6 +233,78 @@ test('a damaged tree is not published, unless somebody accepts its faults', asyn
     by: 'ada',
     why: 'own kernel',
     paths: ['images/pxeboot/vmlinuz'],
+  })
+})
+
+describe('a version that is booted before it is published', () => {
+  const passed = { firmware: 'bios', outcome: 'passed', reached: ['kernel', 'initrd'], ms: 7000 } as const
+  const failed = { firmware: 'direct', outcome: 'failed', why: 'the kernel panicked' } as const
+  const impossible = { firmware: 'secure-boot', outcome: 'impossible', why: 'ovmf is missing' } as const
+
+  function gated(results: readonly BootTestResult[], required: boolean) {
+    const { trees, store, stage } = inputs()
+    const path = stage('40')
+    const asked: string[] = []
+    const bootGate: BootGate = {
+      required,
+      test: async (version) => {
+        asked.push(version.path)
+        // Nobody is offered it meanwhile.
+        expect(existsSync(join(trees, 'fedora'))).toBe(false)
+        return results
+      },
+    }
+    const request = { id: 'fedora', kind: 'folder', path, trees: ['.'], source: 'a test', bootGate } as const
+    return { trees, store, path, asked, request }
+  }
+
+  test('has the results in its record', async () => {
+    const { trees, store, path, asked, request } = gated([passed], true)
+    const result = await publishTree(store, request)
+    expect(asked).toEqual([path])
+    expect(result.outcome).toBe('published')
+    const record = JSON.parse(readFileSync(`${folderOfVersion(trees, 'fedora', 1)}.json`, 'utf8'))
+    expect(record.bootTest).toEqual([passed])
+  })
+
+  test.each([
+    ['a machine failed', [passed, failed], false, failed.why],
+    ['one could not be tested, and the test is required', [passed, impossible], true, impossible.why],
+  ])('is refused when %s', async (_, results, required, why) => {
+    const { trees, store, request } = gated(results, required)
+    const { outcome, findings } = await publishTree(store, request)
+    expect({ outcome, there: existsSync(join(trees, 'fedora')) }).toEqual({
+      outcome: 'refused',
+      there: false,
+    })
+    expect(findings.find(({ path }) => path === 'the boot test')).toMatchObject({
+      severity: 'error',
+      message: expect.stringContaining(why),
+    })
+  })
+
+  test('is published with a warning when one could not be tested and need not be', async () => {
+    const { store, request } = gated([passed, impossible], false)
+    const { outcome, findings } = await publishTree(store, request)
+    expect(outcome).toBe('published')
+    expect(findings.find(({ path }) => path === 'the boot test')?.severity).toBe('warning')
+  })
+
+  test('goes past the test when somebody accepts it, and the record says so', async () => {
+    const { store, asked, request } = gated([failed], true)
+    const taken = await publishTree(store, { ...request, accept: { by: 'ada', why: 'no KVM' } })
+    expect(asked).toEqual([])
+    expect(taken.outcome === 'published' && taken.record.accepted).toMatchObject({
+      why: 'no KVM',
+      faults: ['the boot test was not run'],
+    })
+  })
+
+  test('is not booted while its files are wrong', async () => {
+    const { store, path, asked, request } = gated([passed], true)
+    writeBelow(path, 'images/pxeboot/vmlinuz', 'kernel of 99\n')
+    expect((await publishTree(store, request)).outcome).toBe('refused')
+    expect(asked).toEqual([])
   })
 })
 

@@ -49,10 +49,19 @@ function historyTable(versions: readonly VersionView[]): string {
     dateText(each.publishedMs),
     size(each.bytes),
     each.by ?? '-',
-    `${each.source}${each.accepted ? `  (accepted: ${each.accepted.why})` : ''}`,
+    `${each.source}${each.accepted ? `  (accepted: ${each.accepted.why})` : ''}${bootText(each)}`,
   ])
   return table([['', 'TREE', 'VERSION', 'PUBLISHED', 'SIZE', 'BY', 'FROM'], ...rows])
 }
+
+/** What its boot test showed, if it had one. */
+function bootText({ bootTest = [] }: VersionView): string {
+  if (bootTest.length === 0) return ''
+  const texts = bootTest.map(({ firmware, outcome }) => `${firmware} ${words[outcome]}`)
+  return `  (boot test: ${texts.join(', ')})`
+}
+
+const words = { passed: 'passed', failed: 'failed', impossible: 'not possible' } as const
 
 async function rollback(id: string, options: CommonOptions & { to?: string }, io: CliIo): Promise<void> {
   const record = await (await versionStoreOf(options, io)).rollback(id, versionNumber(options.to))

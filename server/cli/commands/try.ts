@@ -20,12 +20,14 @@ import {
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 import { withRenderer } from '../with-renderer.ts'
+import { tryByMachine } from './try-vm.ts'
 
 interface TryCommandOptions extends CommonOptions, VerifyOption {
   readonly firmware?: TestFirmware
   readonly asIf?: 'install'
   readonly all?: boolean
   readonly secureBoot?: boolean
+  readonly vm?: boolean
 }
 
 const kinds = testFirmwares.map((name) => `  ${name.padEnd(11)} ${testFirmwareText(name)}`).join('\n')
@@ -38,9 +40,11 @@ Examples:
   treeboot try web01                         the next network boot of a guest, with the firmware that its machine has
   treeboot try web01 --as-if install         what would happen if it were installed now; nothing is ordered
   treeboot try web01 --firmware uefi-x64     another kind of firmware
+  treeboot try web01 --vm --firmware bios    boot an emulated machine without a disk from the tree of a guest
   treeboot try web01 --all --json            every kind that a machine of its architecture may have, as JSON
 
-Nothing is sent to a network, and nothing is changed: the guest's state, its history and the inbox stay as they are.
+Nothing is sent to a network, and nothing is changed: the guest's state, its history and the inbox stay as they are. With --vm,
+the machine is in a network of its own, is no guest, and its installer ends before it looks for a disk.
 Exit code 0: each boot gets to its end; 1: one does not.`
 
 export function registerTry(program: Command, io: CliIo): void {
@@ -60,6 +64,9 @@ export function registerTry(program: Command, io: CliIo): void {
       new Option('--as-if <order>', 'try it as if the guest had this order now').choices(['install']),
     )
     .option('--secure-boot', 'with UEFI: as firmware that starts only what is signed')
+    .addOption(
+      new Option('--vm', 'boot a real machine, which QEMU emulates, from its tree').conflicts('asIf'),
+    )
     .option('--all', 'all kinds of firmware that a machine of its architecture may have')
     .addOption(verifyOption())
     .addOption(configOption())
@@ -73,6 +80,7 @@ async function runTry(name: string, options: TryCommandOptions, io: CliIo): Prom
   const guest = guestNamed(snapshot, name)
   const selection = selectForGuest(guest, snapshot.trees, past.stateOf(name))
   if (selection.found) warnIfUnverified(selection.tree, io)
+  if (options.vm) return tryByMachine(selection, options, { io, config: snapshot.config })
   const firmware: TryOptions['firmware'] = options.all ? 'all' : options.firmware
   const tried = await withRenderer(io, (renderer) =>
     tryBoot(

@@ -13,6 +13,11 @@ export function isTestFirmware(text: string): text is TestFirmware {
   return (testFirmwares as readonly string[]).includes(text)
 }
 
+/** The kinds of firmware that an emulated machine can have: all of these, and UEFI that starts only what is signed. */
+export const vmFirmwares = [...testFirmwares, 'secure-boot'] as const
+
+export type VmFirmware = (typeof vmFirmwares)[number]
+
 /** The CPUs of the machines that are tried. */
 export type TestCpu = 'x64' | 'arm64'
 

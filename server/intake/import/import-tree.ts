@@ -9,7 +9,7 @@ import type { SignaturePolicy } from '../../verify/signatures/key-files.ts'
 import type { ImageListing } from '../../verify/verify-image.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
 import { type Candidate, findCandidates } from '../candidates.ts'
-import { type PublishResult, publishTree } from '../publish-tree.ts'
+import { type BootGate, type PublishResult, publishTree } from '../publish-tree.ts'
 import { detectFile, type FileKind } from './detect.ts'
 import { importArchive } from './import-archive.ts'
 import { importFolder, importImage } from './import-folder.ts'
@@ -35,6 +35,8 @@ export interface ImportOptions {
   readonly unpack?: boolean
   /** Who publishes, for the record of the version. */
   readonly by?: string
+  /** See `PublishRequest`. */
+  readonly bootGate?: BootGate
   /** How signatures are checked. Without it they are only reported as unchecked. */
   readonly signatures?: SignaturePolicy
   /** Where the checksum lists of the image are, and its name in them. Default: beside it, its own name. */
@@ -166,7 +168,7 @@ export async function publishJob(
       'invalid-data',
       `${source} does not hold an installation tree: no descriptor (.treeinfo, .disk/info, content, ...), no kernel with its initrd at a known path, and no disc image`,
     )
-  const { replace, accept, by, signatures, image, onProgress, signal } = options
+  const { replace, accept, by, bootGate, signatures, image, onProgress, signal } = options
   const verifyOptions = {
     packages: upstream === undefined,
     partial,
@@ -179,7 +181,7 @@ export async function publishJob(
       ...candidate,
       id,
       source,
-      ...defined({ upstream, replace, accept, by, image: kind === 'iso' ? image : undefined }),
+      ...defined({ upstream, replace, accept, by, bootGate, image: kind === 'iso' ? image : undefined }),
     }
     const result = await publishTree(store, request, verifyOptions)
     // Faulty files are removed: the next run would take them for complete.

@@ -9,12 +9,14 @@ import { makeFolder, writeAtomically } from '../../host/atomic-write.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
 import { VersionStore } from '../../versions/version-store.ts'
 import type { ImportedTree } from '../import/import-tree.ts'
-import { errorTexts } from '../publish-tree.ts'
+import { type BootGate, errorTexts } from '../publish-tree.ts'
 import { mirrorTree } from './mirror-tree.ts'
 
 export interface MirrorRunnerOptions {
   readonly config: () => Pick<Config, 'import' | 'limits' | 'mirrors' | 'paths' | 'verify'>
   readonly events: EventSink
+  /** The boot test of versions; read at each run. */
+  readonly bootGate?: () => BootGate | undefined
   readonly clock?: () => number
   /** For tests. */
   readonly run?: typeof mirrorTree
@@ -112,7 +114,7 @@ export class MirrorRunner {
   }
 
   async #mirror({ id, urls, bootOnly }: MirrorConfig): Promise<readonly ImportedTree[]> {
-    const { config, run = mirrorTree } = this.#options
+    const { config, bootGate, run = mirrorTree } = this.#options
     const { verify, paths, limits, import: importing } = config()
     const signatures = await readSignaturePolicy(verify)
     // For `mirrors.json`, which is written at the end of the run.
@@ -126,7 +128,7 @@ export class MirrorRunner {
       signal,
       ...importing,
       ...limits,
-      ...defined({ signatures }),
+      ...defined({ signatures, bootGate: bootGate?.() }),
     })
     return trees
   }

@@ -8,7 +8,7 @@ import type { PublishReport } from '../../files/upload-area.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
 import { type Candidate, findCandidates, findImage } from '../candidates.ts'
-import { errorTexts, publishTree } from '../publish-tree.ts'
+import { type BootGate, errorTexts, publishTree } from '../publish-tree.ts'
 import type { UploadFolder } from './upload-folder.ts'
 
 /** What every publication of an upload needs. */
@@ -17,6 +17,7 @@ export interface UploadContext {
   readonly folder: UploadFolder
   /** How signatures are checked; without it they are only reported as unchecked. */
   readonly verify: VerifyConfig | undefined
+  readonly bootGate: BootGate | undefined
 }
 
 export interface PublishOptions {
@@ -87,7 +88,7 @@ async function candidatesAt(folder: UploadFolder, path: CleanPath): Promise<read
 }
 
 async function publishCandidate(
-  { store, folder, verify }: UploadContext,
+  { store, folder, verify, bootGate }: UploadContext,
   candidate: Candidate,
   options: PublishOptions & { readonly source: string },
 ): Promise<PublishedUpload> {
@@ -102,7 +103,15 @@ async function publishCandidate(
   const { source, by = 'an administrator', replace = false, accept, unattended = false } = options
   const signatures = verify && (await readSignaturePolicy(verify))
   const accepted = accept === undefined ? undefined : { by, why: accept }
-  const request = { ...candidate, id, source, by, replace, unattended, ...defined({ accept: accepted }) }
+  const request = {
+    ...candidate,
+    id,
+    source,
+    by,
+    replace,
+    unattended,
+    ...defined({ accept: accepted, bootGate }),
+  }
   const result = await publishTree(store, request, defined({ signatures }))
   if (result.outcome === 'refused')
     return refused(errorTexts(result.findings).map((text) => `${id}: ${text}`))

@@ -7,6 +7,7 @@ import { type CleanPath, cleanPath } from '../../files/path.ts'
 import type { PublishReport, UploadArea } from '../../files/upload-area.ts'
 import { incomingFolder } from '../../versions/layout.ts'
 import { VersionStore } from '../../versions/version-store.ts'
+import type { BootGate } from '../publish-tree.ts'
 import { type PublishedUpload, type PublishOptions, publishUpload } from './publish-upload.ts'
 import { failureOf, UploadFolder } from './upload-folder.ts'
 
@@ -18,6 +19,8 @@ export interface UploadsOptions {
   readonly events: EventSink
   /** How signatures are checked; read at each publication. */
   readonly verify?: () => VerifyConfig
+  /** The boot test of versions; read at each publication. */
+  readonly bootGate?: () => BootGate | undefined
   /** Called with the ids of published trees; resolves when they are offered to clients. */
   readonly onPublished?: (ids: readonly string[]) => Promise<void>
   /**
@@ -121,7 +124,12 @@ export class Uploads extends UploadFolder implements UploadArea {
     try {
       if (!this.#store) throw new Failure('unavailable', 'uploads are not open yet')
       return await publishUpload(
-        { store: this.#store, folder: this, verify: this.#options.verify?.() },
+        {
+          store: this.#store,
+          folder: this,
+          verify: this.#options.verify?.(),
+          bootGate: this.#options.bootGate?.(),
+        },
         path,
         options,
       )

@@ -33,7 +33,8 @@ const applets = 'sh cat cut echo grep head insmod ip mount poweroff sed sha256su
   ' ',
 )
 
-const script = readFileSync(join(import.meta.dirname, 'guest-init.sh'))
+/** What the guest does: it installs as little as possible, or it shows what a real installer shows. */
+export type GuestScript = 'guest-init.sh' | 'installing-guest-init.sh'
 
 const udhcpcScript = `#!/bin/sh
 [ "$1" = bound ] || exit 0
@@ -57,7 +58,12 @@ if [ "$post" ]; then wget -q -O - --post-data "$data" "$url"; else wget -q -O - 
  * A small initrd for the installer's kernel, made from the installer's own busybox and modules, so that it
  * fits the kernel and its architecture. Built once, and kept in `cache` under the digest of its inputs.
  */
-export function makeGuestInitrd(installer: Installer, cache: string): string {
+export function makeGuestInitrd(
+  installer: Installer,
+  cache: string,
+  name: GuestScript = 'guest-init.sh',
+): string {
+  const script = readFileSync(join(import.meta.dirname, name))
   const recipe = createHash('sha256')
     .update(readFileSync(import.meta.filename))
     .update(script)
@@ -67,12 +73,12 @@ export function makeGuestInitrd(installer: Installer, cache: string): string {
   if (existsSync(file)) return file
   const members = decodeCpio(gunzipSync(readFileSync(installer.initrd)))
   const aside = `${file}.${process.pid}`
-  writeFileSync(aside, gzipSync(encodeCpio(guestMembers(members)), { level: 9 }))
+  writeFileSync(aside, gzipSync(encodeCpio(guestMembers(members, script)), { level: 9 }))
   renameSync(aside, file)
   return file
 }
 
-function guestMembers(installer: readonly CpioMember[]): CpioMember[] {
+function guestMembers(installer: readonly CpioMember[], script: Buffer): CpioMember[] {
   const modules = orderModules(installer)
   const libraries = installer.filter(({ name }) =>
     /^lib(64)?\/([^/]+-linux-gnu\/)?(ld-linux-[^/]+|libc\.so\.6|libresolv\.so\.2)$/.test(name),

@@ -7,7 +7,7 @@ import { startServer } from '../../../server/cli/demo/server.ts'
 import { type Child, type Command, run } from '../../../server/emulator/child.ts'
 import type { Lan } from '../../../server/emulator/lan.ts'
 import { UndoStack } from '../../../server/emulator/undo.ts'
-import { makeGuestInitrd } from './guest-initrd.ts'
+import { type GuestScript, makeGuestInitrd } from './guest-initrd.ts'
 import type { LabImages } from './trees.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -41,9 +41,9 @@ export function labInstaller(arch: InstallerArch): Promise<Installer> {
  * A small system that stands in for an installation: the installer's kernel, with an initrd of its busybox and
  * modules that runs our script.
  */
-export async function guestImages(arch: InstallerArch = 'amd64'): Promise<LabImages> {
+export async function guestImages(arch: InstallerArch = 'amd64', script?: GuestScript): Promise<LabImages> {
   const installer = await labInstaller(arch)
-  return { kernel: installer.kernel, initrd: makeGuestInitrd(installer, labCache) }
+  return { kernel: installer.kernel, initrd: makeGuestInitrd(installer, labCache, script) }
 }
 
 /** A treeboot as users run it, from the compiled program, on the folders of the bench. */
