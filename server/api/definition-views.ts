@@ -2,9 +2,9 @@ import { stringify } from 'yaml'
 import type { z } from 'zod'
 import { isMapping, readYaml, type YamlMapping, type YamlValue } from '../config/yaml.ts'
 import { lineIn, type Settings, type Sourced } from '../core/guest/guest.ts'
-import type { Definition, DefinitionChange } from '../definitions/definitions.ts'
+import type { Definition, DefinitionChange, MovedDefinition } from '../definitions/definitions.ts'
 import { lineDifference } from '../definitions/line-difference.ts'
-import { starredDefinition, withoutSecrets } from '../definitions/secrets.ts'
+import { starredDefinition } from '../definitions/secrets.ts'
 import type * as schemas from './schemas/definitions.ts'
 
 /** Definitions as the API shows them: no secret is in them. */
@@ -17,15 +17,14 @@ export function definitionView({
   data,
   text,
 }: Definition): z.input<typeof schemas.definition> {
-  // A text that cannot be read may hold a secret anywhere.
-  const isOpen = data !== undefined && withoutSecrets(data).left === 0
   return {
     name,
     where,
     etag: etag ?? null,
     readOnly: readOnly ?? null,
     data: shownData(data),
-    text: isOpen ? (text ?? null) : null,
+    // A text that cannot be read may hold a secret anywhere.
+    text: hasNoSecret(data) ? (text ?? null) : null,
   }
 }
 
@@ -37,7 +36,7 @@ export function changeView(
   name: string,
   { where, before, after, etag }: DefinitionChange,
   isDryRun: boolean,
-): z.input<typeof schemas.change> {
+): Omit<z.input<typeof schemas.setChange>, 'others'> {
   return {
     name,
     where,
@@ -48,6 +47,37 @@ export function changeView(
   }
 }
 
+/** A change that was only tried. */
+export function triedView(name: string, changed: MadeOrTried): z.input<typeof schemas.setChange> {
+  return { ...changeView(name, changed, true), others: othersView(changed.others ?? []) }
+}
+
+type MadeOrTried = DefinitionChange & { readonly others?: readonly DefinitionChange[] }
+
+/** What a change did to other definitions. */
+export function othersView(others: readonly DefinitionChange[]): z.input<typeof schemas.setChange>['others'] {
+  return others.map(({ where, before, after }) => ({
+    where,
+    difference: lineDifference(starredText(before), starredText(after)),
+  }))
+}
+
+/** The lines that are to be deleted from config.yaml; without their text where the definition has secrets. */
+export function movedView(
+  name: string,
+  { toDelete, ...made }: MovedDefinition,
+  isDryRun: boolean,
+): z.input<typeof schemas.moved> {
+  const { file, first, last, text, becomes } = toDelete
+  const isOpen = hasNoSecret(dataOf(made.after))
+  const shown = { text: isOpen ? text : null, becomes: isOpen || becomes === '' ? becomes : null }
+  return { ...changeView(name, made, isDryRun), delete: { file, first, last, ...shown } }
+}
+
+function hasNoSecret(data: YamlMapping | undefined): boolean {
+  return data !== undefined && JSON.stringify(starredDefinition(data)) === JSON.stringify(data)
+}
+
 function starredText(text: string | undefined): string {
   const data = starredData(text)
   return data === undefined ? '' : stringify(data)
@@ -55,8 +85,13 @@ function starredText(text: string | undefined): string {
 
 /** The data of a text, with secrets starred; undefined where it is no mapping. */
 export function starredData(text: string | undefined): YamlMapping | undefined {
+  const data = dataOf(text)
+  return data && starredDefinition(data)
+}
+
+function dataOf(text: string | undefined): YamlMapping | undefined {
   const data = text === undefined ? undefined : readYaml(text.replace(/^\uFEFF/, '')).value
-  return isMapping(data) ? starredDefinition(data) : undefined
+  return isMapping(data) ? data : undefined
 }
 
 /** Each value of the settings with the place where it was said, with secrets starred. */

@@ -19,7 +19,12 @@ export class InUse extends Failure {
 
   /** @param what Why it may not go, as the beginning of a sentence: `profile web is used by`. */
   constructor(what: string, users: readonly DefinitionUser[], remedy: string) {
-    super('conflict', `${what} ${namesOf(users)}; ${remedy}`)
+    const details = users.map(({ kind, name, where }) => ({
+      field: where,
+      found: `${kind} ${name}`,
+      expected: 'something else is named here',
+    }))
+    super('conflict', `${what} ${namesOf(users)}; ${remedy}`, { details })
     this.users = users
   }
 }

@@ -20,6 +20,8 @@ profiles:
   base: { args: [quiet] }
 guests:
   web01: { mac: "52:54:00:aa:bb:01", profile: base, tree: fedora-40, template: web.ks }
+mirrors:
+  kept/1: { url: 'http://127.0.0.1:1/kept/' }
 `
 const description: ApiDescription = describeApi(routes, 'test')
 const operations = new Map(operationsOf(description).map((each) => [each.operation.operationId, each]))
@@ -96,8 +98,15 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
     path: '/api/v1/mirrors/made/1/definition',
     body: '{"url":"http://127.0.0.1:1/z/"}',
   },
-  deleteGuest: { path: '/api/v1/guests/made1' },
-  deleteProfile: { path: '/api/v1/profiles/made1' },
+  renameGuest: { path: '/api/v1/guests/made1/rename', body: '{"to":"made9"}', headers: { 'If-Match': '*' } },
+  renameProfile: {
+    path: '/api/v1/profiles/made1/rename',
+    body: '{"to":"made9"}',
+    headers: { 'If-Match': '*' },
+  },
+  moveMirror: { path: '/api/v1/mirrors/kept/1/move' },
+  deleteGuest: { path: '/api/v1/guests/made9' },
+  deleteProfile: { path: '/api/v1/profiles/made9' },
   deleteMirror: { path: '/api/v1/mirrors/made/1' },
   createAccount: { body: '{"name":"made1","role":"admin","password":"a long password"}' },
   getAccount: { path: '/api/v1/accounts/made1' },
@@ -167,7 +176,8 @@ function rankOf({ operation: { operationId } }: OperationAt): number {
   const order = [
     /^create/,
     /^put|signIn/,
-    /^(?!delete|publish|signOut)/,
+    /^(?!delete|publish|signOut|rename)/,
+    /^rename/,
     /^publish/,
     /^delete.*(Sessions|Token)/,
     /^delete/,

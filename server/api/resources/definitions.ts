@@ -1,59 +1,47 @@
 import { z } from 'zod'
-import { type DefinitionKind, definitionKinds } from '../../config/definition-files.ts'
+import type { DefinitionKind } from '../../config/definition-files.ts'
 import { isMapping, readYaml, type YamlMapping, type YamlValue } from '../../config/yaml.ts'
-import type { Need } from '../../core/access/access.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
-import { configurationLimits } from '../../core/limits/configuration.ts'
-import type { Definition, DefinitionChange, Definitions } from '../../definitions/definitions.ts'
+import type { SetChange } from '../../definitions/definitions.ts'
 import { hasStars, withPresentSecrets } from '../../definitions/secrets.ts'
-import { actorOf } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
-import { changeView, definitionView, starredData } from '../definition-views.ts'
-import { flag, segments } from '../input.ts'
+import {
+  type Deed,
+  type DefinitionResource,
+  definitionBytes,
+  dryRun,
+  etagHeader,
+  expectedState,
+  inForce,
+  locationOf,
+  type NewDefinition,
+  pathsOf,
+  type Target,
+} from '../definition-resource.ts'
+import { definitionView, starredData, triedView } from '../definition-views.ts'
 import type { Reply } from '../reply.ts'
-import { type Call, json, type Route, route } from '../route.ts'
-import { change as changeSchema, definition as definitionSchema, mapping } from '../schemas/definitions.ts'
+import { json, type Route, route } from '../route.ts'
+import { definition as definitionSchema, mapping, setChange } from '../schemas/definitions.ts'
+import { moveRoute, renameRoute } from './definition-moves.ts'
 
-/** One kind of definitions, and who may do what with it. */
-export interface DefinitionResource {
-  readonly kind: DefinitionKind
-  readonly reads: Need
-  readonly writes: Need
-  /** The word in names of operations: `Guest`. */
-  readonly word: string
-  /** What is done before a definition is made, in the order of the body. */
-  readonly before?: (name: string, body: NewDefinition, context: ApiContext) => Promise<void>
-  /** More keys of the body that makes one. */
-  readonly more?: z.ZodRawShape
-}
-
-export interface NewDefinition {
-  readonly name: string
-  readonly definition: YamlMapping
-  readonly [more: string]: unknown
-}
-
-const dryRun = { 'dry-run': flag.meta({ type: 'boolean', description: 'check the change, and make none' }) }
-const bodyBytes = configurationLimits.definitionFile.bytes
 const yamlType = 'application/yaml'
 const patchType = 'application/merge-patch+json'
-const etagHeader = { ETag: 'the entity tag of the file, for `If-Match`' }
 
 /**
  * The routes by which definitions of one kind are made, read, changed and removed. A change is checked with all other
  * definitions before anything is written, and is in force when its response is sent.
  */
 export function definitionRoutes(resource: DefinitionResource): readonly Route[] {
-  return [createRoute, readRoute, putRoute, patchRoute, deleteRoute].map((make) => make(resource))
-}
-
-function pathsOf(kind: DefinitionKind) {
-  const { section, deep } = definitionKinds[kind]
-  const plural = `/api/v1/${section}`
-  // The id of a mirror is a path.
-  const one = `${plural}/${deep ? '*' : ':'}name`
-  return { plural, one, params: z.object({ name: deep ? segments : z.string() }) }
+  return [
+    createRoute,
+    readRoute,
+    putRoute,
+    patchRoute,
+    deleteRoute,
+    ...(resource.beforeRename ? [renameRoute] : []),
+    moveRoute,
+  ].map((make) => make(resource))
 }
 
 function createRoute({ kind, word, writes, before, more = {} }: DefinitionResource): Route {
@@ -71,10 +59,10 @@ function createRoute({ kind, word, writes, before, more = {} }: DefinitionResour
     makes: true,
     query: z.object(dryRun),
     body: newDefinition,
-    bodyBytes,
+    bodyBytes: definitionBytes,
     answers: {
-      200: json(changeSchema),
-      201: json(changeSchema, { ...etagHeader, Location: 'the path of the new definition' }),
+      200: json(setChange),
+      201: json(setChange, { ...etagHeader, Location: 'the path of the new definition' }),
     },
     async handle(call, context) {
       const { definitions } = context
@@ -85,10 +73,10 @@ function createRoute({ kind, word, writes, before, more = {} }: DefinitionResour
         dryRun: isDryRun,
         before: async () => before?.(made.name, made, context),
       })
-      if (isDryRun) return { json: changeView(made.name, changed, true) }
+      if (isDryRun) return { json: triedView(made.name, changed) }
       const reply = await inForce({ kind, name: made.name, call }, changed, context)
-      const Location = `${plural}/${made.name.split('/').map(encodeURIComponent).join('/')}/definition`
-      return { ...reply, status: 201, headers: { ...reply.headers, Location } }
+      const headers = { ...reply.headers, Location: locationOf(kind, made.name) }
+      return { ...reply, status: 201, headers }
     },
   })
 }
@@ -126,8 +114,8 @@ function putRoute({ kind, word, writes }: DefinitionResource): Route {
     query: z.object(dryRun),
     body: z.union([z.string(), mapping], 'a mapping of keys to values'),
     bodyTypes: ['application/json', yamlType],
-    bodyBytes,
-    answers: { 200: json(changeSchema, etagHeader) },
+    bodyBytes: definitionBytes,
+    answers: { 200: json(setChange, etagHeader) },
     handle: (call, context) =>
       change({ kind, name: call.params.name, isDryRun: call.query['dry-run'], call }, context, (present) =>
         typeof call.body === 'string'
@@ -152,8 +140,8 @@ function patchRoute({ kind, word, writes }: DefinitionResource): Route {
     query: z.object(dryRun),
     body: mapping,
     bodyTypes: [patchType, 'application/json'],
-    bodyBytes,
-    answers: { 200: json(changeSchema, etagHeader) },
+    bodyBytes: definitionBytes,
+    answers: { 200: json(setChange, etagHeader) },
     handle: (call, context) =>
       change({ kind, name: call.params.name, isDryRun: call.query['dry-run'], call }, context, (present) =>
         withPresentSecrets(patched(present, call.body as YamlMapping) as YamlMapping, present),
@@ -161,88 +149,65 @@ function patchRoute({ kind, word, writes }: DefinitionResource): Route {
   })
 }
 
-function deleteRoute({ kind, word, writes }: DefinitionResource): Route {
+function deleteRoute({ kind, word, writes, isNamed }: DefinitionResource): Route {
   const { one, params } = pathsOf(kind)
   return route({
     method: 'DELETE',
     path: one,
     operation: `delete${word}`,
     summary: `removes the file of a ${kind}`,
+    ...(isNamed && { description: `A ${kind} that others name stays, and \`errors\` names each of them.` }),
     access: writes,
     changes: true,
     failures: ['invalid-data', 'read-only'],
     params,
-    query: z.object(dryRun),
-    answers: { 200: json(changeSchema) },
+    query: z.object({ ...dryRun, ...(isNamed && { 'replace-by': replaceBy(kind) }) }),
+    answers: { 200: json(setChange) },
     async handle(call, context) {
       const { name } = call.params
-      const isDryRun = call.query['dry-run']
+      const { 'dry-run': isDryRun, 'replace-by': other } = call.query as RemoveQuery
       const { expected } = await expectedState({ kind, name, call }, context.definitions)
-      const changed = await context.definitions.remove(kind, name, { expected, dryRun: isDryRun })
-      return isDryRun
-        ? { json: changeView(name, changed, true) }
-        : inForce({ kind, name, call }, changed, context)
+      const options = { expected, dryRun: isDryRun, ...defined({ replaceBy: other }) }
+      const changed = await context.definitions.remove(kind, name, options)
+      if (isDryRun) return { json: triedView(name, changed) }
+      const deed = other === undefined ? undefined : replacedDeed(changed, other)
+      return inForce({ kind, name, call }, changed, context, deed)
     },
   })
 }
 
-interface Change {
-  readonly kind: DefinitionKind
-  readonly name: string
+interface RemoveQuery {
+  readonly 'dry-run': boolean
+  readonly 'replace-by'?: string | undefined
+}
+
+function replaceBy(kind: DefinitionKind) {
+  return z
+    .string()
+    .min(1, 'a name')
+    .optional()
+    .meta({ description: `the ${kind} that takes its place in all that name it` })
+}
+
+function replacedDeed({ before, others }: SetChange, replacedBy: string): Deed {
+  const also = others.map(({ where }) => where)
+  return { action: 'remove', before: starredData(before), after: { replacedBy, also } }
+}
+
+interface Change extends Target {
   readonly isDryRun: boolean
-  readonly call: Call
 }
 
 async function change(
   { kind, name, isDryRun, call }: Change,
   context: ApiContext,
   wanted: (present: YamlMapping) => string | YamlMapping,
-): Promise<Reply<z.input<typeof changeSchema>>> {
+): Promise<Reply<z.input<typeof setChange>>> {
   const { definitions } = context
   const { present, expected } = await expectedState({ kind, name, call }, definitions)
   const options = { expected, dryRun: isDryRun }
   const changed = await definitions.write(kind, name, wanted(present.data ?? {}), options)
-  return isDryRun
-    ? { json: changeView(name, changed, true) }
-    : inForce({ kind, name, call }, changed, context)
-}
-
-/** @throws Failure `precondition-required` without `If-Match`, `forbidden` for what may not be changed here. */
-async function expectedState(
-  { kind, name, call }: Omit<Change, 'isDryRun'>,
-  definitions: Definitions,
-): Promise<{ present: Definition; expected: string }> {
-  const present = await definitions.read(kind, name)
-  if (present.readOnly !== undefined) throw new Failure('forbidden', present.readOnly)
-  const tag = call.req.headers['if-match']
-  if (tag === undefined)
-    throw new Failure(
-      'precondition-required',
-      `send If-Match with the ETag of what you change; it is ${present.etag} now`,
-    )
-  // What was read a moment ago is compared again under the lock.
-  return { present, expected: tag.trim() === '*' ? (present.etag ?? '') : tag.trim() }
-}
-
-/** Writes the change down, and waits until the server uses it. */
-async function inForce(
-  { kind, name, call }: Omit<Change, 'isDryRun'>,
-  changed: DefinitionChange,
-  { catalog, accounts }: ApiContext,
-): Promise<Reply<z.input<typeof changeSchema>>> {
-  const { before, after, etag } = changed
-  if (before !== after) {
-    const action = `${definitionKinds[kind].section}.${deedOf(changed)}`
-    const values = { before: starredData(before), after: starredData(after) }
-    await accounts.audit.write(actorOf(call), { action, target: name, ...defined(values) })
-    await catalog.readConfig()
-  }
-  return { json: changeView(name, changed, false), headers: defined({ ETag: etag }) }
-}
-
-function deedOf({ before, after }: DefinitionChange): 'create' | 'change' | 'remove' {
-  if (before === undefined) return 'create'
-  return after === undefined ? 'remove' : 'change'
+  return isDryRun ? { json: triedView(name, changed) } : inForce({ kind, name, call }, changed, context)
 }
 
 /** @throws Failure `bad-request` for a text with stars: nobody can say which secret they stand for. */

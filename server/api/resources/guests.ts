@@ -17,6 +17,7 @@ import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formatContentType, renderPlan } from '../../render/render.ts'
 import { actorOf } from '../actor.ts'
 import { type ApiContext, inputsForGuest } from '../context.ts'
+import type { NewDefinition } from '../definition-resource.ts'
 import { settingViews } from '../definition-views.ts'
 import { guestNamed } from '../guest-named.ts'
 import { format } from '../input.ts'
@@ -32,7 +33,7 @@ import {
 } from '../schemas/guests.ts'
 import type { GuestDetail } from '../types.ts'
 import { guestSummary, stepView } from '../views.ts'
-import { definitionRoutes, type NewDefinition } from './definitions.ts'
+import { definitionRoutes } from './definitions.ts'
 
 const guests = '/api/v1/guests'
 const guest = `${guests}/:name`
@@ -79,6 +80,22 @@ async function prepareGuest(
   if (why !== undefined) throw new Failure('unavailable', why)
 }
 
+/**
+ * Stored before the definition has its new name, so that no network boot can install it in between.
+ */
+async function prepareRename(
+  name: string,
+  newName: string,
+  { catalog, snapshot, machines }: ApiContext,
+): Promise<string | undefined> {
+  // Who its machine is, as the files say it now.
+  await catalog.readConfig()
+  const isHeld = await machines.beforeRename(guestNamed(snapshot(), name), newName)
+  return isHeld
+    ? `it is held and boots its own disk until it is ordered to install: nothing tells that ${newName} is the same machine`
+    : undefined
+}
+
 const firstBoot = z.enum(['local', 'install'], 'local or install').default('local').meta({
   description:
     'install: its first network boot erases and installs. local: its own disk, until it is ordered.',
@@ -92,6 +109,7 @@ export const guestRoutes: readonly Route[] = [
     writes: needs('operator', 'guests:write'),
     more: { firstBoot },
     before: prepareGuest,
+    beforeRename: prepareRename,
   }),
   route({
     method: 'GET',

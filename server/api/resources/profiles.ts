@@ -61,7 +61,14 @@ export const profileRoutes: readonly Route[] = [
       return { json: wholeList(settingViews(found.settings)) }
     },
   }),
-  ...definitionRoutes({ kind: 'profile', word: 'Profile', reads: profileReads, writes: profileWrites }),
+  ...definitionRoutes({
+    kind: 'profile',
+    word: 'Profile',
+    reads: profileReads,
+    writes: profileWrites,
+    isNamed: true,
+    beforeRename: async () => undefined,
+  }),
 ]
 
 function profileView({ name, where, readOnly, data }: Definition, { snapshot }: ApiContext) {

@@ -25,15 +25,48 @@ export const definition = z
   })
   .meta({ id: 'Definition' })
 
-export const change = z
+const difference = text.meta({ description: 'the lines that were removed and added, with secrets starred' })
+
+const change = {
+  name: text,
+  where: text,
+  etag: text.nullable().meta({ description: 'after the change; null when it was removed' }),
+  changed: z.boolean().meta({ description: 'false when it was so already, and with `dry-run`' }),
+  difference,
+}
+
+const others = listOf(z.object({ where: text, difference })).meta({
+  description: 'what it changes in other files: those that name it, and the file that goes',
+})
+
+export const setChange = z.object({ ...change, others }).meta({ id: 'DefinitionChange' })
+
+export const renamed = z
   .object({
-    name: text,
-    where: text,
-    etag: text.nullable().meta({ description: 'after the change; null when it was removed' }),
-    changed: z.boolean().meta({ description: 'false when it was so already, and with `dry-run`' }),
-    difference: text.meta({ description: 'the lines that were removed and added, with secrets starred' }),
+    ...change,
+    others,
+    note: text.nullable().meta({ description: 'what follows of it: a guest may be held under its new name' }),
   })
-  .meta({ id: 'DefinitionChange' })
+  .meta({ id: 'DefinitionRename' })
+
+const nullWithSecrets = 'null where the definition has secrets'
+
+export const moved = z
+  .object({
+    ...change,
+    delete: z
+      .object({
+        file: text,
+        first: z.int().meta({ description: 'a line, from 1' }),
+        last: z.int(),
+        text: text.nullable().meta({ description: `the lines as they are; ${nullWithSecrets}` }),
+        becomes: text
+          .nullable()
+          .meta({ description: `what stands in their place afterwards, mostly nothing; ${nullWithSecrets}` }),
+      })
+      .meta({ description: 'what a person is to delete: until then it counts, and the file does not' }),
+  })
+  .meta({ id: 'DefinitionMove' })
 
 export const profileSummary = z
   .object({
