@@ -25,6 +25,7 @@ import { createAnswers, createNamespace } from './namespace/namespace.ts'
 import { RunningServices, type ServiceLine } from './protocols/running-services.ts'
 import { DataFolder } from './store/data-folder.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
+import { SpareRenderer } from './templates/spare-renderer.ts'
 import type { Boots } from './timeline/boots.ts'
 import { whyTooBusy } from './timeline/installing.ts'
 import { BootRecorder } from './timeline/recorder.ts'
@@ -90,8 +91,9 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   const running = new RunningServices()
   const services = () => running.addresses()
   const renderer = lent ?? new TemplateRenderer()
+  const spare = new SpareRenderer()
   const { answers, guestChecks } = createAnswers({ services, machines, renderer, onWarnings })
-  const parts = { snapshot, services, machines, answers, guestChecks }
+  const parts = { snapshot, services, machines, answers, guestChecks, spare }
   const source = createNamespace(parts)
   const decideNetworkBoot = networkBoot({
     ...parts,
@@ -168,6 +170,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     await Promise.all([running.stop(grace, onEnd), ...ends.map((end) => end.catch(onEnd))])
     // Last, because the services use and report to them until they are closed.
     if (!lent) await renderer.close().catch(onEnd)
+    await spare.close().catch(onEnd)
     await accounts.close().catch(onEnd)
     await boots.close().catch(onEnd)
     await machines.close().catch(onEnd)

@@ -14,6 +14,7 @@ import { bootInputs } from '../machines/decide.ts'
 import type { Machines } from '../machines/machines.ts'
 import type { Answers } from '../namespace/answers.ts'
 import type { GuestChecks } from '../namespace/guest-checks.ts'
+import type { SpareRenderer } from '../templates/spare-renderer.ts'
 import type { GuestSummaries } from './guest-summaries.ts'
 import type { ServerHealth } from './health.ts'
 import type { LookupResponses } from './lookup-responses.ts'
@@ -31,6 +32,8 @@ export interface ApiContext {
   readonly source: FileSource
   readonly answers: Answers
   readonly guestChecks: GuestChecks
+  /** Renders what people look at, apart from what machines wait for. */
+  readonly spare: SpareRenderer
   readonly health: ServerHealth
   readonly lookupCache: LookupResponses
   readonly guestSummaries: GuestSummaries

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { below, type CleanPath, cleanPath } from '../files/path.ts'
 import { accountRoutes, auditRoutes, tokenRoutes } from './resources/accounts.ts'
 import { descriptionRoutes } from './resources/description.ts'
+import { guestBootRoutes } from './resources/guest-boots.ts'
 import { guestRoutes } from './resources/guests.ts'
 import { lookupRoutes } from './resources/lookup.ts'
 import { mirrorRoutes, profileRoutes } from './resources/profiles.ts'
@@ -38,6 +39,7 @@ export const routes: readonly Route[] = [
   ...lookupRoutes,
   ...treeRoutes,
   ...guestRoutes,
+  ...guestBootRoutes,
   ...reportRoutes,
   ...profileRoutes,
   ...mirrorRoutes,

@@ -16,6 +16,7 @@ import { renderInstallSource, renderRepoLines } from '../render/kickstart.ts'
 import { networkData } from '../render/network/network.ts'
 import type { TemplateProblem } from '../templates/problem.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
+import { type StarredAnswerFile, starredAnswer } from './starred-answer.ts'
 
 /**
  * What a template may use besides the guest's own settings: the tree, the URLs by which the guest reaches us,
@@ -111,6 +112,19 @@ export class Answers {
   async tryOut(call: AnswerCall): Promise<Useless | undefined> {
     const facts = this.#options.facts(call.guest, call.who, call.snapshot)
     return facts instanceof Failure ? undefined : whyUseless(this.#renderWith(call, facts))
+  }
+
+  /**
+   * The answer file with stars in place of secrets, see `starredAnswer`. Nothing of it is kept.
+   *
+   * @throws As `render` does.
+   */
+  async starred(call: AnswerCall): Promise<StarredAnswerFile<RenderedAnswerFile>> {
+    const facts = this.#options.facts(call.guest, call.who, call.snapshot)
+    if (facts instanceof Failure) throw facts
+    return starredAnswer({ guest: call.guest, facts }, (parts) =>
+      this.#renderWith({ ...call, guest: parts.guest }, parts.facts),
+    )
   }
 
   /** All values that a guest's answer file is made of, besides the templates. */

@@ -13,14 +13,11 @@ import { knownOfMachine } from '../../machines/explain-machine.ts'
 import type { Order } from '../../machines/history.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { loaderFinder } from '../../namespace/host-loaders.ts'
-import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
-import { formatContentType, renderPlan } from '../../render/render.ts'
 import { actorOf } from '../actor.ts'
 import { type ApiContext, inputsForGuest } from '../context.ts'
 import type { NewDefinition } from '../definition-resource.ts'
 import { settingViews } from '../definition-views.ts'
 import { guestNamed } from '../guest-named.ts'
-import { format } from '../input.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
 import { type Call, json, needs, type Route, route } from '../route.ts'
 import { settingPage } from '../schemas/definitions.ts'
@@ -158,24 +155,6 @@ export const guestRoutes: readonly Route[] = [
     answers: { 200: json(explanation) },
     async handle(call, context) {
       return { json: wholeList(await explain(call.params.name, call.who, context)) }
-    },
-  }),
-  route({
-    method: 'GET',
-    path: `${guest}/plan`,
-    operation: 'getPlan',
-    summary: 'what the guest boots, in any format',
-    ...reads,
-    params,
-    query: z.object({ as: format }),
-    failures: ['conflict', 'unsupported', 'invalid-data'],
-    answers: { 200: { type: '*/*' } },
-    async handle(call, context) {
-      const { who, query } = call
-      const found = guestNamed(context.snapshot(), call.params.name)
-      const inputs = await inputsForGuest(context, who, found)
-      const text = renderPlan(planAs(found, query.as, inputs), query.as, loaderOptions(who, inputs))
-      return { headers: { 'Content-Type': formatContentType(query.as) }, text }
     },
   }),
   route({

@@ -1,22 +1,9 @@
-import { isSecretName, secretWordIn } from '../secret-words.ts'
+import { isSecret, isSecretName, replaceSecretParts, secretWordIn } from '../secret-words.ts'
 
 const stars = '***'
 
 /** As deep as a value is looked into. What lies deeper is starred as a whole. */
 const mostDeep = 40
-
-/**
- * Password hashes and secrets that their form gives away wherever they stand: crypt(3) and PHC strings, LDAP's `{SSHA}`,
- * GRUB's PBKDF2, tokens of ours, a password in a URL, and private keys.
- */
-const secretForms = [
-  /\$(?:1|2[abxy]?|5|6|7|y|gy|sha1|scrypt|argon2(?:id|i|d)|pbkdf2[\w-]*)\$[^\s"']+/g,
-  /\{(?:S?MD5|S?SHA\d*|CRYPT|PBKDF2[\w-]*)\}[^\s"']+/gi,
-  /grub\.pbkdf2\.[^\s"']+/gi,
-  /\btreeboot_[\w-]{20,}/g,
-  /(?<=:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g,
-  /-----BEGIN [^-]*-----[\s\S]*?(?:-----END [^-]*-----|$)/g,
-]
 
 /**
  * A copy of a value with stars in place of its secrets, for the audit and other places that people read: the values
@@ -48,7 +35,7 @@ function isFlag(value: unknown): boolean {
 const opensBlock = /^["']?\s*[:=]?\s*(?:[|>][-+\d]*)?\s*$/
 
 function starredText(text: string): string {
-  const plain = secretForms.reduce((left, form) => left.replace(form, stars), text)
+  const plain = starredParts(text)
   const lines = plain.split('\n')
   let below: number | undefined
   return lines
@@ -62,4 +49,17 @@ function starredText(text: string): string {
       return word && !opensBlock.test(line.slice(word.end)) ? `${line.slice(0, word.end)} ${stars}` : line
     })
     .join('\n')
+}
+
+/** A text with stars in place of what its form alone gives away: hashes, tokens, private keys, passwords in URLs. */
+export function starredParts(text: string): string {
+  return replaceSecretParts(text, () => stars)
+}
+
+/** A kernel argument with stars in place of a value that is a secret: `rootpw=***`. */
+export function starredArg<Arg extends { readonly key: string; readonly value?: string }>(arg: Arg): Arg {
+  const { key, value } = arg
+  if (value === undefined) return isSecret('', key) ? { ...arg, key: starredParts(key) } : arg
+  if (isSecretName(key)) return { ...arg, value: stars }
+  return isSecret(key, value) ? { ...arg, value: starredParts(value) } : arg
 }

@@ -1,3 +1,4 @@
+import { starredArg } from '../access/starred.ts'
 import { defined } from '../defined.ts'
 import { shippedTemplate } from '../distro/distro.ts'
 import type { Guest, Sourced, TreeSelector } from '../guest/guest.ts'
@@ -202,7 +203,7 @@ function explainPlanning({ plan, args, platform }: TreePlanning): Explanation[] 
   for (const arg of args)
     lines.push({
       what: arg.overruledBy === undefined ? 'argument' : 'dropped argument',
-      value: safeArg(arg.value),
+      value: safeArg(starredArg(arg.value)),
       from: arg.overruledBy === undefined ? arg.from : `${arg.from}, overruled by ${arg.overruledBy}`,
     })
   const why = plan.kind === 'refuse' ? plan.why : 'it is a guest with a tree'
