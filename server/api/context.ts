@@ -18,6 +18,7 @@ import type { SpareRenderer } from '../templates/spare-renderer.ts'
 import type { GuestSummaries } from './guest-summaries.ts'
 import type { ServerHealth } from './health.ts'
 import type { LookupResponses } from './lookup-responses.ts'
+import type { Turns } from './turns.ts'
 
 /** The parts of the server that route handlers use. */
 export interface ApiContext {
@@ -37,6 +38,7 @@ export interface ApiContext {
   readonly health: ServerHealth
   readonly lookupCache: LookupResponses
   readonly guestSummaries: GuestSummaries
+  readonly turns: Turns
   readonly uploads: Uploads
   readonly definitions: Definitions
   readonly catalog: Pick<Catalog, 'readConfig'>

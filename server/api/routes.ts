@@ -3,6 +3,7 @@ import { below, type CleanPath, cleanPath } from '../files/path.ts'
 import { accountRoutes, auditRoutes, tokenRoutes } from './resources/accounts.ts'
 import { descriptionRoutes } from './resources/description.ts'
 import { guestBootRoutes } from './resources/guest-boots.ts'
+import { guestTryRoutes } from './resources/guest-tries.ts'
 import { guestRoutes } from './resources/guests.ts'
 import { lookupRoutes } from './resources/lookup.ts'
 import { mirrorRoutes, profileRoutes } from './resources/profiles.ts'
@@ -40,6 +41,7 @@ export const routes: readonly Route[] = [
   ...treeRoutes,
   ...guestRoutes,
   ...guestBootRoutes,
+  ...guestTryRoutes,
   ...reportRoutes,
   ...profileRoutes,
   ...mirrorRoutes,

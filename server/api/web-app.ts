@@ -13,17 +13,19 @@ import type { OnFault } from './problem.ts'
 import { lookupFirst } from './resources/lookup.ts'
 import { routerOf } from './router.ts'
 import { routes } from './routes.ts'
+import { Turns } from './turns.ts'
 
 export { isAppPath } from './routes.ts'
 
 /** The API and the front page, on Express. Requests for files of the namespace never come here. */
 export function webApp(
-  parts: Omit<ApiContext, 'lookupCache' | 'guestSummaries'>,
+  parts: Omit<ApiContext, 'lookupCache' | 'guestSummaries' | 'turns'>,
 ): (req: IncomingMessage, res: ServerResponse, who: Requester) => void {
   const context: ApiContext = {
     ...parts,
     lookupCache: new LookupResponses(),
     guestSummaries: new GuestSummaries(),
+    turns: new Turns(),
   }
   const onFault: OnFault = (error, where) =>
     parts.events({ type: 'trouble', where, message: failureMessage(error) })

@@ -104,6 +104,7 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
     body: '{"to":"made9"}',
     headers: { 'If-Match': '*' },
   },
+  tryBoot: { path: '/api/v1/guests/web01/try', body: '{"firmware":"direct"}' },
   moveMirror: { path: '/api/v1/mirrors/kept/1/move' },
   deleteGuest: { path: '/api/v1/guests/made9' },
   deleteProfile: { path: '/api/v1/profiles/made9' },
