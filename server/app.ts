@@ -9,6 +9,7 @@ import { defined } from './core/defined.ts'
 import { heldText } from './core/guest/doubt.ts'
 import { finishDefinitions, type Note } from './definitions/definitions-lock.ts'
 import { FolderDefinitions } from './definitions/folder-definitions.ts'
+import { TemplateDefinitions } from './definitions/template-definitions.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import { notesOf } from './events/notes.ts'
@@ -22,6 +23,7 @@ import { Machines } from './machines/machines.ts'
 import { networkBoot } from './machines/network-boot.ts'
 import { loaderFinder } from './namespace/host-loaders.ts'
 import { createAnswers, createNamespace } from './namespace/namespace.ts'
+import { templateJudge } from './namespace/template-judge.ts'
 import { RunningServices, type ServiceLine } from './protocols/running-services.ts'
 import { DataFolder } from './store/data-folder.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
@@ -118,6 +120,8 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   let ownNames: readonly string[] = []
   let data: DataFolder | undefined
   const definitions = new FolderDefinitions(place)
+  const judge = templateJudge({ snapshot, services, machines, spare, cwd: place.cwd })
+  const templates = new TemplateDefinitions(place, { check: judge })
   const serviceLines = () => running.lines()
   const health = serverHealth({ ...parts, accounts, catalog, running, renderer, data: () => data })
   const shared = { source, events, uploads, accounts }
@@ -129,6 +133,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     metrics,
     health,
     definitions,
+    templates,
     catalog,
     machineNames: () => ownNames,
   })

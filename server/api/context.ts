@@ -6,6 +6,7 @@ import type { OpenServices } from '../core/boot/urls.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { Definitions } from '../definitions/definitions.ts'
+import type { TemplateDefinitions } from '../definitions/template-definitions.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { Metrics } from '../events/metrics.ts'
 import type { FileSource } from '../files/source.ts'
@@ -41,7 +42,8 @@ export interface ApiContext {
   readonly turns: Turns
   readonly uploads: Uploads
   readonly definitions: Definitions
-  readonly catalog: Pick<Catalog, 'readConfig'>
+  readonly templates: TemplateDefinitions
+  readonly catalog: Pick<Catalog, 'readConfig' | 'readTemplates'>
   readonly accounts: Accounts
   /** The names by which the machine knows itself. */
   readonly machineNames: () => readonly string[]

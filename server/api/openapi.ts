@@ -183,7 +183,12 @@ function headersOf({ makes, changes }: Route) {
     .optional()
     .meta({ description: 'a second request with this key gets the first response' })
   const etag = z.string().meta({ description: 'the `ETag` of what is changed' })
-  return z.object({ ...(makes && { 'Idempotency-Key': key }), ...(changes && { 'If-Match': etag }) })
+  const absent = z.string().optional().meta({ description: '`*`: it is made, and must not be there' })
+  return z.object({
+    ...(makes && { 'Idempotency-Key': key }),
+    ...(changes === true && { 'If-Match': etag }),
+    ...(changes === 'or-makes' && { 'If-Match': etag.optional(), 'If-None-Match': absent }),
+  })
 }
 
 function successes({ answers }: Route): RouteConfig['responses'] {

@@ -75,8 +75,11 @@ interface RouteFacts {
   readonly bodyTypes?: readonly string[]
   /** The most bytes of the body. Default: `requestLimits.jsonBody`. */
   readonly bodyBytes?: number
-  /** It changes what has an entity tag, and needs `If-Match`. */
-  readonly changes?: true
+  /**
+   * It changes what has an entity tag, and needs `If-Match`. `or-makes`: it also makes what is not there, with
+   * `If-None-Match: *`.
+   */
+  readonly changes?: true | 'or-makes'
   /** It makes something: a second request with the same `Idempotency-Key` gets the first response again. */
   readonly makes?: true
 }

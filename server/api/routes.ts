@@ -10,6 +10,8 @@ import { mirrorRoutes, profileRoutes } from './resources/profiles.ts'
 import { reportRoutes } from './resources/reports.ts'
 import { serverRoutes } from './resources/server.ts'
 import { sessionRoutes } from './resources/session.ts'
+import { templateTrialRoutes } from './resources/template-trials.ts'
+import { templateRoutes } from './resources/templates.ts'
 import { treeRoutes } from './resources/trees.ts'
 import { unknownMachineRoutes } from './resources/unknown-machines.ts'
 import { uploadRoutes } from './resources/uploads.ts'
@@ -45,6 +47,8 @@ export const routes: readonly Route[] = [
   ...reportRoutes,
   ...profileRoutes,
   ...mirrorRoutes,
+  ...templateRoutes,
+  ...templateTrialRoutes,
   ...unknownMachineRoutes,
   ...sessionRoutes,
   ...accountRoutes,

@@ -162,6 +162,13 @@ export class Catalog {
     await this.#switching
   }
 
+  /** Reads the templates now. Resolves when the snapshot shows them. */
+  async readTemplates(): Promise<void> {
+    await this.#switching
+    await this.#folders?.readTemplates()
+    this.#replaceSnapshot()
+  }
+
   /**
    * Looks at these trees now, without waiting for events. Resolves when the snapshot shows what was found.
    */
@@ -276,6 +283,7 @@ export class Catalog {
 interface Folders {
   readonly trees: LiveTrees
   parts(): Pick<SnapshotParts, 'trees' | 'earlier' | 'templates' | 'problems'>
+  readTemplates(): Promise<void>
   rescan(): Promise<void>
   close(): Promise<void>
 }
@@ -301,6 +309,7 @@ async function openFolders(
       templates: templates.current.texts,
       problems: [...cacheProblems, ...stray, ...templates.current.problems, ...trees.problems],
     }),
+    readTemplates: () => templates.look(),
     rescan: async () => {
       stray = await strayLinks(paths)
       await Promise.all([templates.look(), trees.rescan()])

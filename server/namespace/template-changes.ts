@@ -47,7 +47,7 @@ export async function problemsAdded(
 }
 
 /** The snapshot with the guests alone whose answer files may change, and the same as it would be. */
-function bothSnapshots(
+export function bothSnapshots(
   snapshot: Snapshot,
   { texts, replaced }: TemplatesToCome,
 ): { readonly before: Snapshot; readonly after: Snapshot } {
@@ -69,7 +69,10 @@ function bothSnapshots(
   }
 }
 
-function withTemplate(guest: Guest, { from, to }: { readonly from: string; readonly to: string }): Guest {
+export function withTemplate(
+  guest: Guest,
+  { from, to }: { readonly from: string; readonly to: string },
+): Guest {
   const { template } = guest.settings
   if (template?.value !== from) return guest
   return { ...guest, settings: { ...guest.settings, template: { ...template, value: to } } }

@@ -27,7 +27,7 @@ export const definition = z
 
 const difference = text.meta({ description: 'the lines that were removed and added, with secrets starred' })
 
-const change = {
+export const change = {
   name: text,
   where: text,
   etag: text.nullable().meta({ description: 'after the change; null when it was removed' }),
@@ -35,7 +35,7 @@ const change = {
   difference,
 }
 
-const others = listOf(z.object({ where: text, difference })).meta({
+export const others = listOf(z.object({ where: text, difference })).meta({
   description: 'what it changes in other files: those that name it, and the file that goes',
 })
 
