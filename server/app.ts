@@ -128,6 +128,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   const web = webApp({
     ...parts,
     ...shared,
+    boots,
     version,
     serviceLines,
     metrics,

@@ -16,6 +16,7 @@ import type { Machines } from '../machines/machines.ts'
 import type { Answers } from '../namespace/answers.ts'
 import type { GuestChecks } from '../namespace/guest-checks.ts'
 import type { SpareRenderer } from '../templates/spare-renderer.ts'
+import type { Boots } from '../timeline/boots.ts'
 import type { GuestSummaries } from './guest-summaries.ts'
 import type { ServerHealth } from './health.ts'
 import type { LookupResponses } from './lookup-responses.ts'
@@ -30,6 +31,7 @@ export interface ApiContext {
   readonly events: EventSink
   readonly metrics: Metrics
   readonly machines: Machines
+  readonly boots: Boots
   /** The whole namespace. */
   readonly source: FileSource
   readonly answers: Answers

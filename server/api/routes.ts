@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { below, type CleanPath, cleanPath } from '../files/path.ts'
 import { accountRoutes, auditRoutes, tokenRoutes } from './resources/accounts.ts'
+import { bootRoutes } from './resources/boots.ts'
 import { descriptionRoutes } from './resources/description.ts'
 import { guestBootRoutes } from './resources/guest-boots.ts'
 import { guestTryRoutes } from './resources/guest-tries.ts'
@@ -50,6 +51,7 @@ export const routes: readonly Route[] = [
   ...templateRoutes,
   ...templateTrialRoutes,
   ...unknownMachineRoutes,
+  ...bootRoutes,
   ...sessionRoutes,
   ...accountRoutes,
   ...tokenRoutes,

@@ -1,4 +1,4 @@
-import type { Boot } from '../core/boots/boot.ts'
+import type { Boot, BootState } from '../core/boots/boot.ts'
 import type { BootEvent } from '../core/boots/boot-event.ts'
 
 export interface BootWrite {
@@ -12,6 +12,8 @@ export interface BootWrite {
 /** Which boots are listed; the newest come first. */
 export interface BootQuery {
   readonly guest?: string
+  /** Boots in this state, and all that have not ended: what those are is judged when they are shown. */
+  readonly state?: BootState
   /** Boots that began at this time or later, in milliseconds since 1970. */
   readonly since?: number
   /** Boots with a smaller id: the last one of the page before. */
@@ -23,6 +25,8 @@ export interface BootQuery {
 export interface BootStore {
   write(change: BootWrite): Promise<void>
   list(query: BootQuery): Promise<readonly Boot[]>
+  /** How many boots there are, in the state that they were written with. */
+  count(query: Pick<BootQuery, 'guest' | 'state' | 'since'>): Promise<number>
   read(id: number): Promise<Boot | undefined>
   /** Boots to which something may still be added, oldest first. */
   open(): Promise<readonly Boot[]>

@@ -1,16 +1,16 @@
-import type { Boot, BootState } from '../core/boots/boot.ts'
+import type { Boot } from '../core/boots/boot.ts'
 import type { BootEvent } from '../core/boots/boot-event.ts'
 import { judged } from '../core/boots/judge.ts'
 import type { BootQuery, BootStore } from '../store/boots.ts'
 
 /** Which boots are asked for; the newest come first. */
-export interface BootFilter extends BootQuery {
-  readonly state?: BootState
-}
+export type BootFilter = BootQuery
 
 /** The boots of all machines, for the API and the pages. */
 export interface Boots {
   list(filter: BootFilter): Promise<readonly Boot[]>
+  /** How many there are in all pages. Boots that run have the state of some seconds ago. */
+  count(filter: Pick<BootFilter, 'guest' | 'state' | 'since'>): Promise<number>
   read(id: number): Promise<Boot | undefined>
   /** Calls the listener with each change as it happens, some four times a second. Returns the function that ends that. */
   subscribe(listener: (event: BootEvent) => void): () => void
@@ -40,12 +40,12 @@ export async function listBoots(
   filter: BootFilter,
   nowMs: number,
 ): Promise<readonly Boot[]> {
-  const { state, limit, ...query } = filter
-  if (state === undefined) return (await store.list({ ...query, limit })).map((boot) => asOf(boot, nowMs))
+  const { state, limit } = filter
+  if (state === undefined) return (await store.list(filter)).map((boot) => asOf(boot, nowMs))
   const found: Boot[] = []
-  let before = query.before
+  let { before } = filter
   for (let page = 0; page < mostPages && found.length < limit; page++) {
-    const boots = await store.list({ ...query, ...(before !== undefined && { before }), limit: pageSize })
+    const boots = await store.list({ ...filter, ...(before !== undefined && { before }), limit: pageSize })
     found.push(...boots.map((boot) => asOf(boot, nowMs)).filter((boot) => boot.state === state))
     before = boots.at(-1)?.id
     if (boots.length < pageSize) break

@@ -136,6 +136,10 @@ export class BootRecorder implements Boots {
     return this.#store ? listBoots(this.#store, filter, this.#clock()) : []
   }
 
+  async count(filter: Pick<BootFilter, 'guest' | 'state' | 'since'>): Promise<number> {
+    return (await this.#store?.count(filter)) ?? 0
+  }
+
   async read(id: number): Promise<Boot | undefined> {
     await this.flush()
     return this.#store && readBoot(this.#store, id, this.#clock())

@@ -188,6 +188,12 @@ const oneTime: Readonly<Record<string, () => Promise<Partial<ApiRequest>>>> = {
     const [session] = await app.accounts.sessions('first')
     return { path: `/api/v1/accounts/first/sessions/${session?.reference}` }
   },
+  async getBoot() {
+    const mac = '52:54:00:aa:bb:01'
+    app.events.emit({ type: 'dhcp', step: 'offered', client: mac, mac, xid: 1, port: 67, ms: 1 })
+    const [boot] = await app.boots.list({ limit: 1 })
+    return { path: `/api/v1/boots/${boot?.id}` }
+  },
   async deleteAccountToken() {
     const maker = { kind: 'account', account: 'first', role: 'admin' } as const
     await app.accounts.makeToken(maker, { name: 't', role: 'viewer' })

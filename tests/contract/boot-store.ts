@@ -56,6 +56,19 @@ export function bootStoreContract(name: string, make: () => Promise<Store>): voi
         expect(await ids({ limit: 3, before: 48 })).toEqual([47, 46, 45])
         expect(await ids({ limit: 2, guest: 'web01' })).toEqual([49, 47])
         expect(await ids({ limit: 9, since: 49_000 })).toEqual([50, 49])
+        expect(await boots.count({})).toBe(50)
+        expect(await boots.count({ guest: 'web01', since: 48_000 })).toBe(1)
+      }))
+
+    test('of a state it lists the boots that ended in it and all that run, and counts those in it', () =>
+      use(async (boots) => {
+        const ended: Partial<Boot> = { state: 'failed', endMs: 9 }
+        await boots.write({
+          ...nothing,
+          boots: [boot(1, ended), boot(2), boot(3, { ...ended, state: 'done' })],
+        })
+        expect((await boots.list({ limit: 9, state: 'failed' })).map(({ id }) => id)).toEqual([2, 1])
+        expect(await boots.count({ state: 'failed' })).toBe(1)
       }))
 
     test('those that are open are known, oldest first', () =>

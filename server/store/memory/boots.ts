@@ -26,15 +26,25 @@ export class MemoryBoots implements BootStore {
 
   async list({
     guest,
+    state,
     since = 0,
     before = Number.POSITIVE_INFINITY,
     limit,
   }: BootQuery): Promise<readonly Boot[]> {
     return this.#newestFirst()
       .filter(
-        (boot) => (guest === undefined || boot.guest === guest) && boot.startMs >= since && boot.id < before,
+        (boot) =>
+          (guest === undefined || boot.guest === guest) &&
+          (state === undefined || boot.state === state || boot.endMs === undefined) &&
+          boot.startMs >= since &&
+          boot.id < before,
       )
       .slice(0, limit)
+  }
+
+  async count({ state, ...query }: Pick<BootQuery, 'guest' | 'state' | 'since'>): Promise<number> {
+    const found = await this.list({ ...query, limit: Number.POSITIVE_INFINITY })
+    return found.filter((boot) => state === undefined || boot.state === state).length
   }
 
   async read(id: number): Promise<Boot | undefined> {

@@ -36,12 +36,22 @@ export class SqliteBoots implements BootStore {
     await Promise.all(writes)
   }
 
-  async list({ guest, since, before, limit }: BootQuery): Promise<readonly Boot[]> {
+  async list({ guest, state, since, before, limit }: BootQuery): Promise<readonly Boot[]> {
     let query = this.#db.selectFrom('boots').selectAll()
     if (guest !== undefined) query = query.where('guest', '=', guest)
     if (since !== undefined) query = query.where('start_ms', '>=', since)
+    if (state !== undefined)
+      query = query.where((is) => is.or([is('state', '=', state), is('ended', '=', 0)]))
     if (before !== undefined) query = query.where('id', '<', before)
     return bootsOf(await query.orderBy('id', 'desc').limit(limit).execute())
+  }
+
+  async count({ guest, state, since }: Pick<BootQuery, 'guest' | 'state' | 'since'>): Promise<number> {
+    let query = this.#db.selectFrom('boots').select((row) => row.fn.countAll<number>().as('count'))
+    if (guest !== undefined) query = query.where('guest', '=', guest)
+    if (state !== undefined) query = query.where('state', '=', state)
+    if (since !== undefined) query = query.where('start_ms', '>=', since)
+    return (await query.executeTakeFirst())?.count ?? 0
   }
 
   async read(id: number): Promise<Boot | undefined> {

@@ -1,0 +1,47 @@
+import type { z } from 'zod'
+import { type Boot, lastStep, machineName, type Step } from '../core/boots/boot.ts'
+import { reasonNamed } from '../core/boots/reasons.ts'
+import type { bootDetail, bootStep, bootSummary } from './schemas/boots.ts'
+import { timeText } from './views.ts'
+
+/** Converts boots to the JSON that the API sends. */
+
+export function bootSummaryView(boot: Boot): z.input<typeof bootSummary> {
+  const { id, macs, addresses, state, startMs, lastMs, endMs } = boot
+  return {
+    id,
+    machine: machineName(boot),
+    guest: boot.guest ?? null,
+    macs,
+    uuid: boot.uuid ?? null,
+    addresses,
+    firmware: boot.firmware ?? null,
+    loader: boot.loader ?? null,
+    tree: boot.tree ?? null,
+    purpose: boot.purpose ?? null,
+    state,
+    reason: reasonView(boot),
+    step: lastStep(boot)?.kind ?? null,
+    start: timeText(startMs),
+    last: timeText(lastMs),
+    end: endMs === undefined ? null : timeText(endMs),
+  }
+}
+
+export function bootDetailView(boot: Boot): z.input<typeof bootDetail> {
+  const { kernel = null, after = null, steps } = boot
+  return { ...bootSummaryView(boot), kernel, after, steps: steps.map(bootStepView) }
+}
+
+export function bootStepView(step: Step): z.input<typeof bootStep> {
+  const { kind, status, startMs, endMs, bytes, rate, count, retries, folded, what } = step
+  const { words = null, lost = null } = step
+  const times = { start: timeText(startMs), end: timeText(endMs) }
+  return { kind, status, ...times, bytes, rate, count, retries, folded, what, words, lost }
+}
+
+function reasonView(boot: Boot): z.input<typeof bootSummary>['reason'] {
+  if (boot.reason === undefined) return null
+  const { id, seen, means, try: attempt } = reasonNamed(boot.reason)
+  return { id, seen: seen(boot), means, try: attempt }
+}
