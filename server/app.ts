@@ -1,6 +1,8 @@
 import { Accounts } from './accounts/accounts.ts'
 import type { ScryptCost } from './accounts/passwords.ts'
+import { EventStreams } from './api/event-streams.ts'
 import { serverHealth } from './api/health.ts'
+import { pathShortener } from './api/local-paths.ts'
 import { webApp } from './api/web-app.ts'
 import { versionGate } from './boottest/version-gate.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
@@ -13,6 +15,7 @@ import { TemplateDefinitions } from './definitions/template-definitions.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import { notesOf } from './events/notes.ts'
+import { Feed } from './feed/feed.ts'
 import type { FileSource } from './files/source.ts'
 import { ownMachineNames } from './host/machine-names.ts'
 import { neighbourMac } from './host/neighbours.ts'
@@ -124,11 +127,24 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   const templates = new TemplateDefinitions(place, { check: judge })
   const serviceLines = () => running.lines()
   const health = serverHealth({ ...parts, accounts, catalog, running, renderer, data: () => data })
+  const feed = new Feed({
+    boots,
+    onGuest: (listener) => machines.onGuest(listener),
+    stateOf: (guest) => (snapshot().guests.byName(guest) ? machines.stateOf(guest) : undefined),
+    guests: () => snapshot().guests.all.map(({ name }) => name),
+    fresh: () => machines.fresh(),
+    problems: () => [...snapshot().problems, ...health.problems()],
+    shortener: () => pathShortener(config()),
+  })
+  bus.subscribe(feed.sink)
+  const streams = new EventStreams({ feed, accounts })
   const shared = { source, events, uploads, accounts }
   const web = webApp({
     ...parts,
     ...shared,
     boots,
+    feed,
+    streams,
     version,
     serviceLines,
     metrics,
@@ -162,6 +178,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
       await running.open(config(), listeners)
       await mirrors.start()
       guestChecks.follow(catalog)
+      await feed.open(catalog)
     } catch (error) {
       await stop()
       throw error
@@ -169,6 +186,8 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   }
 
   async function stop(cut?: AbortSignal): Promise<void> {
+    streams.close()
+    feed.close()
     const onEnd = (error: unknown): void => onTrouble('shutting down', error)
     stopping.abort()
     const ends = [uploads.stop(), mirrors.stop(), catalog.stop(), guestChecks.stop()]

@@ -117,6 +117,7 @@ describe('the blocks of README and docs', () => {
       'README.md',
       'CONTRIBUTING.md',
       'docs/api.md',
+      'docs/events.md',
       'docs/performance-trees.md',
     ])
   })

@@ -1,7 +1,8 @@
 import type { z } from 'zod'
-import { type Boot, lastStep, machineName, type Step } from '../core/boots/boot.ts'
+import { type Boot, lastStep, machineName } from '../core/boots/boot.ts'
 import { reasonNamed } from '../core/boots/reasons.ts'
-import type { bootDetail, bootStep, bootSummary } from './schemas/boots.ts'
+import { bootStepView } from '../feed/views.ts'
+import type { bootDetail, bootSummary } from './schemas/boots.ts'
 import { timeText } from './views.ts'
 
 /** Converts boots to the JSON that the API sends. */
@@ -31,13 +32,6 @@ export function bootSummaryView(boot: Boot): z.input<typeof bootSummary> {
 export function bootDetailView(boot: Boot): z.input<typeof bootDetail> {
   const { kernel = null, after = null, steps } = boot
   return { ...bootSummaryView(boot), kernel, after, steps: steps.map(bootStepView) }
-}
-
-export function bootStepView(step: Step): z.input<typeof bootStep> {
-  const { kind, status, startMs, endMs, bytes, rate, count, retries, folded, what } = step
-  const { words = null, lost = null } = step
-  const times = { start: timeText(startMs), end: timeText(endMs) }
-  return { kind, status, ...times, bytes, rate, count, retries, folded, what, words, lost }
 }
 
 function reasonView(boot: Boot): z.input<typeof bootSummary>['reason'] {

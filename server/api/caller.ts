@@ -118,6 +118,26 @@ function refuseCrossSite({ method = '', headers }: IncomingMessage, { ownUrl }: 
   if (why !== undefined) throw new Failure('forbidden', why)
 }
 
+/**
+ * Looks once more whether the credentials of a request still make the same caller. Undefined when they do not, else the
+ * reference of the session, where it is one.
+ * For a session it counts as its use.
+ */
+export async function callerStill(
+  caller: Caller,
+  { headers }: IncomingMessage,
+  { accounts, from }: Pick<AccessContext, 'accounts' | 'from'>,
+): Promise<{ readonly session?: string } | undefined> {
+  const same = (now: Caller | undefined): boolean => JSON.stringify(now) === JSON.stringify(caller)
+  if (caller.kind === 'token') {
+    const token = bearerToken(headers) ?? basicCredentials(headers)?.password ?? ''
+    return same(await accounts.callerOfToken(token, from)) ? {} : undefined
+  }
+  const id = sessionId(headers)
+  const found = id === undefined ? undefined : await accounts.callerOfSession(id, from)
+  return found && same(found.caller) ? { session: found.session } : undefined
+}
+
 function hasCredentials({ authorization, cookie }: IncomingHttpHeaders): boolean {
   return authorization !== undefined || cookie !== undefined
 }

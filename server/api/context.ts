@@ -9,6 +9,7 @@ import type { Definitions } from '../definitions/definitions.ts'
 import type { TemplateDefinitions } from '../definitions/template-definitions.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { Metrics } from '../events/metrics.ts'
+import type { Feed } from '../feed/feed.ts'
 import type { FileSource } from '../files/source.ts'
 import type { Uploads } from '../intake/uploads/uploads.ts'
 import { bootInputs } from '../machines/decide.ts'
@@ -17,6 +18,7 @@ import type { Answers } from '../namespace/answers.ts'
 import type { GuestChecks } from '../namespace/guest-checks.ts'
 import type { SpareRenderer } from '../templates/spare-renderer.ts'
 import type { Boots } from '../timeline/boots.ts'
+import type { EventStreams } from './event-streams.ts'
 import type { GuestSummaries } from './guest-summaries.ts'
 import type { ServerHealth } from './health.ts'
 import type { LookupResponses } from './lookup-responses.ts'
@@ -32,6 +34,8 @@ export interface ApiContext {
   readonly metrics: Metrics
   readonly machines: Machines
   readonly boots: Boots
+  readonly feed: Feed
+  readonly streams: EventStreams
   /** The whole namespace. */
   readonly source: FileSource
   readonly answers: Answers

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { Failure } from '../core/failure.ts'
 import type { Method } from './route.ts'
 
 /** Methods by which nothing changes (RFC 9110 section 9.2.1). */
@@ -25,11 +26,28 @@ export function whyCrossSite(
   ownUrl: string | undefined,
 ): string | undefined {
   if (isSafe(method)) return undefined
+  const found = otherSite(headers, ownUrl)
+  return found && refusal(found)
+}
+
+/**
+ * For what costs this server something although nothing changes, such as a stream.
+ *
+ * @throws Failure `forbidden` for a request of a page of another site.
+ */
+export function requireSameSite(headers: IncomingHttpHeaders, ownUrl: string | undefined): void {
+  const found = otherSite(headers, ownUrl)
+  if (found !== undefined)
+    throw new Failure('forbidden', `a page of another site sent this request (${found}); send a token`)
+}
+
+/** The header by which a request comes from a page of another site. */
+function otherSite(headers: IncomingHttpHeaders, ownUrl: string | undefined): string | undefined {
   const { 'sec-fetch-site': site, origin, host = '' } = headers
   if (site === 'same-origin' || site === 'none') return undefined
-  if (site !== undefined) return refusal(`Sec-Fetch-Site: ${site}`)
+  if (site !== undefined) return `Sec-Fetch-Site: ${site}`
   if (origin === undefined || isOwn(origin, host, ownUrl)) return undefined
-  return refusal(`Origin: ${origin}`)
+  return `Origin: ${origin}`
 }
 
 function isOwn(origin: string, host: string, ownUrl: string | undefined): boolean {

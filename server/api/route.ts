@@ -18,6 +18,8 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly caller: Caller | undefined
   /** The address of the client; behind a proxy that we trust the one that it names. */
   readonly from: string
+  /** To be called by a handler that sends for long: what else this client asks for then need not wait for it. */
+  readonly onSending: () => void
   readonly req: IncomingMessage
   readonly res: ServerResponse
 }

@@ -12,6 +12,8 @@ interface RouterOptions {
   readonly routes: readonly Route[]
   readonly context: ApiContext
   readonly requesterOf: (req: Request) => Requester
+  /** See `Call.onSending`. */
+  readonly onSendingOf: (req: Request) => () => void
   readonly accessOf: (who: Requester, req: Request) => AccessContext
   readonly onFault: OnFault
 }
@@ -20,7 +22,8 @@ interface RouterOptions {
  * The route table as an Express router. For each request it checks access, parses input, calls the handler
  * and responds.
  */
-export function routerOf({ routes, context, requesterOf, accessOf, onFault }: RouterOptions): Router {
+export function routerOf(options: RouterOptions): Router {
+  const { routes, context, requesterOf, onSendingOf, accessOf, onFault } = options
   const router = Router()
   const firstReplies = new FirstReplies()
   for (const each of routes) router[expressMethods[each.method]](each.path, handle(each))
@@ -48,7 +51,8 @@ export function routerOf({ routes, context, requesterOf, accessOf, onFault }: Ro
       const respond = async (): Promise<Reply> => {
         if (each.readsGuests) await context.machines.fresh()
         const { params, query } = req
-        return each.respond({ params, query, body, who, caller, from, req, res }, context)
+        const onSending = onSendingOf(req)
+        return each.respond({ params, query, body, who, caller, from, onSending, req, res }, context)
       }
       send(res, await (each.makes ? firstReplies.reply({ req, body, caller }, respond) : respond()))
     }

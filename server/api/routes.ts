@@ -3,6 +3,7 @@ import { below, type CleanPath, cleanPath } from '../files/path.ts'
 import { accountRoutes, auditRoutes, tokenRoutes } from './resources/accounts.ts'
 import { bootRoutes } from './resources/boots.ts'
 import { descriptionRoutes } from './resources/description.ts'
+import { eventRoutes } from './resources/events.ts'
 import { guestBootRoutes } from './resources/guest-boots.ts'
 import { guestTryRoutes } from './resources/guest-tries.ts'
 import { guestRoutes } from './resources/guests.ts'
@@ -52,6 +53,7 @@ export const routes: readonly Route[] = [
   ...templateTrialRoutes,
   ...unknownMachineRoutes,
   ...bootRoutes,
+  ...eventRoutes,
   ...sessionRoutes,
   ...accountRoutes,
   ...tokenRoutes,

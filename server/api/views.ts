@@ -4,9 +4,12 @@ import type { Guest } from '../core/guest/guest.ts'
 import { shownOrNull, type UnknownMachine } from '../core/guest/seen-machine.ts'
 import type { GuestState, HistoryEntry, HistoryKind } from '../core/guest/state.ts'
 import type { TreeIndex } from '../core/select/select.ts'
+import { timeText } from '../core/time-text.ts'
 import { neededFileText } from '../core/tree/description.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import type { GuestSummary, StoryStep, TreeDetail, TreeSummary, UnknownMachineView } from './types.ts'
+
+export { timeText }
 
 /** Converts our own values to the JSON that the API sends and the commands print with `--json`. */
 
@@ -104,9 +107,4 @@ export function stepText({ kind, detail, client }: HistoryEntry): string {
 export function machineView(machine: UnknownMachine): UnknownMachineView {
   const { id, firstMs, lastMs, count } = machine
   return { id, ...shownOrNull(machine), first: timeText(firstMs), last: timeText(lastMs), count }
-}
-
-/** RFC 3339, in UTC. */
-export function timeText(ms: number): string {
-  return new Date(ms).toISOString()
 }

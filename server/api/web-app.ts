@@ -20,7 +20,7 @@ export { isAppPath } from './routes.ts'
 /** The API and the front page, on Express. Requests for files of the namespace never come here. */
 export function webApp(
   parts: Omit<ApiContext, 'lookupCache' | 'guestSummaries' | 'turns'>,
-): (req: IncomingMessage, res: ServerResponse, who: Requester) => void {
+): (req: IncomingMessage, res: ServerResponse, who: Requester, onSending: () => void) => void {
   const context: ApiContext = {
     ...parts,
     lookupCache: new LookupResponses(),
@@ -29,13 +29,15 @@ export function webApp(
   }
   const onFault: OnFault = (error, where) =>
     parts.events({ type: 'trouble', where, message: failureMessage(error) })
-  /** The client of each request, as the HTTP listener recognised it: Express passes on only the request. */
-  const requesters = new WeakMap<IncomingMessage, Requester>()
-  const requesterOf = (req: IncomingMessage): Requester => {
-    const who = requesters.get(req)
-    if (!who) throw new TypeError('this request did not come from the HTTP listener')
-    return who
+  /** What the HTTP listener knows of each request: Express passes on only the request. */
+  const known = new WeakMap<IncomingMessage, { who: Requester; onSending: () => void }>()
+  const knownOf = (req: IncomingMessage) => {
+    const found = known.get(req)
+    if (!found) throw new TypeError('this request did not come from the HTTP listener')
+    return found
   }
+  const requesterOf = (req: IncomingMessage): Requester => knownOf(req).who
+  const onSendingOf = (req: IncomingMessage): (() => void) => knownOf(req).onSending
   const accessOf = ({ address }: Requester, { headers }: IncomingMessage): AccessContext => {
     const { server, access, http } = parts.snapshot().config
     const isProxied = isInNetworks(address, http.trustedProxies)
@@ -57,11 +59,11 @@ export function webApp(
   app.set('trust proxy', false)
   // An entity tag is that of a file, which `If-Match` names; what a response looks like has none.
   app.set('etag', false)
-  app.use(routerOf({ routes, context, onFault, requesterOf, accessOf }))
+  app.use(routerOf({ routes, context, onFault, requesterOf, onSendingOf, accessOf }))
   const lookup = lookupFirst(context, onFault)
-  return (req, res, who) => {
+  return (req, res, who, onSending) => {
     if (lookup(req, res, who)) return
-    requesters.set(req, who)
+    known.set(req, { who, onSending })
     app(req, res)
   }
 }

@@ -31,6 +31,8 @@ export interface GuestHistoryOptions {
   readonly events: EventSink
   /** Milliseconds since 1970. */
   readonly clock: () => number
+  /** Called with each guest whose state was written or read. */
+  readonly onState?: (guest: string) => void
 }
 
 /** How many installations after the recorded one a token is tried for. Each costs one HMAC. */
@@ -77,7 +79,10 @@ export class GuestHistory {
       events,
       clock,
       retryOf: (guest) => guests().byName(guest)?.settings.retry.value ?? false,
-      onState: (guest, state) => this.#rememberAddresses(guest, state),
+      onState: (guest, state) => {
+        this.#rememberAddresses(guest, state)
+        options.onState?.(guest)
+      },
     })
     this.#records = new GuestRecords({
       guests,

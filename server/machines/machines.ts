@@ -71,13 +71,19 @@ export class Machines implements BootMachines {
   readonly #history: GuestHistory
   readonly #views: VersionViews
   readonly #names = new MachineNames()
+  #onGuest: (guest: string) => void = () => {}
   #store: Store | undefined
   #unknown: UnknownMachines | undefined
 
   constructor(options: MachinesOptions) {
     const { snapshot, events, clock = Date.now } = options
     this.#options = options
-    this.#history = new GuestHistory({ guests: () => snapshot().guests, events, clock })
+    this.#history = new GuestHistory({
+      guests: () => snapshot().guests,
+      events,
+      clock,
+      onState: (guest) => this.#onGuest(guest),
+    })
     this.#views = new VersionViews({ bound: (address) => this.#history.boundAt(address), clock })
   }
 
@@ -130,6 +136,11 @@ export class Machines implements BootMachines {
 
   claimAnswerFile(guest: Guest, who: Requester): Promise<void> {
     return this.#history.claimAnswerFile(guest, who)
+  }
+
+  /** Calls the listener with each guest whose state was written or read: it may be as before. There is one listener. */
+  onGuest(listener: (guest: string) => void): void {
+    this.#onGuest = listener
   }
 
   /** The versions of trees to which open offers bind guests: these versions must stay readable. */

@@ -39,7 +39,10 @@ export function asking(base: () => string, token: () => string): Ask {
       },
       ...(sent !== undefined && { body: sent }),
     })
-    const text = await response.text()
+    // A stream does not end by itself.
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+    if (isStream) await response.body?.cancel()
+    const text = isStream ? '' : await response.text()
     const isJson = /[/+]json\b(?!l)/.test(response.headers.get('content-type') ?? '')
     return {
       status: response.status,

@@ -45,6 +45,18 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'api/routes.test.ts: keeps the first 500 characters of a detail',
     fuzz: byLibrary('body-parser'),
   },
+  eventStreams: {
+    test: 'api/resources/events.test.ts: the twenty-first stream of an account is refused',
+    fuzz: counted,
+  },
+  allEventStreams: {
+    test: 'api/event-streams.test.ts: of all accounts there are at most 1000 streams',
+    fuzz: counted,
+  },
+  eventsBehind: {
+    test: 'api/event-streams.test.ts: a client that does not read is disconnected, and costs little memory meanwhile',
+    fuzz: counted,
+  },
   upload: {
     test: 'api/routes.test.ts: takes a file of 100 GiB by tus, and refuses a longer one before its first byte',
     fuzz: counted,

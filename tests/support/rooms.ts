@@ -28,6 +28,7 @@ const all = [
   'intake',
   'machines',
   'timeline',
+  'feed',
   'namespace',
   'emulator',
   ...system,
@@ -118,6 +119,11 @@ export const rooms: readonly Room[] = [
     name: 'timeline',
     what: 'One timeline for each boot of a machine, made of events and kept in the store',
     mayImport: ['host/lru.ts', 'events', 'store', ...system],
+  },
+  {
+    name: 'feed',
+    what: 'What happens as one numbered stream: boots, guests, trees, publishing, configuration, problems',
+    mayImport: ['events', 'timeline', ...system],
   },
   {
     name: 'namespace',

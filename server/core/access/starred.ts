@@ -35,8 +35,8 @@ function isFlag(value: unknown): boolean {
 const opensBlock = /^["']?\s*[:=]?\s*(?:[|>][-+\d]*)?\s*$/
 
 function starredText(text: string): string {
-  const plain = starredParts(text)
-  const lines = plain.split('\n')
+  const lines = starredParts(text).split('
+')
   let below: number | undefined
   return lines
     .map((line) => {

@@ -43,6 +43,26 @@ export const requestLimits = {
     bytes: 500,
     beyond: 'the rest is cut off',
   },
+  eventStreams: {
+    what: 'event streams of one account; without credentials, of one address',
+    from,
+    entries: 20,
+    beyond: '429',
+  },
+  allEventStreams: {
+    what: 'event streams of all together',
+    from,
+    entries: 1000,
+    beyond: '503',
+  },
+  /** What waits in memory for one client is some KiB: the rest is read from the ring that all share. */
+  eventsBehind: {
+    what: 'events that a client of an event stream may be behind, and how long it may read nothing',
+    from,
+    entries: 1000,
+    ms: 30_000,
+    beyond: 'its stream ends; it may come back with Last-Event-ID',
+  },
   upload: {
     what: 'file that is uploaded by tus',
     from: 'administrator',

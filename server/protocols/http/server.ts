@@ -26,7 +26,13 @@ import { parseTarget, repairRequestLine, type Target } from './target.ts'
  * Handles the requests that are not for files: the API and the pages. It gets the requester, so that it sees
  * the same client as the namespace does.
  */
-export type Fallback = (req: IncomingMessage, res: ServerResponse, requester: Requester) => void
+export type Fallback = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  requester: Requester,
+  /** To be called when a long response begins. */
+  onSending: () => void,
+) => void
 
 export interface HttpListenerOptions {
   readonly bind: string
@@ -241,7 +247,7 @@ export class HttpListener implements Listener {
     const { path, query, host } = target
     const requester = requesterOf(peerOf(socket), req.headers, query, host ?? hostOf(socket, req.headers))
     const { fallback, isAppPath } = this.#options
-    if (fallback && isAppPath?.(path)) fallback(req, res, requester)
+    if (fallback && isAppPath?.(path)) fallback(req, res, requester, onSending)
     else void serve(this.#context, { req, res, path, requester, onSending })
   }
 
