@@ -34,6 +34,7 @@ import { SpareRenderer } from './templates/spare-renderer.ts'
 import type { Boots } from './timeline/boots.ts'
 import { whyTooBusy } from './timeline/installing.ts'
 import { BootRecorder } from './timeline/recorder.ts'
+import { Webhooks } from './webhooks/webhooks.ts'
 
 export type { ServiceLine }
 
@@ -126,7 +127,6 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   const judge = templateJudge({ snapshot, services, machines, spare, cwd: place.cwd })
   const templates = new TemplateDefinitions(place, { check: judge })
   const serviceLines = () => running.lines()
-  const health = serverHealth({ ...parts, accounts, catalog, running, renderer, data: () => data })
   const feed = new Feed({
     boots,
     onGuest: (listener) => machines.onGuest(listener),
@@ -137,6 +137,12 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     shortener: () => pathShortener(config()),
   })
   bus.subscribe(feed.sink)
+  const webhooks = new Webhooks({
+    feed,
+    hooks: () => config().webhooks,
+    onTrouble: (error) => onTrouble('webhooks', error),
+  })
+  const health = serverHealth({ ...parts, accounts, catalog, running, renderer, webhooks, data: () => data })
   const streams = new EventStreams({ feed, accounts })
   const shared = { source, events, uploads, accounts }
   const web = webApp({
@@ -145,6 +151,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     boots,
     feed,
     streams,
+    webhooks,
     version,
     serviceLines,
     metrics,
@@ -179,6 +186,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
       await mirrors.start()
       guestChecks.follow(catalog)
       await feed.open(catalog)
+      webhooks.open(store.webhooks)
     } catch (error) {
       await stop()
       throw error
@@ -197,6 +205,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     if (!lent) await renderer.close().catch(onEnd)
     await spare.close().catch(onEnd)
     await accounts.close().catch(onEnd)
+    await webhooks.close().catch(onEnd)
     await boots.close().catch(onEnd)
     await machines.close().catch(onEnd)
     await data?.close().catch(onEnd)

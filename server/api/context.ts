@@ -18,6 +18,7 @@ import type { Answers } from '../namespace/answers.ts'
 import type { GuestChecks } from '../namespace/guest-checks.ts'
 import type { SpareRenderer } from '../templates/spare-renderer.ts'
 import type { Boots } from '../timeline/boots.ts'
+import type { Webhooks } from '../webhooks/webhooks.ts'
 import type { EventStreams } from './event-streams.ts'
 import type { GuestSummaries } from './guest-summaries.ts'
 import type { ServerHealth } from './health.ts'
@@ -36,6 +37,7 @@ export interface ApiContext {
   readonly boots: Boots
   readonly feed: Feed
   readonly streams: EventStreams
+  readonly webhooks: Pick<Webhooks, 'list' | 'deliveries'>
   /** The whole namespace. */
   readonly source: FileSource
   readonly answers: Answers

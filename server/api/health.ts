@@ -27,6 +27,7 @@ export interface HealthParts {
   readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt' | 'forgottenOrders'>
   /** What the services noticed beside themselves. */
   readonly running: { readonly problems: readonly SnapshotProblem[] }
+  readonly webhooks: { readonly problems: () => readonly SnapshotProblem[] }
   readonly renderer: Pick<TemplateRenderer, 'stopped'>
   readonly guestChecks: Pick<GuestChecks, 'problems'>
   /** Undefined before the start. */
@@ -39,6 +40,7 @@ export function serverHealth({
   machines,
   running,
   renderer,
+  webhooks,
   guestChecks,
   data,
 }: HealthParts): ServerHealth {
@@ -62,6 +64,7 @@ export function serverHealth({
           .map((message): SnapshotProblem => ({ severity: 'warning', where: 'store', message })),
         ...accounts.problems(),
         ...running.problems,
+        ...webhooks.problems(),
         ...guestChecks.problems(),
         ...renderer.stopped.map(
           ({ template, line, message, remedy, againMs }): SnapshotProblem => ({

@@ -81,6 +81,7 @@ const tagTexts: Readonly<Record<string, string>> = {
   accounts: 'people',
   tokens: 'programs',
   audit: 'who changed what',
+  webhooks: 'who is told what happens',
   server: 'this server',
 }
 

@@ -18,6 +18,7 @@ import { treeRoutes } from './resources/trees.ts'
 import { unknownMachineRoutes } from './resources/unknown-machines.ts'
 import { uploadRoutes } from './resources/uploads.ts'
 import { tusRoutes } from './resources/uploads-tus.ts'
+import { webhookRoutes } from './resources/webhooks.ts'
 import { json, needs, type Route, route } from './route.ts'
 import { pathList } from './schemas/server.ts'
 
@@ -58,6 +59,7 @@ export const routes: readonly Route[] = [
   ...accountRoutes,
   ...tokenRoutes,
   ...auditRoutes,
+  ...webhookRoutes,
   ...tusRoutes,
   ...uploadRoutes,
 ]

@@ -24,6 +24,7 @@ import {
   text,
   time,
 } from './schema-parts.ts'
+import { webhooks } from './webhook-schema.ts'
 
 /**
  * The shape of config.yaml as an operator writes it. Every `error` is the part of a message after "expected".
@@ -283,6 +284,7 @@ export const configFileSchema = section({
     .optional(),
   unknown: oneOf(['menu', 'local', 'ignore']).optional(),
   'menu-timeout': count(0, 'seconds, a whole number').optional(),
+  webhooks: webhooks.optional(),
   mirrors: z.record(mirrorId, mirrorSchema, { error: 'a mapping of tree ids to mirrors' }).optional(),
   profiles: z
     .record(definitionName, profileSchema, { error: 'a mapping of profile names to profiles' })

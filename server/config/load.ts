@@ -22,6 +22,7 @@ import type {
 import { checkServices } from './service-checks.ts'
 import { type Settled, settle } from './settle.ts'
 import type { ConfigTexts } from './texts.ts'
+import { webhookSettings } from './webhook-schema.ts'
 import { type Layer, withDefinitions } from './with-definitions.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
@@ -320,6 +321,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
         resolve(baseFolder, path),
       ),
     },
+    webhooks: (file.webhooks ?? []).map((each) => webhookSettings(each, baseFolder)),
     mirrors: Object.entries(file.mirrors ?? {}).map(
       ([id, { url, schedule, 'boot-only': bootOnly = false }]) =>
         defined({ id, urls: url, schedule, bootOnly }),

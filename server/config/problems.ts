@@ -124,13 +124,19 @@ function reportIssue(
     if (inner) return withoutEchoes(inner).flatMap((nested) => reportIssue(nested, path, text, problems))
   }
   const found = valueAt(text.value, path)
+  const shown = isPrivate(path) ? 'another value' : showValue(found)
   problems.add(
     'error',
     text.position(path, 'value'),
-    `${path.length === 0 ? '' : `${showPath(path)}: `}found ${showValue(found)}, expected ${issue.message}`,
+    `${path.length === 0 ? '' : `${showPath(path)}: `}found ${shown}, expected ${issue.message}`,
     remedyFor(issue, found),
   )
   return [path]
+}
+
+/** Secrets and URLs of webhooks, which are secrets where the receiver has no other: who may read problems must not see them. */
+function isPrivate([section, , key]: YamlPath): boolean {
+  return section === 'webhooks' && key !== 'kinds' && key !== 'allow-private'
 }
 
 function remedyFor(issue: z.core.$ZodIssue, found: YamlValue | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import type { VmFirmware } from '../core/boot/test-firmware.ts'
 import type { Reach } from '../core/boottest/result.ts'
+import type { FeedType } from '../core/feed-types.ts'
 import type { LoaderPreference } from '../core/loader/loaders.ts'
 import type { Network } from '../core/net/network.ts'
 import type { ServiceName } from '../core/services.ts'
@@ -54,6 +55,8 @@ export interface Config
     /** How long the timelines of boots are kept. */
     readonly keepMs: number
   }
+  /** In the order of config.yaml. */
+  readonly webhooks: readonly WebhookConfig[]
   /** In the order of config.yaml. */
   readonly mirrors: readonly MirrorConfig[]
   readonly verify: VerifyConfig
@@ -114,6 +117,17 @@ export interface MirrorConfig {
   readonly schedule?: Schedule
   /** Whether only the files for booting are copied, and no packages. */
   readonly bootOnly: boolean
+}
+
+/** Who is told what happens. */
+export interface WebhookConfig {
+  readonly url: string
+  /** The types of events that it gets. */
+  readonly kinds: readonly FeedType[]
+  /** By which it knows that an event is ours: itself, an absolute path, or a variable of the environment. */
+  readonly secret: { readonly text: string } | { readonly file: string } | { readonly env: string }
+  /** Whether it may be at an address that is not one of the Internet. */
+  readonly allowPrivate: boolean
 }
 
 /** How trees come in from files. Without a value the default of the import counts. */

@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { starredParts } from '../core/access/starred.ts'
 import type { BootEvent } from '../core/boots/boot-event.ts'
 import { defined } from '../core/defined.ts'
+import type { FeedType } from '../core/feed-types.ts'
 import type { GuestState } from '../core/guest/state.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { Boots } from '../timeline/boots.ts'
-import type { FeedEvent, FeedType, News } from './news.ts'
+import type { FeedEvent, News } from './news.ts'
 import { FeedRing } from './ring.ts'
 
 export interface FeedParts {

@@ -1,10 +1,7 @@
 import type { BootEvent } from '../core/boots/boot-event.ts'
+import type { FeedType } from '../core/feed-types.ts'
 import type { GuestState } from '../core/guest/state.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
-
-/** What an event of the feed is about: the names that clients and `webhooks:` choose by. */
-export const feedTypes = ['boots', 'guests', 'trees', 'publish', 'config', 'problems'] as const
-export type FeedType = (typeof feedTypes)[number]
 
 /** Types that name guests: who may not read guests gets none of them. */
 export const guestTypes: ReadonlySet<FeedType> = new Set(['boots', 'guests', 'config', 'problems'])

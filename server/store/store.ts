@@ -5,6 +5,7 @@ import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import type { Change, GuestState, HistoryEntry, HoldReason } from '../core/guest/state.ts'
 import type { AccountStore } from './accounts.ts'
 import type { BootStore } from './boots.ts'
+import type { WebhookStore } from './webhooks.ts'
 
 /**
  * Computes a change from the stored state. Returns undefined to change nothing. It must be pure: a store may
@@ -72,6 +73,7 @@ export interface Store {
   /** Who may do what. */
   readonly accounts: AccountStore
   readonly boots: BootStore
+  readonly webhooks: WebhookStore
 
   /** 32 random bytes, made once and the same for all processes that use this store. */
   secret(): Promise<Uint8Array>

@@ -16,6 +16,7 @@ import { keptFolder, makeTree, writeBelow } from '../support/tree-folder.ts'
 const requests = Number(process.env.API_REQUESTS ?? (isSearch ? 20_000 : 2_000))
 
 const config = `${httpOnly}
+webhooks: [{ url: 'http://192.0.2.1:9/in', secret: a secret of the receiver }]
 profiles:
   base: { args: [quiet] }
 guests:
@@ -150,6 +151,7 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
   },
   putUpload: { path: '/api/v1/uploads/up/images/pxeboot/vmlinuz', body: 'kernel' },
   getUpload: { path: '/api/v1/uploads/up' },
+  listDeliveries: { path: '/api/v1/webhooks/1/deliveries' },
   publishUpload: { path: '/api/v1/uploads/whole/publish' },
 }
 

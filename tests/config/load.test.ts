@@ -113,6 +113,7 @@ describe('defaults', () => {
         mirrors: [],
         verify: { keys: [], requireSignature: false },
         import: {},
+        webhooks: [],
         unknown: 'menu',
         menuTimeoutMs: 30_000,
       })
@@ -328,5 +329,37 @@ access:
     ['server: { names: ["a b"] }', /server\.names.*name of a host/],
   ])('%s is refused', (written, why) => {
     expect(() => parse(written)).toThrow(why)
+  })
+})
+
+describe('webhooks', () => {
+  const hooksOf = (text: string) => parse(`webhooks:\n${text}`).config.webhooks
+
+  test('have all kinds and no private address unless they say so', () => {
+    expect(hooksOf('  - { url: "https://hooks.example", secret: a secret of the receiver }')).toEqual([
+      {
+        url: 'https://hooks.example/',
+        kinds: ['boots', 'guests', 'trees', 'publish', 'config', 'problems'],
+        secret: { text: 'a secret of the receiver' },
+        allowPrivate: false,
+      },
+    ])
+  })
+
+  test.each([
+    'url: "https://hooks.example"',
+    'url: "ftp://hooks.example", secret: a secret of the receiver',
+    'url: "https://anna:geheim@hooks.example", secret: a secret of the receiver',
+    'url: "https://hooks.example", secret: short',
+    'url: "https://hooks.example", secret: { env: "A-B" }',
+    'url: "https://hooks.example", secret: { file: x, env: Y }',
+    'url: "https://hooks.example", secret: a secret of the receiver, kinds: [files]',
+  ])('refuses { %s }', (text) => {
+    expect(() => hooksOf(`  - { ${text} }`)).toThrow()
+  })
+
+  test('refuses one URL twice', () => {
+    const one = '  - { url: "https://hooks.example", secret: a secret of the receiver }\n'
+    expect(() => hooksOf(one + one.replace('.example', '.EXAMPLE'))).toThrow(/each URL once/)
   })
 })

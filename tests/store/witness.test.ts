@@ -98,6 +98,7 @@ test('a store of the release before keeps its states, counts as settled, and nev
     delete from meta where key not in ('secret', 'lock');
     update guests set state = 'installing' where name = 'web02';
     drop table boot_events;
+    drop table webhook_deliveries;
     delete from kysely_migration where name >= '0002'`)
   const first = ['guests', 'steps', 'inbox', 'meta']
   const tables: unknown[] = raw

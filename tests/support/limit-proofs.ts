@@ -218,6 +218,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'intake/mirror/fetch-file.test.ts: folders without end are refused, not cut off somewhere',
     fuzz: counted,
   },
+  webhookAnswer: {
+    test: 'webhooks/send.test.ts: a receiver that does not answer, or sends a long head, is given up',
+    fuzz: byLibrary("Node's HTTP parser"),
+  },
   redirects: { test: 'limits.test.ts: ten redirects', fuzz: counted },
   responseHead: {
     test: 'limits.test.ts: headers of more than 16 KiB',

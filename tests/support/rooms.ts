@@ -29,6 +29,7 @@ const all = [
   'machines',
   'timeline',
   'feed',
+  'webhooks',
   'namespace',
   'emulator',
   ...system,
@@ -124,6 +125,11 @@ export const rooms: readonly Room[] = [
     name: 'feed',
     what: 'What happens as one numbered stream: boots, guests, trees, publishing, configuration, problems',
     mayImport: ['events', 'timeline', ...system],
+  },
+  {
+    name: 'webhooks',
+    what: 'Tells others what happens: events of the feed, signed and sent until they are taken',
+    mayImport: ['host/lru.ts', 'config/schema.ts', 'feed', 'store', ...system],
   },
   {
     name: 'namespace',

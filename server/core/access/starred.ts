@@ -35,8 +35,7 @@ function isFlag(value: unknown): boolean {
 const opensBlock = /^["']?\s*[:=]?\s*(?:[|>][-+\d]*)?\s*$/
 
 function starredText(text: string): string {
-  const lines = starredParts(text).split('
-')
+  const lines = starredParts(text).split('\n')
   let below: number | undefined
   return lines
     .map((line) => {

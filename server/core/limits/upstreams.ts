@@ -20,6 +20,14 @@ export const upstreamLimits = {
     depth: 12,
     beyond: 'the mirror fails, and the message asks for the folder of one tree',
   },
+  /** Its body is not read, and no redirect is followed. */
+  webhookAnswer: {
+    what: 'head of the answer of a webhook',
+    from: 'receiver',
+    bytes: 16 * KiB,
+    ms: 10_000,
+    beyond: 'the delivery is tried again later',
+  },
   redirects: {
     what: 'redirects of one request',
     from,

@@ -7,6 +7,7 @@ import type { GuestState, HistoryEntry, HoldReason } from '../../core/guest/stat
 import { type Decide, historyKept, type RecordChange, type Store, unknownMachinesKept } from '../store.ts'
 import { MemoryAccounts } from './accounts.ts'
 import { MemoryBoots } from './boots.ts'
+import { MemoryWebhooks } from './webhooks.ts'
 
 /** A store in memory, for tests and for commands that read a configuration without its history. */
 export function memoryStore(): Store {
@@ -16,6 +17,7 @@ export function memoryStore(): Store {
 class MemoryStore implements Store {
   readonly accounts = new MemoryAccounts()
   readonly boots = new MemoryBoots()
+  readonly webhooks = new MemoryWebhooks()
   readonly #states = new Map<string, GuestState>()
   readonly #identities = new Map<string, MachineIdentity>()
   readonly #histories = new Map<string, readonly HistoryEntry[]>()

@@ -1,8 +1,9 @@
 import { type Generated, type Kysely, type Migration, type MigrationProvider, sql } from 'kysely'
 import { type AccountTables, accountsMigration } from './accounts.ts'
+import { type WebhookTables, webhooksMigration } from './webhooks.ts'
 
 /** The tables, as types for kysely. Times are milliseconds since 1970. */
-export interface Tables extends AccountTables {
+export interface Tables extends AccountTables, WebhookTables {
   readonly guests: GuestRow
   /** The lines of all histories (`HistoryEntry`). */
   readonly steps: StepRow
@@ -160,6 +161,7 @@ const migrations: Record<string, Migration> = {
         .execute()
     },
   },
+  '0005-webhooks': webhooksMigration,
 }
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => migrations }

@@ -24,6 +24,7 @@ import { SqliteBoots } from './boots.ts'
 import { changeGuest, recordOne, setMeta } from './guest-writes.ts'
 import { pastOfMeta } from './past.ts'
 import { entryOfRow, identityOfRow, rowOfUnknownMachine, stateOfRow, unknownMachineOfRow } from './rows.ts'
+import { SqliteWebhooks } from './webhooks.ts'
 import { pauseMs, WriteQueue } from './write-queue.ts'
 
 /** How often the migration is tried: another process may be migrating. */
@@ -47,6 +48,7 @@ export interface SqliteStoreOptions {
 export class SqliteStore implements Store {
   readonly accounts: SqliteAccounts
   readonly boots: SqliteBoots
+  readonly webhooks: SqliteWebhooks
   readonly #raw: Database
   readonly #options: SqliteStoreOptions
   readonly #db: Kysely<Tables>
@@ -62,6 +64,7 @@ export class SqliteStore implements Store {
     this.#db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: raw }) })
     this.accounts = new SqliteAccounts({ raw, db: this.#db, write: (work) => this.#queue.write(work) })
     this.boots = new SqliteBoots(this.#db, (work) => this.#queue.write(work))
+    this.webhooks = new SqliteWebhooks(this.#db, (work) => this.#queue.write(work))
     this.#dataVersion = raw.prepare('pragma data_version').pluck()
     this.#lastDataVersion = this.#dataVersion.get()
   }
