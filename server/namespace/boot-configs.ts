@@ -269,15 +269,20 @@ class BootConfigs {
   /**
    * The guest with these facts, and the facts with the UUID that DHCP requests named for the MAC. Debian's
    * signed GRUB sends only the MAC, even when the guest is configured by its UUID.
+   *
+   * A weak match is none. PXELINUX asks by UUID and MAC before it asks by address, and so does the shared `grub.cfg`:
+   * who gets so far is mostly another machine, which has the address now.
    */
-  #recognise(facts: BootFacts, { guests }: Snapshot): { guest: Guest | undefined; facts: BootFacts } {
-    const guest = guests.match(facts)?.guest
+  #recognise(
+    facts: BootFacts,
+    { guests }: Pick<Snapshot, 'guests'>,
+  ): { guest: Guest | undefined; facts: BootFacts } {
+    const match = guests.match(facts)
+    const guest = match?.isWeak ? undefined : match?.guest
     if (guest || facts.uuid !== undefined) return { guest, facts }
     const { machines } = this.#options
     const uuid = facts.macs?.map((mac) => machines.uuidOf(mac)).find((each) => each !== undefined)
-    if (uuid === undefined) return { guest, facts }
-    const withUuid = { ...facts, uuid }
-    return { guest: guests.match(withUuid)?.guest, facts: withUuid }
+    return uuid === undefined ? { guest, facts } : this.#recognise({ ...facts, uuid }, { guests })
   }
 
   #write(

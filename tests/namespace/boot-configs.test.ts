@@ -14,7 +14,8 @@ import { sharedRenderer } from '../support/renderer.ts'
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
 const guests = [
-  makeGuest('web01', { tree: fedora40, uuid, ip: '10.99.0.58' }),
+  makeGuest('web01', { tree: fedora40, uuid, ip: '10.99.0.7' }),
+  makeGuest('by-address', { tree: fedora40, macs: [], ip: '10.99.0.58' }),
   makeGuest('deb', { tree: debian12, macs: ['52:54:00:00:00:02'], args: [`x=it's`] }),
 ]
 
@@ -51,7 +52,8 @@ beforeEach(() => {
 
 const tftp: Requester = { protocol: 'tftp', address: '10.99.0.200', localAddress: '10.99.0.1' }
 const http: Requester = { protocol: 'http', address: '10.99.0.200', host: 'boot.lan:8080' }
-const fromWeb01: Requester = { ...tftp, address: '10.99.0.58' }
+const fromWeb01: Requester = { ...tftp, address: '10.99.0.7' }
+const fromKnownAddress: Requester = { ...tftp, address: '10.99.0.58' }
 
 async function read(path: string, who = tftp): Promise<string | undefined> {
   const entry = await source.stat(cleanPath(path), who)
@@ -59,18 +61,17 @@ async function read(path: string, who = tftp): Promise<string | undefined> {
   return entry?.kind === 'file' && entry.content ? new TextDecoder().decode(entry.content) : undefined
 }
 
-// 44454c4c-... is web01's UUID in the raw byte order that PXELINUX sends, 0A63003A its address in hexadecimal.
+// 44454c4c-... is web01's UUID in the raw byte order that PXELINUX sends. In hexadecimal, 0A63003A is the address of
+// by-address, and 0A630007 that of web01.
 describe('names that mean one machine', () => {
   test.each([
     '/pxelinux.cfg/01-52-54-00-aa-bb-01',
     `/pxelinux.cfg/${uuid}`,
     '/pxelinux.cfg/44454c4c-4200-1035-8052-b4c04f4a3132',
-    '/pxelinux.cfg/0A63003A',
     '/bios/pxelinux.cfg/01-52-54-00-aa-bb-01',
     '/grub.cfg-01-52-54-00-aa-bb-01',
     '/grub.cfg-01-52:54:00:aa:bb:01',
     `/grub/grub.cfg-${uuid}`,
-    '/EFI/fedora/grub.cfg-0A63003A',
   ])('%s is that guest', async (path) => {
     expect(await read(path)).toContain('inst.repo=http://10.99.0.1:8080/trees/fedora/40/x86_64')
     expect(decisions).toMatchObject([
@@ -82,8 +83,18 @@ describe('names that mean one machine', () => {
       },
     ])
   })
+  test.each(['/pxelinux.cfg/0A63003A', '/EFI/fedora/grub.cfg-0A63003A'])(
+    '%s is the guest that is known by its address alone',
+    async (path) => {
+      expect(await read(path)).toContain('inst.repo=')
+      expect(decisions).toMatchObject([{ guest: 'by-address', summary: 'install fedora/40/x86_64' }])
+    },
+  )
   test.each([
     '/pxelinux.cfg/01-52-54-00-00-00-99',
+    // The address of a guest that has a MAC: PXELINUX has asked by its own before.
+    '/pxelinux.cfg/0A630007',
+    '/EFI/fedora/grub.cfg-0A630007',
     '/pxelinux.cfg/11111111-2222-3333-4444-555555555555',
     '/pxelinux.cfg/0A630099',
     '/pxelinux.cfg/0A63003',
@@ -106,7 +117,7 @@ describe('names that mean one machine', () => {
 
 describe('names that mean everybody', () => {
   test('default is the plan of the guest at that address, else a menu', async () => {
-    expect(await read('/pxelinux.cfg/default', fromWeb01)).toContain('inst.repo=')
+    expect(await read('/pxelinux.cfg/default', fromKnownAddress)).toContain('inst.repo=')
     expect(await read('/pxelinux.cfg/default')).toContain('SAY 1 Fedora 40 Server')
     expect(await read('/pxelinux.cfg/default-arm-bcm283x')).toContain('SAY 1 Fedora 40 Server')
     expect(decisions.map((decision) => decision.kind === 'boot' && decision.summary)).toEqual([
@@ -165,7 +176,19 @@ describe('names that mean everybody', () => {
     expect(await read('/boot/by/52:54:00:00:00:99/grub.cfg')).toBeUndefined()
     expect(await read('/grub/grub.cfg')).toContain('chainloader ($root)$loader')
     expect(await read('/boot/by/52-54-00-00-00-99/ipxe', http)).toContain('exit 1')
-    expect(await read('/pxelinux.cfg/default', fromWeb01)).toContain('inst.repo=')
+    expect(await read('/pxelinux.cfg/default', fromKnownAddress)).toContain('inst.repo=')
+  })
+  // Its disk would be wiped because a guest is to have the address that it has now.
+  test.each([
+    '/boot/by/52-54-00-00-00-99/ipxe',
+    '/boot/by/52-54-00-00-00-99/11111111-2222-3333-4444-555555555555/ipxe',
+    '/boot/by/52:54:00:00:00:99/grub.cfg',
+    '/pxelinux.cfg/default',
+    '/grub/grub.cfg',
+  ])('%s is no installation for another machine at the address of a guest', async (path) => {
+    await read(path, fromWeb01)
+    expect(decisions).toMatchObject([{ summary: 'menu of 2 trees' }])
+    expect(decisions[0]).not.toHaveProperty('guest')
   })
 })
 

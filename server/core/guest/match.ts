@@ -16,6 +16,11 @@ export interface GuestMatch {
    * 10.0.0.7`.
    */
   readonly by: string
+  /**
+   * Whether it was the address alone that identified a guest that has a MAC, a UUID or a serial number as well.
+   * Addresses go from machine to machine: no disk may be wiped for that.
+   */
+  readonly isWeak: boolean
 }
 
 /** All guests of a snapshot, arranged for recognising machines. */
@@ -24,7 +29,8 @@ export interface GuestIndex {
   byName(name: string): Guest | undefined
   /**
    * The strongest fact decides: name, then UUID, serial, MAC, and last the address. Placeholders that many machines
-   * share identify nobody, also where a guest is defined by one: its installation would be any stranger's.
+   * share identify nobody, also where a guest is defined by one: its installation would be any stranger's. Nor does an
+   * address that a guest has, when the machine there shows another MAC, UUID or serial number than that guest's.
    */
   match(facts: GuestFacts): GuestMatch | undefined
 }
@@ -53,18 +59,23 @@ export function createGuestIndex(guests: readonly Guest[]): GuestIndex {
     const uuid = canonicalUuid(raw)
     if (uuid === undefined || isPlaceholderUuid(uuid)) return undefined
     const straight = uuids.get(uuid)
-    if (straight) return { guest: straight, by: `uuid ${uuid}` }
+    if (straight) return { guest: straight, by: `uuid ${uuid}`, isWeak: false }
     const swapped = swappedUuids.get(uuid)
-    return swapped && { guest: swapped, by: `uuid ${swapped.uuid} (byte-swapped)` }
+    return swapped && { guest: swapped, by: `uuid ${swapped.uuid} (byte-swapped)`, isWeak: false }
   }
 
   function byMac(candidates: readonly string[]): GuestMatch | undefined {
     for (const raw of candidates) {
       const mac = canonicalMac(raw)
       const guest = mac === undefined ? undefined : macs.get(mac)
-      if (guest) return { guest, by: `mac ${mac}` }
+      if (guest) return { guest, by: `mac ${mac}`, isWeak: false }
     }
     return undefined
+  }
+
+  function byAddress(facts: GuestFacts): GuestMatch | undefined {
+    const match = found(ips, 'ip', facts.ip, canonicalIp)
+    return match && isOtherMachine(match.guest, facts) ? undefined : match
   }
 
   return {
@@ -72,15 +83,29 @@ export function createGuestIndex(guests: readonly Guest[]): GuestIndex {
     byName: (name) => names.get(name),
     match(facts) {
       const named = facts.name === undefined ? undefined : names.get(facts.name)
-      if (named) return { guest: named, by: `name ${named.name}` }
+      if (named) return { guest: named, by: `name ${named.name}`, isWeak: false }
       return (
         (facts.uuid === undefined ? undefined : byUuid(facts.uuid)) ??
         found(serials, 'serial', facts.serial, tellingSerial) ??
         (facts.macs === undefined ? undefined : byMac(facts.macs)) ??
-        found(ips, 'ip', facts.ip, canonicalIp)
+        byAddress(facts)
       )
     },
   }
+}
+
+/** Whether facts that did not identify a guest are another machine's: they are of a kind that the guest has, too. */
+function isOtherMachine({ macs, uuid, serial }: Guest, facts: GuestFacts): boolean {
+  const shown = canonicalUuid(facts.uuid ?? '')
+  return (
+    (macs.length > 0 && (facts.macs ?? []).some((mac) => canonicalMac(mac) !== undefined)) ||
+    (uuid !== undefined && shown !== undefined && !isPlaceholderUuid(shown)) ||
+    (serial !== undefined && tellingSerial(facts.serial ?? '') !== undefined)
+  )
+}
+
+function hasMachineKey({ macs, uuid, serial }: Guest): boolean {
+  return macs.length > 0 || uuid !== undefined || serial !== undefined
 }
 
 function tellingSerial(text: string): string | undefined {
@@ -99,5 +124,5 @@ function found(
 ): GuestMatch | undefined {
   const key = raw === undefined ? undefined : canonical(raw)
   const guest = key === undefined ? undefined : index.get(key)
-  return guest && { guest, by: `${what} ${key}` }
+  return guest && { guest, by: `${what} ${key}`, isWeak: what === 'ip' && hasMachineKey(guest) }
 }

@@ -68,6 +68,34 @@ test('a placeholder identifies nobody, also where a guest is defined by it', () 
   expect(shared.match({ uuid: ami })).toBeUndefined()
 })
 
+describe('the address of a guest', () => {
+  const [mac, serial] = ['52:54:00:aa:bb:09', 'XYZ-9']
+  const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3799'
+  const shared = createGuestIndex([
+    make('all', { macs: [mac], uuid, serial, ip: '10.0.0.9' }),
+    make('alone', { ip: '10.0.0.8' }),
+  ])
+  const other = { macs: ['52:54:00:aa:bb:99'], uuid: uuid.replace('99', '77'), serial: 'ABC' }
+
+  test.each([{ macs: other.macs }, { uuid: other.uuid }, { serial: other.serial }])(
+    'identifies no machine that shows %j, which that guest has not',
+    (facts) => {
+      expect(shared.match({ ...facts, ip: '10.0.0.9' })).toBeUndefined()
+      expect(shared.match({ ...facts, ip: '10.0.0.8' })).toMatchObject({
+        guest: { name: 'alone' },
+        isWeak: false,
+      })
+    },
+  )
+  test.each([{}, { serial: 'Default string' }, { macs: ['junk'] }])(
+    'identifies it weakly where the machine shows %j',
+    (facts) => {
+      expect(shared.match({ ...facts, ip: '10.0.0.9' })).toMatchObject({ by: 'ip 10.0.0.9', isWeak: true })
+      expect(shared.match({ ...facts, macs: [mac], ip: '10.0.0.8' })).toMatchObject({ isWeak: false })
+    },
+  )
+})
+
 test('names are only names', () => {
   expect(index.byName('constructor')?.name).toBe('constructor')
   expect(index.byName('toString')).toBeUndefined()
