@@ -1,5 +1,14 @@
 import type { Guest } from './guest.ts'
-import { identityOf, isSameIdentity, keysOf, type MachineIdentity, withFormer } from './identity.ts'
+import {
+  addressKey,
+  identityOf,
+  isByAddressAlone,
+  isSameIdentity,
+  keysOf,
+  type MachineIdentity,
+  searchedKeysOf,
+  withFormer,
+} from './identity.ts'
 import { bootsInstaller, type GuestState, type HoldReason, newState } from './state.ts'
 
 /** What the store records of one guest. */
@@ -37,7 +46,8 @@ export interface DefinitionInputs {
 /**
  * What must be recorded so that every defined guest has a record.
  *
- * A guest without one is new, unless its machine is known: by a MAC, a UUID or a serial number of another record.
+ * A guest without one is new, unless its machine is known: by a MAC, a UUID or a serial number of another record, and a
+ * guest that has none of these by its address.
  * When that record's own definition is gone, the machine has a new name, and the record gets it, with its state and
  * history. When the other guest is still defined, or several records claim the machine, the new guest is held:
  * whatever was installed on that machine must not be wiped because of a name. For the same reason a guest is held
@@ -48,13 +58,13 @@ export interface DefinitionInputs {
  */
 export function definitionChanges({ guests, records, doubt, atMs }: DefinitionInputs): DefinitionChange[] {
   const defined = new Set(guests.map(({ name }) => name))
-  const owners = ownersOf(records, keysOf)
-  const formerOwners = ownersOf(records, ({ former = [] }) => former)
+  const owners = ownersOf(records, keysOfRecord)
+  const formerOwners = ownersOf(records, ({ identity: { former = [] } }) => former)
   const renamed = new Set<string>()
   return guests.flatMap((guest) => {
     const identity = identityOf(guest)
     const record = records.get(guest.name)
-    if (isSettled(guest, identity, record, doubt)) return []
+    if (isSettled(guest, identity, record, doubt)) return mayHaveAnother(guest, identity, record, owners)
     const known = othersWith(identity, guest.name, owners)
     const wasKnown = othersWith(identity, guest.name, formerOwners)
     const isKnown = known.size > 0 || wasKnown.size > 0
@@ -86,13 +96,27 @@ function isSettled(
   return record !== undefined && isSameIdentity(record.identity, identity)
 }
 
-/** The names of the other records that have a MAC, a UUID or a serial number of this machine. */
+/**
+ * A guest that is known by its address alone and waits for its machine, while another was installed at that address: when
+ * the definition of the other goes, its machine is taken for this guest.
+ */
+function mayHaveAnother(
+  guest: Guest,
+  identity: MachineIdentity,
+  record: GuestRecord | undefined,
+  owners: ReadonlyMap<string, readonly string[]>,
+): DefinitionChange[] {
+  if (!record || !isByAddressAlone(identity)) return []
+  return holdIfArmed(guest, record.state, othersWith(identity, guest.name, owners).size > 0)
+}
+
+/** The names of the other records that may be this machine. */
 function othersWith(
   identity: MachineIdentity,
   name: string,
   owners: ReadonlyMap<string, readonly string[]>,
 ): Set<string> {
-  const others = new Set(keysOf(identity).flatMap((key) => owners.get(key) ?? []))
+  const others = new Set(searchedKeysOf(identity).flatMap((key) => owners.get(key) ?? []))
   others.delete(name)
   return others
 }
@@ -143,14 +167,20 @@ function nextIdentity(identity: MachineIdentity, { identity: before, state }: Gu
   return withFormer(identity, wasNeverInstalled ? { macs: [], former: before.former ?? [] } : before)
 }
 
-/** The names of the records that have each MAC, UUID and serial number. */
+/** Also by the address at which it was installed, whatever its definition says. */
+function keysOfRecord({ identity, state: { installer } }: GuestRecord): readonly string[] {
+  const keys = keysOf(identity)
+  return installer === undefined || installer === identity.ip ? keys : [...keys, addressKey(installer)]
+}
+
+/** The names of the records that have each key. */
 function ownersOf(
   records: ReadonlyMap<string, GuestRecord>,
-  keys: (identity: MachineIdentity) => readonly string[],
+  keys: (record: GuestRecord) => readonly string[],
 ): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, string[]>()
-  for (const [name, { identity }] of records)
-    for (const key of keys(identity)) {
+  for (const [name, record] of records)
+    for (const key of keys(record)) {
       const names = owners.get(key)
       if (names) names.push(name)
       else owners.set(key, [name])

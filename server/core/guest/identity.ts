@@ -7,12 +7,13 @@ export interface MachineIdentity {
   readonly macs: readonly string[]
   readonly uuid?: string
   readonly serial?: string
+  readonly ip?: string
   /** The keys (see `keysOf`) that it was recognised by before, the newest last. */
   readonly former?: readonly string[]
 }
 
-export function identityOf({ macs, uuid, serial }: Guest): MachineIdentity {
-  return { macs, ...defined({ uuid, serial: serial && canonicalSerial(serial) }) }
+export function identityOf({ macs, uuid, serial, ip }: Guest): MachineIdentity {
+  return { macs, ...defined({ uuid, serial: serial && canonicalSerial(serial), ip }) }
 }
 
 export function isSameIdentity(a: MachineIdentity, b: MachineIdentity): boolean {
@@ -31,11 +32,40 @@ export function withFormer(identity: MachineIdentity, before: MachineIdentity): 
 }
 
 /**
- * The MACs, the UUID and the serial number as keys of a map, in a fixed order. Firmware sends UUIDs in either byte
- * order, so both orders give the same key. Placeholders that many machines share are keys, too: a definition that shares
- * one with an installed guest is rather that guest under a new name than a new one that is installed.
+ * The MACs, the UUID, the serial number and the address as keys of a map, in a fixed order. Firmware sends UUIDs in either
+ * byte order, so both orders give the same key. Placeholders that many machines share are keys, too: a definition that
+ * shares one with an installed guest is rather that guest under a new name than a new one that is installed.
+ *
+ * `ip` is the address of a guest that is known by nothing else, and `address` that of any other: see `searchedKeysOf`.
  */
-export function keysOf({ macs, uuid, serial }: MachineIdentity): readonly string[] {
+export function keysOf(identity: MachineIdentity): readonly string[] {
+  const keys = machineKeysOf(identity)
+  const { ip } = identity
+  if (ip === undefined) return keys
+  return [...keys, isByAddressAlone(identity) ? `ip ${ip}` : addressKey(ip)]
+}
+
+/**
+ * The keys of other guests that may be the same machine. Two guests that have MACs are not one because of an address,
+ * which goes from machine to machine. A guest that has nothing else is whatever machine is there.
+ */
+export function searchedKeysOf(identity: MachineIdentity): readonly string[] {
+  const keys = machineKeysOf(identity)
+  const { ip } = identity
+  if (ip === undefined) return keys
+  return [...keys, `ip ${ip}`, ...(isByAddressAlone(identity) ? [addressKey(ip)] : [])]
+}
+
+/** Whether nothing else tells the machine from others. */
+export function isByAddressAlone(identity: MachineIdentity): boolean {
+  return identity.ip !== undefined && machineKeysOf(identity).length === 0
+}
+
+export function addressKey(ip: string): string {
+  return `address ${ip}`
+}
+
+function machineKeysOf({ macs, uuid, serial }: MachineIdentity): readonly string[] {
   const keys = macs.map((mac) => `mac ${mac}`).sort()
   if (uuid !== undefined) keys.push(`uuid ${[uuid, swapUuid(uuid)].sort()[0]}`)
   if (serial !== undefined) keys.push(`serial ${serial}`)

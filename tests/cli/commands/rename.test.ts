@@ -47,8 +47,14 @@ describe('a guest gets another name', () => {
     { what: 'an installed one keeps its row', file: mac, event: installed, state: 'installed' },
     { what: 'one that is to be installed is so still', file: mac, event: undefined, state: 'install' },
     {
-      what: 'without an identity, an installed one is held',
+      what: 'known by its address alone, an installed one keeps its row',
       file: 'ip: 10.0.0.5\n',
+      event: installed,
+      state: 'installed',
+    },
+    {
+      what: 'without an identity, an installed one is held',
+      file: '',
       event: installed,
       state: 'held renamed',
     },

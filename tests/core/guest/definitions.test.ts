@@ -9,6 +9,7 @@ import {
 } from '../../../server/core/guest/definitions.ts'
 import type { Guest } from '../../../server/core/guest/guest.ts'
 import { identityOf, withFormer } from '../../../server/core/guest/identity.ts'
+import { createGuestIndex } from '../../../server/core/guest/match.ts'
 import {
   bootsInstaller,
   type GuestState,
@@ -61,6 +62,21 @@ describe('a guest that is new in the configuration', () => {
       makeGuest('old', { macs: [], serial: 'Default string', ip: '10.0.0.5' }),
       makeGuest('web01', { macs: [], serial: 'default string', ip: '10.0.0.5' }),
     ],
+    [
+      'its address alone',
+      makeGuest('old', { macs: [], ip: '10.0.0.5' }),
+      makeGuest('web01', { macs: [], ip: '10.0.0.5' }),
+    ],
+    [
+      'the address of one that had nothing else',
+      makeGuest('old', { macs: [], ip: '10.0.0.5' }),
+      makeGuest('web01', { macs: [mac(1)], ip: '10.0.0.5' }),
+    ],
+    [
+      'its address, which one with a MAC had',
+      makeGuest('old', { macs: [mac(1)], ip: '10.0.0.5' }),
+      makeGuest('web01', { macs: [], ip: '10.0.0.5' }),
+    ],
   ])(
     'and whose machine is known by %s takes over state and story, if the old name is gone',
     (_, old, guest) => {
@@ -82,6 +98,11 @@ describe('a guest that is new in the configuration', () => {
       )
     },
   )
+  test('and that has the address of one whose MAC is another is new', () => {
+    const old = makeGuest('old', { macs: [mac(1)], ip: '10.0.0.5' })
+    const guest = makeGuest('web01', { macs: [mac(2)], ip: '10.0.0.5' })
+    expect(changesOf([guest], [record(old)])).toMatchObject([{ kind: 'add', state: newState }])
+  })
   test('and that joins the machines of two records is held', () => {
     const both = makeGuest('both', { macs: [mac(1), mac(2)] })
     const records = [record(makeGuest('a', { macs: [mac(1)] })), record(makeGuest('b', { macs: [mac(2)] }))]
@@ -106,7 +127,8 @@ describe('a refused definition, of which only a part was read', () => {
 
 test.each([
   ['known by a MAC, to a new name', makeGuest('a', { macs: [mac(1)] }), [], false],
-  ['known by nothing', makeGuest('a', { macs: [], ip: '10.0.0.5' }), [], true],
+  ['known by nothing', makeGuest('a', { macs: [] }), [], true],
+  ['known by its address alone', makeGuest('a', { macs: [], ip: '10.0.0.5' }), [], false],
   [
     'to the name of one that would install',
     makeGuest('a', { macs: [mac(1)] }),
@@ -191,10 +213,15 @@ test('in doubt everything is held that would be installed, and a guest without d
 test('no change of definitions brings a recorded machine to its installer', () => {
   const name = fc.constantFrom('a', 'b', 'c', 'd')
   const definitions = fc
-    .uniqueArray(fc.record({ name, macs: fc.uniqueArray(fc.nat(5), { maxLength: 3 }) }), {
-      selector: (each) => each.name,
-    })
-    .map((all) => withoutSharedMacs(all))
+    .uniqueArray(
+      fc.record({
+        name,
+        macs: fc.uniqueArray(fc.nat(5), { maxLength: 3 }),
+        address: fc.option(fc.nat(5), { nil: undefined }),
+      }),
+      { selector: (each) => each.name },
+    )
+    .map((all) => withoutShared(all))
   fc.assert(
     fc.property(fc.array(definitions, { minLength: 2, maxLength: 6 }), (edits) => {
       const lab = new Lab()
@@ -203,33 +230,49 @@ test('no change of definitions brings a recorded machine to its installer', () =
   )
 })
 
-/** Machines that are installed as soon as a guest with one of their MACs may be installed. */
+/**
+ * Machines, each with a MAC and an address, that are installed as soon as a guest that is theirs may be installed. The
+ * address of each is known by its installation. Its MAC is not, where its guest had none.
+ */
 class Lab {
   readonly #records = new Map<string, GuestRecord>()
-  /** MACs of installed machines. */
-  readonly #used = new Set<string>()
+  /** By what each installed machine was a guest. */
+  readonly #used = new Map<number, 'mac' | 'ip'>()
 
   edit(guests: readonly Guest[]): void {
     for (const change of definitionChanges({ guests, records: this.#records, atMs }))
       apply(this.#records, change)
-    for (const guest of guests) this.#boot(guest)
+    const index = createGuestIndex(guests)
+    for (const n of machines) {
+      const match = index.match({ macs: [mac(n)], ip: address(n) })
+      if (match) this.#boot(n, match.guest.name, match.by.startsWith('mac') ? 'mac' : 'ip')
+    }
   }
 
-  #boot({ name, macs }: Guest): void {
+  #boot(machine: number, name: string, by: 'mac' | 'ip'): void {
     const { state, identity } = this.#records.get(name) ?? { state: newState, identity: { macs: [] } }
-    if (macs.some((each) => this.#used.has(each))) expect(bootsInstaller(state.state, false)).toBe(false)
     if (!bootsInstaller(state.state, false)) return
-    this.#records.set(name, { identity, state: installed })
-    for (const each of macs) this.#used.add(each)
+    const before = this.#used.get(machine)
+    expect(before === undefined || (before === 'ip' && by === 'mac')).toBe(true)
+    this.#used.set(machine, by === 'mac' ? by : (before ?? by))
+    this.#records.set(name, { identity, state: { ...installed, installer: address(machine) } })
   }
 }
 
-function withoutSharedMacs(all: readonly { name: string; macs: number[] }[]): Guest[] {
+const machines = [0, 1, 2, 3, 4, 5]
+const address = (n: number): string => `10.0.0.${n}`
+
+function withoutShared(
+  all: readonly { name: string; macs: number[]; address: number | undefined }[],
+): Guest[] {
   const taken = new Set<number>()
-  return all.map(({ name, macs }) => {
+  const addresses = new Set<number | undefined>([undefined])
+  return all.map(({ name, macs, address: n }) => {
     const own = macs.filter((each) => !taken.has(each))
     for (const each of own) taken.add(each)
-    return makeGuest(name, { macs: own.map(mac) })
+    const ip = n === undefined || addresses.has(n) ? {} : { ip: address(n) }
+    addresses.add(n)
+    return makeGuest(name, { macs: own.map(mac), ...ip })
   })
 }
 
