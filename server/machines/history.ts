@@ -225,7 +225,12 @@ export class GuestHistory {
     // As in `#kernelLoaded`: an offer that newer offers displaced is stored again.
     if (sent?.guest === name && sent.install === state?.install && !isOffered)
       await this.#note(name, sent.event)
-    await this.#states.apply(name, { type: 'answer-file', client: address, own })
+    await this.#states.apply(name, {
+      type: 'answer-file',
+      client: address,
+      own,
+      retry: guest.settings.retry.value,
+    })
   }
 
   /**
@@ -251,6 +256,7 @@ export class GuestHistory {
       type: 'reported',
       report,
       client,
+      retry: guest.settings.retry.value,
       ...defined({ detail, install }),
     })
     this.#options.events({ type: 'report', guest: guest.name, client, state: report, ...defined({ detail }) })

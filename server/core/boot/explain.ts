@@ -5,7 +5,7 @@ import type { Guest, Sourced, TreeSelector } from '../guest/guest.ts'
 import { addressText, interfaceLabel, type NetworkInterface } from '../guest/network.ts'
 import { networkOf } from '../guest/resolve-network.ts'
 import type { UnknownMachine } from '../guest/seen-machine.ts'
-import { type GuestState, type Offer, pinnedOffer, whyHeld, whyLocalDisk } from '../guest/state.ts'
+import { type GuestState, mayRetry, type Offer, pinnedOffer, whyHeld, whyLocalDisk } from '../guest/state.ts'
 import type { Tree } from '../tree/tree.ts'
 import { type Firmware, firmwareNamed, uefiCpu } from './firmware.ts'
 import { formatKernelArg } from './kernel-args.ts'
@@ -115,7 +115,7 @@ function stateFrom(guest: Guest, state: GuestState | undefined): string {
     return `${state.hold === undefined ? '' : 'the next start of the server holds it: '}${whyHeld(state)}`
   if (!state || state.sinceMs === 0) return 'a new guest: its first boot installs it'
   const since = `since ${new Date(state.sinceMs).toISOString()}`
-  return state.state === 'installing' && guest.settings.retry.value
+  return state.state === 'installing' && mayRetry(guest, state)
     ? `${since}; retry: a reboot starts again`
     : since
 }

@@ -42,7 +42,8 @@ const repeatMs = 10 * 60_000
  *     hold               held         held            held            held        held      held
  *
  * `(pins)`: the state stays, and the offer binds the address to the tree. Only the operator, or `retry: true`,
- * starts a failed installation again; so only with `retry` are there offers then. An answer file begins an
+ * starts a failed installation again; so only with `retry` are there offers then. `retry` must have been set when the
+ * installation began, which is noted then. An answer file begins an
  * installation when its fetch counts, see `countsAsBegun`. A report never ends a hold `by` somebody.
  * `kernel`, `sent-to-disk` and `says progress` change no state: each writes a line, and `kernel` marks the
  * offer.
@@ -96,9 +97,10 @@ function replacedBy({
   failure,
   hold,
   installer,
+  retry,
   before,
 }: GuestState): ReplacedState | undefined {
-  return state === 'install' ? before : { state, sinceMs, ...defined({ failure, hold, installer }) }
+  return state === 'install' ? before : { state, sinceMs, ...defined({ failure, hold, installer, retry }) }
 }
 
 function kernelLoaded(state: GuestState, client: string, atMs: number): Change | undefined {
@@ -116,7 +118,7 @@ function answerFileSent(state: GuestState, event: AnswerFileEvent, atMs: number)
   const { offers = [] } = state
   const offer = offerTo(state, client) ?? likeliestOffer(offers)
   // From now on only one offer counts: that of the machine that is being installed.
-  const bound = withOffers(asInstalling(state, atMs), offer ? [offer] : [])
+  const bound = withOffers(asInstalling(state, atMs, event.retry), offer ? [offer] : [])
   return withHistoryLine({ ...bound, installer: client }, line)
 }
 
@@ -182,14 +184,16 @@ function reported(state: GuestState, event: ReportedEvent, atMs: number): Change
       return withHistoryLine(state, line)
     case 'installing': {
       const begins = state.state === 'install' || state.state === 'failed'
-      return withHistoryLine(begins ? asInstalling(state, atMs) : state, line)
+      return withHistoryLine(begins ? asInstalling(state, atMs, event.retry) : state, line)
     }
     case 'failed': {
       if (!isUnfinished(state.state)) return withHistoryLine(state, line)
       const sinceMs = state.state === 'failed' ? state.sinceMs : atMs
       const failure = detail || 'it gave no reason'
       const { before: _, ...rest } = state
-      return withHistoryLine({ ...rest, state: 'failed', sinceMs, failure }, line)
+      // An installer may report nothing before it fails.
+      const begun = state.state === 'install' ? asInstalling(rest, atMs, event.retry) : rest
+      return withHistoryLine({ ...begun, state: 'failed', sinceMs, failure }, line)
     }
     case 'installed': {
       if (!mayBecomeInstalled(state)) return withHistoryLine(state, line)
@@ -208,8 +212,12 @@ function mayBecomeInstalled({ state, hold }: GuestState): boolean {
   return isUnfinished(state) || (state === 'held' && !hold?.startsWith('by '))
 }
 
-function asInstalling({ failure: _, before: __, ...state }: GuestState, atMs: number): GuestState {
-  return { ...state, state: 'installing', sinceMs: atMs }
+function asInstalling(
+  { failure: _, before: __, retry: ___, ...state }: GuestState,
+  atMs: number,
+  retry = false,
+): GuestState {
+  return { ...state, state: 'installing', sinceMs: atMs, ...(retry && { retry }) }
 }
 
 type Line = Omit<HistoryEntry, 'install'>

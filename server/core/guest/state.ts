@@ -5,8 +5,8 @@ import type { Guest } from './guest.ts'
  * What a guest's machine gets when it asks for boot.
  *
  * - `install`: the installer of its tree. A new guest is `install`: its first boot installs it.
- * - `installing`: an installation began and has not ended. Its own disk, or the installer if `retry` is set.
- * - `failed`: its installer gave up. Its own disk, or the installer if `retry` is set.
+ * - `installing`: an installation began and has not ended. Its own disk, or the installer if it may retry.
+ * - `failed`: its installer gave up. Its own disk, or the installer if it may retry.
  * - `installed`, `local`: its own disk, because it was installed or because the operator said so.
  * - `held`: its own disk, because nobody can know that it should be installed, or the operator forbids it; see
  *   `HoldReason`. No retry and no profile ends that.
@@ -61,6 +61,8 @@ export interface GuestState {
   readonly failure?: string
   /** Only for `held`. */
   readonly hold?: HoldReason
+  /** Only for `installing` and `failed`: `retry` was set when this installation began, see `mayRetry`. */
+  readonly retry?: true
   /** Only for `install`: what the order of the operator replaced, until the installation begins. */
   readonly before?: ReplacedState
   /** The newest line of the history: when a loader asks five times, one line is written. */
@@ -68,7 +70,7 @@ export interface GuestState {
 }
 
 /** What an order of the operator replaces, so that it can be taken back. */
-export type ReplacedState = Pick<GuestState, 'state' | 'sinceMs' | 'failure' | 'hold' | 'installer'>
+export type ReplacedState = Pick<GuestState, 'state' | 'sinceMs' | 'failure' | 'hold' | 'installer' | 'retry'>
 
 /** What can happen to a guest. */
 export type GuestEvent =
@@ -104,6 +106,8 @@ export interface AnswerFileEvent {
   readonly type: 'answer-file'
   readonly client: string
   readonly own: boolean
+  /** Whether the guest has `retry`. */
+  readonly retry?: boolean
 }
 
 /** The installer sent a report. */
@@ -114,6 +118,8 @@ export interface ReportedEvent {
   readonly detail?: string
   /** The installation that it belongs to, when that is a later one than the record has. */
   readonly install?: number
+  /** Whether the guest has `retry`. */
+  readonly retry?: boolean
 }
 
 /** What an installer can report. */
@@ -222,7 +228,15 @@ export function isUnfinished(state: InstallState): boolean {
   return state === 'install' || state === 'installing' || state === 'failed'
 }
 
-/** Whether a machine in this state gets its installer when it asks for boot. */
+/**
+ * Whether an installation that began starts again at a reboot: `retry` is set, and was when it began. A machine whose
+ * template does not report is `installing` long after it was installed. To set `retry` in its profile must not wipe it.
+ */
+export function mayRetry({ settings }: Guest, { retry }: Pick<GuestState, 'retry'>): boolean {
+  return settings.retry.value && retry === true
+}
+
+/** Whether a machine in this state gets its installer when it asks for boot. `retry`: see `mayRetry`. */
 export function bootsInstaller(state: InstallState, retry: boolean): boolean {
   return state === 'install' || (retry && (state === 'installing' || state === 'failed'))
 }
@@ -243,9 +257,9 @@ export function leadsToInstallation(event: GuestEvent, retry: boolean): boolean 
  * that does not report. If it is not, the firmware says below this line that nothing can be booted.
  */
 export function whyLocalDisk(guest: Guest, guestState: GuestState): string | undefined {
-  const { name, settings } = guest
+  const { name } = guest
   const { state, sinceMs, failure } = guestState
-  if (bootsInstaller(state, settings.retry.value)) return undefined
+  if (bootsInstaller(state, mayRetry(guest, guestState))) return undefined
   const howToRepeat = `again: treeboot install ${name}`
   switch (state) {
     case 'installed':

@@ -40,6 +40,8 @@ const says = (report: 'installing' | 'progress' | 'installed' | 'failed', detail
   client: machine,
   ...(detail !== undefined && { detail }),
 })
+/** The same of a guest that has `retry`. */
+const retryingOf = (event: GuestEvent): GuestEvent => ({ ...event, retry: true }) as GuestEvent
 const armed: GuestEvent = { type: 'install-once' }
 const kept: GuestEvent = { type: 'local' }
 
@@ -63,8 +65,26 @@ describe('an installation', () => {
       stating('web01', '1970-01-01 00:00 UTC', 'treeboot install web01'),
     )
   })
-  test('starts again after a reboot when retry is set', () => {
-    expect(whyLocalDisk(retrying, stateAfter(offer, kernel, answers()))).toBeUndefined()
+  test('starts again after a reboot when retry is set, and was when it began', () => {
+    const again = (event: GuestEvent) => stateAfter(offer, kernel, retryingOf(answers()), event)
+    for (const event of [answers(), says('progress'), says('failed', 'no disk')]) {
+      expect(whyLocalDisk(retrying, again(event))).toBeUndefined()
+      expect(whyLocalDisk(guest, again(event))).toBeDefined()
+    }
+    expect(whyLocalDisk(retrying, stateAfter(retryingOf(says('failed'))))).toBeUndefined()
+    expect(whyLocalDisk(retrying, stateAfter(retryingOf(says('installing'))))).toBeUndefined()
+  })
+  // Its template may not report: then it was installed long ago.
+  test('does not start again because retry is set later', () => {
+    for (const events of [[offer, kernel, answers()], [says('installing')], [says('failed')]])
+      expect(whyLocalDisk(retrying, stateAfter(...events))).toMatch(stating('treeboot install web01'))
+    const takenBack = stateAfter(offer, kernel, answers(), armed, { type: 'take-back' })
+    expect(whyLocalDisk(retrying, takenBack)).toBeDefined()
+  })
+  test('may retry again when the order of another one is taken back', () => {
+    const begun = [offer, kernel, retryingOf(answers())]
+    expect(stateAfter(...begun, armed)).not.toHaveProperty('retry')
+    expect(whyLocalDisk(retrying, stateAfter(...begun, armed, { type: 'take-back' }))).toBeUndefined()
   })
   test.each<[string, GuestEvent[], string]>([
     ['somebody reads the answer file of a guest that was never offered a boot', [answers(desk)], 'install'],
@@ -97,7 +117,6 @@ describe('an installation', () => {
     const state = stateAfter(offer, answers(), says('failed', 'no disk'))
     expect(state).toMatchObject({ state: 'failed', failure: 'no disk' })
     expect(whyLocalDisk(guest, state)).toMatch(stating('no disk', 'treeboot install web01'))
-    expect(whyLocalDisk(retrying, state)).toBeUndefined()
   })
   test('that failed begins anew with the next answer file, or with what its installer says', () => {
     const failed = [offer, kernel, answers(), says('failed', 'no disk')]
