@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type DefinitionKind, definitionKinds } from '../config/definition-files.ts'
 import type { YamlMapping } from '../config/yaml.ts'
-import type { Need } from '../core/access/access.ts'
+import { type Need, whyNotAllowed } from '../core/access/access.ts'
 import type { Done } from '../core/access/audit.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
@@ -31,8 +31,19 @@ export interface DefinitionResource {
   readonly beforeRename?: (name: string, newName: string, context: ApiContext) => Promise<string | undefined>
   /** More keys of the body that makes one. */
   readonly more?: z.ZodRawShape
+  /** What a change needs beside `writes`. */
+  readonly alsoNeeds?: (wanted: WantedChange, context: ApiContext) => Need | undefined
   /** Others name definitions of this kind: another one can take the place of one that goes. */
   readonly isNamed?: true
+}
+
+/** A definition as it is and as it is to be. Without `before` it is made, with the body `made`. */
+export interface WantedChange {
+  readonly name: string
+  readonly before?: YamlMapping | undefined
+  /** Undefined for a text that is no mapping, which nobody will use. */
+  readonly after?: YamlMapping | undefined
+  readonly made?: NewDefinition
 }
 
 export interface NewDefinition {
@@ -90,6 +101,17 @@ export function expectedTag(
     )
   // What was read a moment ago is compared again under the lock.
   return tag.trim() === '*' ? (etag ?? '') : tag.trim()
+}
+
+/** @throws Failure `forbidden` when the caller may not make this change. */
+export function requireAlso(
+  wanted: WantedChange,
+  { resource, call }: { readonly resource: DefinitionResource; readonly call: Pick<Call, 'caller'> },
+  context: ApiContext,
+): void {
+  const need = resource.alsoNeeds?.(wanted, context)
+  const why = need && call.caller && whyNotAllowed(call.caller, need)
+  if (why !== undefined) throw new Failure('forbidden', `${why}, because ${wanted.name} would be installed`)
 }
 
 /** A change that was made: of one definition, or of all that name it, too. */

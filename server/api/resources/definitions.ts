@@ -17,6 +17,7 @@ import {
   locationOf,
   type NewDefinition,
   pathsOf,
+  requireAlso,
   type Target,
 } from '../definition-resource.ts'
 import { definitionView, starredData, triedView } from '../definition-views.ts'
@@ -44,7 +45,8 @@ export function definitionRoutes(resource: DefinitionResource): readonly Route[]
   ].map((make) => make(resource))
 }
 
-function createRoute({ kind, word, writes, before, more = {} }: DefinitionResource): Route {
+function createRoute(resource: DefinitionResource): Route {
+  const { kind, word, writes, before, more = {} } = resource
   const { plural } = pathsOf(kind)
   const newDefinition = z
     .object({ name: z.string('a name'), definition: mapping, ...more })
@@ -67,6 +69,7 @@ function createRoute({ kind, word, writes, before, more = {} }: DefinitionResour
     async handle(call, context) {
       const { definitions } = context
       const made = call.body as unknown as NewDefinition
+      requireAlso({ name: made.name, after: made.definition, made }, { resource, call }, context)
       const wanted = withPresentSecrets(made.definition, {})
       const isDryRun = call.query['dry-run']
       const changed = await definitions.write(kind, made.name, wanted, {
@@ -98,7 +101,8 @@ function readRoute({ kind, word, reads }: DefinitionResource): Route {
   })
 }
 
-function putRoute({ kind, word, writes }: DefinitionResource): Route {
+function putRoute(resource: DefinitionResource): Route {
+  const { kind, word, writes } = resource
   const { one, params } = pathsOf(kind)
   return route({
     method: 'PUT',
@@ -117,15 +121,19 @@ function putRoute({ kind, word, writes }: DefinitionResource): Route {
     bodyBytes: definitionBytes,
     answers: { 200: json(setChange, etagHeader) },
     handle: (call, context) =>
-      change({ kind, name: call.params.name, isDryRun: call.query['dry-run'], call }, context, (present) =>
-        typeof call.body === 'string'
-          ? textFor(call.body)
-          : withPresentSecrets(call.body as YamlMapping, present),
+      change(
+        { resource, name: call.params.name, isDryRun: call.query['dry-run'], call },
+        context,
+        (present) =>
+          typeof call.body === 'string'
+            ? textFor(call.body)
+            : withPresentSecrets(call.body as YamlMapping, present),
       ),
   })
 }
 
-function patchRoute({ kind, word, writes }: DefinitionResource): Route {
+function patchRoute(resource: DefinitionResource): Route {
+  const { kind, word, writes } = resource
   const { one, params } = pathsOf(kind)
   return route({
     method: 'PATCH',
@@ -143,8 +151,10 @@ function patchRoute({ kind, word, writes }: DefinitionResource): Route {
     bodyBytes: definitionBytes,
     answers: { 200: json(setChange, etagHeader) },
     handle: (call, context) =>
-      change({ kind, name: call.params.name, isDryRun: call.query['dry-run'], call }, context, (present) =>
-        withPresentSecrets(patched(present, call.body as YamlMapping) as YamlMapping, present),
+      change(
+        { resource, name: call.params.name, isDryRun: call.query['dry-run'], call },
+        context,
+        (present) => withPresentSecrets(patched(present, call.body as YamlMapping) as YamlMapping, present),
       ),
   })
 }
@@ -194,20 +204,30 @@ function replacedDeed({ before, others }: SetChange, replacedBy: string): Deed {
   return { action: 'remove', before: starredData(before), after: { replacedBy, also } }
 }
 
-interface Change extends Target {
+interface Change extends Omit<Target, 'kind'> {
+  readonly resource: DefinitionResource
   readonly isDryRun: boolean
 }
 
 async function change(
-  { kind, name, isDryRun, call }: Change,
+  { resource, name, isDryRun, call }: Change,
   context: ApiContext,
   wanted: (present: YamlMapping) => string | YamlMapping,
 ): Promise<Reply<z.input<typeof setChange>>> {
   const { definitions } = context
+  const { kind } = resource
   const { present, expected } = await expectedState({ kind, name, call }, definitions)
   const options = { expected, dryRun: isDryRun }
-  const changed = await definitions.write(kind, name, wanted(present.data ?? {}), options)
+  const made = wanted(present.data ?? {})
+  const after = typeof made === 'string' ? mappingIn(made) : made
+  requireAlso({ name, before: present.data ?? {}, after }, { resource, call }, context)
+  const changed = await definitions.write(kind, name, made, options)
   return isDryRun ? { json: triedView(name, changed) } : inForce({ kind, name, call }, changed, context)
+}
+
+function mappingIn(text: string): YamlMapping | undefined {
+  const { value } = readYaml(text)
+  return isMapping(value) ? value : undefined
 }
 
 /** @throws Failure `bad-request` for a text with stars: nobody can say which secret they stand for. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { callerText } from '../../core/access/access.ts'
+import type { YamlMapping } from '../../config/yaml.ts'
+import { callerText, type Need } from '../../core/access/access.ts'
 import { explainBoot } from '../../core/boot/explain.ts'
 import { selectForGuest } from '../../core/boot/plan-boot.ts'
 import { defined } from '../../core/defined.ts'
@@ -15,7 +16,7 @@ import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { loaderFinder } from '../../namespace/host-loaders.ts'
 import { actorOf } from '../actor.ts'
 import { type ApiContext, inputsForGuest } from '../context.ts'
-import type { NewDefinition } from '../definition-resource.ts'
+import type { NewDefinition, WantedChange } from '../definition-resource.ts'
 import { settingViews } from '../definition-views.ts'
 import { guestNamed } from '../guest-named.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
@@ -93,9 +94,26 @@ async function prepareRename(
     : undefined
 }
 
+/**
+ * What a token may do that changes guests and orders nothing: nothing that erases a disk. By a new guest it could say
+ * `install`, and by another MAC an installation that somebody ordered would go to another machine.
+ */
+function needsOrder(
+  { name, before, after, made }: WantedChange,
+  { machines }: Pick<ApiContext, 'machines'>,
+): Need | undefined {
+  const isSame = before === undefined || machineText(before) === machineText(after ?? {})
+  const isArmed = (machines.stateOf(name)?.state ?? 'install') === 'install'
+  return made?.firstBoot === 'install' || (isArmed && !isSame) ? orders.access : undefined
+}
+
+function machineText({ mac, uuid, serial, ip }: YamlMapping): string {
+  return JSON.stringify([mac, uuid, serial, ip])
+}
+
 const firstBoot = z.enum(['local', 'install'], 'local or install').default('local').meta({
   description:
-    'install: its first network boot erases and installs. local: its own disk, until it is ordered.',
+    'install: its first network boot erases and installs, and a narrowed token needs `guests:order`. local: its own disk, until it is ordered.',
 })
 
 export const guestRoutes: readonly Route[] = [
@@ -107,6 +125,7 @@ export const guestRoutes: readonly Route[] = [
     more: { firstBoot },
     before: prepareGuest,
     beforeRename: prepareRename,
+    alsoNeeds: needsOrder,
   }),
   route({
     method: 'GET',
