@@ -51,7 +51,7 @@ export interface ApiContext {
   readonly uploads: Uploads
   readonly definitions: Definitions
   readonly templates: TemplateDefinitions
-  readonly catalog: Pick<Catalog, 'readConfig' | 'readTemplates'>
+  readonly catalog: Pick<Catalog, 'readConfig' | 'readTemplates' | 'lookNow'>
   readonly accounts: Accounts
   /** The names by which the machine knows itself. */
   readonly machineNames: () => readonly string[]

@@ -14,6 +14,7 @@ import { serverRoutes } from './resources/server.ts'
 import { sessionRoutes } from './resources/session.ts'
 import { templateTrialRoutes } from './resources/template-trials.ts'
 import { templateRoutes } from './resources/templates.ts'
+import { treeVersionRoutes } from './resources/tree-versions.ts'
 import { treeRoutes } from './resources/trees.ts'
 import { unknownMachineRoutes } from './resources/unknown-machines.ts'
 import { uploadRoutes } from './resources/uploads.ts'
@@ -43,6 +44,7 @@ export const routes: readonly Route[] = [
     handle: () => ({ json: { paths: shownRoutes() } }),
   }),
   ...lookupRoutes,
+  ...treeVersionRoutes,
   ...treeRoutes,
   ...guestRoutes,
   ...guestBootRoutes,

@@ -118,6 +118,17 @@ export interface Definitions {
    */
   rename(kind: DefinitionKind, name: string, newName: string, options: ChangeOptions): Promise<SetChange>
   /**
+   * Lets all guests and profiles that name a tree by its id name another one. What asks for a tree by its traits
+   * stays as it is.
+   *
+   * @throws InUse when one of them is where no program may change it.
+   */
+  replaceTree(
+    id: string,
+    by: string,
+    options: Pick<ChangeOptions, 'dryRun'>,
+  ): Promise<readonly DefinitionChange[]>
+  /**
    * Writes the file of a definition that stands in config.yaml, as it is written there. config.yaml stays as it is.
    *
    * @throws Failure `conflict` when it has a file already; `unsupported` when the entry cannot be taken out of its file.

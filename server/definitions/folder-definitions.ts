@@ -170,6 +170,22 @@ export class FolderDefinitions implements Definitions {
     })
   }
 
+  replaceTree(
+    id: string,
+    by: string,
+    options: Pick<ChangeOptions, 'dryRun'>,
+  ): Promise<readonly DefinitionChange[]> {
+    return this.#locked(options, async (dataFolder) => {
+      const users = await usersOf(this.#place, 'tree', id)
+      const name = { named: 'tree', from: id, to: by } as const
+      const changes = await renamedReferences(users, name, (file) => readDefinition(this.#base, file))
+      const what = `tree ${by} takes the place of ${id}`
+      if (changes.length > 0)
+        await this.#makeSet(changes, { ...options, dataFolder, what, remedy: `say it again: ${what}` })
+      return changes.map(changeOf)
+    })
+  }
+
   move(kind: DefinitionKind, name: string, options: Pick<ChangeOptions, 'dryRun'>): Promise<MovedDefinition> {
     return this.#locked(options, async () => {
       requireName(kind, name)

@@ -5,12 +5,12 @@ import { defined } from '../core/defined.ts'
 import type { DefinitionUser } from './in-use.ts'
 
 /** What definitions name. */
-export type Named = 'profile' | 'template'
+export type Named = 'profile' | 'template' | 'tree'
 
-/** The keys by which definitions name others. Each has one name or a list of them. */
+/** The keys by which definitions name others. Each has one name or a list of them; `tree` may have `{ id: NAME }`. */
 const referenceKeys: Readonly<Record<DefinitionKind, Partial<Record<Named, string>>>> = {
-  guest: { profile: 'profile', template: 'template' },
-  profile: { profile: 'inherits', template: 'template' },
+  guest: { profile: 'profile', template: 'template', tree: 'tree' },
+  profile: { profile: 'inherits', template: 'template', tree: 'tree' },
   mirror: {},
 }
 
@@ -71,6 +71,7 @@ function referenceIn(
   const key = referenceKeys[kind][named]
   const value = key !== undefined && isMapping(data) && Object.hasOwn(data, key) ? data[key] : undefined
   if (key === undefined || value === undefined) return []
+  if (isNameBelowId(value, name)) return [{ kind, ...defined(at([key, 'id'])) } as Reference]
   const index = Array.isArray(value) ? value.findIndex((item) => isName(item, name)) : -1
   if (index < 0 && !isName(value, name)) return []
   return [{ kind, ...defined(at(index < 0 ? [key] : [key, index])) } as Reference]
@@ -79,6 +80,10 @@ function referenceIn(
 /** A name that looks like a number is one in the data. */
 function isName(value: YamlValue, name: string): boolean {
   return (typeof value === 'string' || typeof value === 'number') && String(value) === name
+}
+
+function isNameBelowId(value: YamlValue, name: string): boolean {
+  return isMapping(value) && value.id !== undefined && isName(value.id, name)
 }
 
 /** The data with another name in the place of one. What has the other already gives up the first. */
@@ -91,6 +96,7 @@ export function withReference(
   const key = referenceKeys[kind][named]
   const value = key === undefined ? undefined : data[key]
   if (key === undefined || value === undefined) return data
+  if (isMapping(value)) return isNameBelowId(value, from) ? { ...data, [key]: { ...value, id: to } } : data
   if (!Array.isArray(value)) return isName(value, from) ? { ...data, [key]: to } : data
   const hasOther = value.some((item) => isName(item, to))
   const items = hasOther

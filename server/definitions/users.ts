@@ -7,7 +7,7 @@ import { dataOf } from './present.ts'
 import { type Named, type Reference, referencesTo } from './references.ts'
 
 /**
- * Who names a profile or a template. A file that cannot be read counts by its last good text, which is in force; it is
+ * Who names a profile, a template or a tree. A file that cannot be read counts by its last good text, which is in force; it is
  * there without `file`, because no program can change it.
  */
 export async function usersOf(place: ConfigPlace, named: Named, name: string): Promise<Reference[]> {
@@ -26,6 +26,8 @@ export async function usersOf(place: ConfigPlace, named: Named, name: string): P
 function namesInForce({ guests, profiles }: LoadedConfig, file: DefinitionFile, named: Named): string[] {
   const user = file.kind === 'guest' ? guests.find(({ name }) => name === file.name) : profiles.get(file.name)
   if (!user) return []
+  const tree = user.settings.tree?.value
+  if (named === 'tree') return tree && 'id' in tree ? [tree.id] : []
   if (named === 'template') return [user.settings.template?.value ?? []].flat()
   return [...('inherits' in user ? user.inherits : user.profiles)]
 }

@@ -45,8 +45,12 @@ export async function planGc(
   return { remove, stay, bytes: await bytesFreed(store.trees, remove) }
 }
 
-/** @param newer How many of the tree's other earlier versions were current after this one. */
-function reasonToStay(version: VersionView, newer: number, options: GcOptions): string | undefined {
+/**
+ * Why an earlier version stays; undefined when no machine needs it.
+ *
+ * @param newer How many of the tree's other earlier versions were current after this one.
+ */
+export function reasonToStay(version: VersionView, newer: number, options: GcOptions): string | undefined {
   const { keep, graceMs, pinned, nowMs } = options
   if (pinned.has(`${version.id}@${version.version}`)) return 'a machine is installing from it'
   if (newer < keep) return keep === 1 ? 'the one to roll back to' : `one of the last ${keep}`

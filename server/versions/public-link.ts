@@ -171,6 +171,12 @@ async function removeLinkOfOtherKind(trees: string, id: string, kind: Kind): Pro
   return true
 }
 
+/** Removes the public names that lead to versions of a tree. Callers hold the lock (`exclusively`). */
+export async function removeNames(trees: string, id: string): Promise<void> {
+  for (const kind of ['folder', 'iso'] as const) await removeLinkOfOtherKind(trees, id, kind)
+  await syncFolder(dirname(linkOf(trees, id, 'folder')))
+}
+
 /**
  * Makes the folders above `a/b/c`. A link among them is refused: the tree would be published into another
  * tree.

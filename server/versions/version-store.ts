@@ -7,7 +7,7 @@ import { syncFile, syncTree, type TreeSize } from './durable.ts'
 import { addToHistory, newestIn, readHistory, retiredMs } from './history.ts'
 import { checkTreeId, decodeId, folderOfId, folderOfVersion, ownFolder, versionsFolder } from './layout.ts'
 import { exclusively } from './lock.ts'
-import { contentOf, linkOf, occupantOf, occupied, switchTo } from './public-link.ts'
+import { contentOf, linkOf, occupantOf, occupied, removeNames, switchTo } from './public-link.ts'
 import { type Acceptance, readRecord, recordFile, type VersionRecord } from './record.ts'
 import { type IdState, isUnfinished, repairOf, type VersionView, withoutReplacing } from './recover.ts'
 import { takeBack } from './take-back.ts'
@@ -118,8 +118,11 @@ export class VersionStore {
   async #rollback(id: string, version?: number, by?: string): Promise<VersionRecord> {
     const versions = await this.versions(id)
     if (versions.length === 0) throw new Failure('not-found', `${id} was not published by treeboot`)
+    // What was withdrawn comes back as the version that was public last.
+    const last = versions.some(({ current }) => current) ? undefined : await this.neededVersion(id)
+    const number = version ?? last?.version
     const wanted =
-      version === undefined ? lastRetired(versions) : versions.find((each) => each.version === version)
+      number === undefined ? lastRetired(versions) : versions.find((each) => each.version === number)
     if (!wanted) {
       const numbers = versions.map((each) => each.version).join(', ')
       const missing = version === undefined ? 'an earlier version' : `a version ${version}`
@@ -135,6 +138,22 @@ export class VersionStore {
     ])
     await switchTo(this.#trees, record)
     return record
+  }
+
+  /**
+   * Takes the public name of a tree away: clients see it no more. Its versions stay, and `rollback` shows one again.
+   *
+   * @throws Failure `conflict` when no version of it has a public name.
+   */
+  withdraw(id: string): Promise<VersionView> {
+    return exclusively(this.#trees, async () => {
+      // A line that is missing would let the next start finish the publication again.
+      await this.#repair(id)
+      const current = (await this.versions(id)).find((version) => version.current)
+      if (!current) throw new Failure('conflict', `no version of ${id} is offered`)
+      await removeNames(this.#trees, id)
+      return current
+    })
   }
 
   /** All versions whose content is on the disk, oldest first. */
@@ -296,16 +315,16 @@ export class VersionStore {
   }
 
   /** Hides a version by one rename, then deletes it. Callers make sure that no machine needs it. */
-  async remove(id: string, version: number): Promise<void> {
-    const trash = await exclusively(this.#trees, () => this.#hide(id, version))
+  async remove(id: string, version: number, { evenLast = false } = {}): Promise<void> {
+    const trash = await exclusively(this.#trees, () => this.#hide(id, version, evenLast))
     await rm(trash, { recursive: true, force: true })
   }
 
-  async #hide(id: string, version: number): Promise<string> {
+  async #hide(id: string, version: number, evenLast: boolean): Promise<string> {
     const versions = await this.versions(id)
     if (versions.some((each) => each.current && each.version === version))
       throw new Failure('conflict', `version ${version} of ${id} is the current one`)
-    if (versions.every((each) => each.version === version))
+    if (!evenLast && versions.every((each) => each.version === version))
       throw new Failure('conflict', `version ${version} of ${id} is the last one`)
     const name = `removed-${encodeURIComponent(id)}-${version}-${process.pid}`
     const trash = join(this.#trees, ownFolder, name)

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ApiDescription, describeApi } from '../../server/api/openapi.ts'
 import { routes } from '../../server/api/routes.ts'
 import type { App } from '../../server/app.ts'
+import { VersionStore } from '../../server/versions/version-store.ts'
 import { asking, makeToken } from '../support/api.ts'
 import { type ApiRequest, anyRequest, type OperationAt, operationsOf } from '../support/api-requests.ts'
 import { httpOnly, portOf, testApp } from '../support/app.ts'
@@ -39,6 +40,16 @@ beforeAll(async () => {
   writeBelow(home.path, 'config.yaml', config)
   writeBelow(home.path, 'guests.d/file1.yaml', 'mac: 52:54:00:aa:bb:02\n')
   writeBelow(home.path, 'kickstart-templates/web.ks', '{{ report_url }}\n')
+  // Versions 1 to 3, of which 3 was replaced long ago.
+  let nowMs = Date.now() - 30 * 86_400_000
+  const store = new VersionStore(join(home.path, 'trees'), () => nowMs)
+  for (const version of ['1', '2', '3']) {
+    const staged = join(home.path, 'trees/.treeboot/incoming', version)
+    makeTree(staged, { version })
+    await store.publish({ id: 'disc', kind: 'folder', path: staged, source: 'test' })
+    nowMs += 86_400_000
+  }
+  await store.rollback('disc', 2)
   app = testApp(home.path)
   await app.start()
   token = await makeToken(app, 'admin')
@@ -153,6 +164,11 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
   getUpload: { path: '/api/v1/uploads/up' },
   listDeliveries: { path: '/api/v1/webhooks/1/deliveries' },
   publishUpload: { path: '/api/v1/uploads/whole/publish' },
+  listTreeVersions: { path: '/api/v1/trees/disc/versions' },
+  getTreeVersion: { path: '/api/v1/trees/disc/versions/2' },
+  rollBackTree: { path: '/api/v1/trees/disc/rollback', body: '{"version":1}' },
+  deleteTreeVersion: { path: '/api/v1/trees/disc/versions/3' },
+  deleteTree: { path: '/api/v1/trees/disc' },
 }
 
 /** What a path without a row above is about. */

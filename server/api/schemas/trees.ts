@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { listOf, pageOf, text } from './common.ts'
+import { listOf, pageOf, text, time } from './common.ts'
 
 const shownState = z
   .enum(['incoming', 'verifying', 'ready', 'broken', 'not verified'])
@@ -81,3 +81,64 @@ export const treeDetail = z
     problems: listOf(treeProblem),
   })
   .meta({ id: 'Tree' })
+
+export const treeVersion = z
+  .object({
+    id: text.meta({
+      description: 'what was published: the id of the tree, or the path above the trees of a mirror',
+    }),
+    version: z.int().meta({ description: 'counts up from 1' }),
+    current: z.boolean().meta({ description: 'whether clients see this one' }),
+    kind: origin,
+    published: time,
+    retired: time.nullable().meta({ description: 'when another version took its place' }),
+    source: text.meta({ description: 'where it came from: a URL, a path, an upload' }),
+    by: text.nullable(),
+    files: z.int(),
+    bytes: z.int(),
+    accepted: z
+      .object({ by: text, why: text, faults: listOf(text) })
+      .nullable()
+      .meta({ description: 'who published it in spite of faults, and why' }),
+    signed: listOf(z.object({ document: text, key: text })).meta({
+      description: 'the documents that a trusted key signed, with the fingerprint of that key',
+    }),
+    sha256: z
+      .record(text, text)
+      .meta({ description: 'of its boot images when it was published; hex by path' }),
+    upstream: text
+      .nullable()
+      .meta({ description: 'where its packages are, when only its boot files are here' }),
+    needed: text.nullable().meta({ description: 'why it may not be removed now; null when it may' }),
+  })
+  .meta({ id: 'TreeVersion' })
+
+export const treeVersionPage = pageOf(treeVersion, 'TreeVersionPage')
+
+export const treeUser = z
+  .object({
+    kind: z.enum(['guest', 'profile', 'mirror']),
+    name: text,
+    how: z.enum(['id', 'traits', 'installing', 'mirror']).meta({
+      description:
+        '`id`: it names this tree. `traits`: it asks for traits, and this tree fits best. `installing`: its machine is being installed from it. `mirror`: it fetches this tree',
+    }),
+    where: text.meta({ description: 'where that is said: `guests.d/web02.yaml:3`, `config.yaml:21`' }),
+  })
+  .meta({ id: 'TreeUser' })
+
+export const treeUserPage = pageOf(treeUser, 'TreeUserPage')
+
+export const treeFile = z
+  .object({
+    path: relativePath,
+    kind: z.enum(['file', 'folder', 'symlink']),
+    bytes: z.int(),
+    modified: time,
+    sha256: text.nullable().meta({ description: 'as the file is here, where it is known; hex' }),
+    expected: text.nullable().meta({ description: 'the digest that a descriptor names: `sha256:<hex>`' }),
+    role: text.nullable().meta({ description: '`kernel`, `initrd`, `stage2`, `instimage`; null for others' }),
+  })
+  .meta({ id: 'TreeFile' })
+
+export const treeFilePage = pageOf(treeFile, 'TreeFilePage')
