@@ -7,6 +7,7 @@ import { upstreamLimits } from '../../core/limits/upstreams.ts'
 import { byName } from '../../files/entry.ts'
 import { cleanPath } from '../../files/path.ts'
 import { isInside } from '../../host/paths.ts'
+import { type AddressGuard, RefusedAddress } from './address-guard.ts'
 import { connectionFailure } from './network-faults.ts'
 import {
   type GetOptions,
@@ -30,11 +31,11 @@ export class FtpUpstream implements Upstream {
   readonly #root: string
   readonly #connections: FtpConnections
 
-  constructor(url: string) {
+  constructor(url: string, guard?: AddressGuard) {
     const at = new URL(url)
     this.url = url.endsWith('/') ? url : `${url}/`
     this.#root = decodeURIComponent(at.pathname)
-    this.#connections = new FtpConnections(at)
+    this.#connections = new FtpConnections(at, guard)
   }
 
   async get(path: string, options: GetOptions): Promise<RemoteBody | undefined> {
@@ -141,13 +142,15 @@ export class FtpUpstream implements Upstream {
 /** A few logged-in connections to one server, each used by one request at a time. */
 class FtpConnections {
   readonly #server: URL
+  readonly #guard: AddressGuard | undefined
   readonly #idle: Client[] = []
   readonly #all = new Set<Client>()
   readonly #waiting: (() => void)[] = []
   #busy = 0
 
-  constructor(server: URL) {
+  constructor(server: URL, guard: AddressGuard | undefined) {
     this.#server = server
+    this.#guard = guard
   }
 
   async take(): Promise<Client> {
@@ -163,7 +166,8 @@ class FtpConnections {
     const { host, hostname, port, username, password } = this.#server
     try {
       await client.access({
-        host: hostname.replace(/^\[|\]$/g, ''),
+        // Data connections go to the same address: `allowSeparateTransferHost`.
+        host: (await this.#guard?.addressOf(this.#server)) ?? hostname.replace(/^\[|\]$/g, ''),
         port: Number(port || 21),
         user: decodeURIComponent(username) || 'anonymous',
         password: decodeURIComponent(password) || 'treeboot@',
@@ -171,6 +175,7 @@ class FtpConnections {
       return client
     } catch (error) {
       this.giveBack(client, { isUsable: false })
+      if (error instanceof RefusedAddress) throw error
       throw connectionFailure(`ftp://${host}`, error)
     }
   }

@@ -5,6 +5,7 @@ import { HttpsProxyAgent } from 'https-proxy-agent'
 import { getProxyForUrl } from 'proxy-from-env'
 import { defined } from '../../core/defined.ts'
 import { upstreamLimits } from '../../core/limits/upstreams.ts'
+import type { AddressGuard } from './address-guard.ts'
 
 /** A connection on which no byte arrives for this long is closed. */
 const stallMs = upstreamLimits.indexPage.ms
@@ -28,6 +29,12 @@ interface Request {
  */
 export class HttpClient {
   readonly #agents = new Map<string, Agent>()
+  readonly #guard: AddressGuard | undefined
+
+  /** @param guard Which addresses may be asked. Default: all. */
+  constructor(guard?: AddressGuard) {
+    this.#guard = guard
+  }
 
   /** Resolves to a response with an unread body. Rejects with the network error, or the signal's reason. */
   get(url: URL, headers: Request['headers'], signal?: AbortSignal): Promise<IncomingMessage> {
@@ -43,9 +50,15 @@ export class HttpClient {
     { mayRepeat }: { readonly mayRepeat: boolean },
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
+      // Throws: the promise rejects with it.
+      this.#guard?.checkUrl(url)
       const open = url.protocol === 'https:' ? requestByHttps : requestByHttp
       const { bytes: maxHeaderSize } = upstreamLimits.responseHead
-      const request = open(url, defined({ agent: this.#agentFor(url), headers, signal, maxHeaderSize }))
+      const lookup = getProxyForUrl(url.href) === '' ? this.#guard?.lookupFor(url) : undefined
+      const request = open(
+        url,
+        defined({ agent: this.#agentFor(url), headers, signal, maxHeaderSize, lookup }),
+      )
       request.setTimeout(stallMs, () => request.destroy(new Error(`no byte for ${stallMs / 1000} s`)))
       request.once('response', resolve)
       request.once('error', (error: NodeJS.ErrnoException) => {
@@ -60,7 +73,8 @@ export class HttpClient {
 
   #agentFor(url: URL): Agent {
     const proxy = getProxyForUrl(url.href)
-    const key = `${url.protocol} ${proxy}`
+    // A connection that was opened for a listed URL is not used for others on the same server.
+    const key = `${url.protocol} ${proxy} ${this.#guard?.isListed(url) ?? ''}`
     let agent = this.#agents.get(key)
     if (!agent) {
       agent = makeAgent(url.protocol === 'https:', proxy)

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { upstreamLimits } from '../../core/limits/upstreams.ts'
+import { type AddressGuard, RefusedAddress } from './address-guard.ts'
 import { codingOf, decoded } from './content-coding.ts'
 import { discard, HttpClient } from './http-client.ts'
 import { namesOnPage } from './index-page.ts'
@@ -27,9 +28,10 @@ interface HttpResponse {
 /** A tree on a web server. Redirects are followed, since mirror networks answer with them. */
 export class HttpUpstream implements Upstream {
   readonly url: string
-  readonly #client = new HttpClient()
+  readonly #client: HttpClient
 
-  constructor(url: string) {
+  constructor(url: string, guard?: AddressGuard) {
+    this.#client = new HttpClient(guard)
     this.url = url.endsWith('/') ? url : `${url}/`
   }
 
@@ -93,7 +95,7 @@ export class HttpUpstream implements Upstream {
     for (let hop = 0; hop < maxRedirects; hop++) {
       const sent = { 'user-agent': 'treeboot', 'accept-encoding': 'identity', ...headers }
       const message = await this.#client.get(at, sent, signal).catch((error: unknown) => {
-        if (signal?.aborted) throw error
+        if (signal?.aborted || error instanceof RefusedAddress) throw error
         throw connectionFailure(at.href, error)
       })
       const { location } = message.headers

@@ -5,6 +5,7 @@ import { Failure } from '../../core/failure.ts'
 import { FreeSpace } from '../../host/free-space.ts'
 import { othersBelow } from '../../host/links.ts'
 import { TreeLinks } from '../import/tree-links.ts'
+import type { AddressGuard } from './address-guard.ts'
 import { Crawl } from './crawl.ts'
 import { type FetchOptions, fetchFile } from './fetch-file.ts'
 import { fetchLists } from './fetch-lists.ts'
@@ -41,8 +42,7 @@ class FileMirror implements MirrorMethod {
 
   constructor(context: MirrorContext) {
     this.#context = context
-    const { fetching, onRetry } = context.options
-    this.#pool = new UpstreamPool(context.urls.map(upstreamOf), fetching, onRetry)
+    this.#pool = poolOf(context.urls, context.options)
   }
 
   /**
@@ -120,7 +120,7 @@ class FileMirror implements MirrorMethod {
     const url = (urls[0] ?? '').replace(/\/+$/, '')
     const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1))
     // The folder that holds the file, on each mirror. The file has the same name on all of them.
-    const folderPool = new UpstreamPool(urls.map(parentOf).map(upstreamOf), options.fetching, options.onRetry)
+    const folderPool = poolOf(urls.map(parentOf), options)
     const file = join(job.folder, 'download')
     try {
       const space = new FreeSpace(job.folder, options.minFree)
@@ -177,10 +177,18 @@ async function areSameLinks(links: readonly ListedLink[], first: string, second:
   return true
 }
 
-function upstreamOf(url: string): Upstream {
+function poolOf(urls: readonly string[], { fetching, onRetry, guard }: MirrorOptions): UpstreamPool {
+  return new UpstreamPool(
+    urls.map((url) => upstreamOf(url, guard)),
+    fetching,
+    onRetry,
+  )
+}
+
+function upstreamOf(url: string, guard: AddressGuard | undefined): Upstream {
   const protocol = URL.canParse(url) ? new URL(url).protocol : ''
-  if (protocol === 'http:' || protocol === 'https:') return new HttpUpstream(url)
-  if (protocol === 'ftp:') return new FtpUpstream(url)
+  if (protocol === 'http:' || protocol === 'https:') return new HttpUpstream(url, guard)
+  if (protocol === 'ftp:') return new FtpUpstream(url, guard)
   if (protocol === 'rsync:')
     throw new Failure('bad-request', `${url}: rsync cannot be mixed with http or ftp for one tree`)
   throw new Failure('bad-request', `${url} is not a URL of http, https, ftp or rsync`)

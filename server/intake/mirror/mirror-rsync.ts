@@ -42,10 +42,10 @@ class RsyncMirror implements MirrorMethod {
 
   constructor(context: MirrorContext) {
     this.#context = context
-    const { onProgress, onRetry, signal, fetching, minFree } = context.options
+    const { onProgress, onRetry, signal, fetching, minFree, guard } = context.options
     this.#run = {
       parts: join(context.job.folder, 'part'),
-      ...defined({ onProgress, onRetry, signal, fetching, minFree }),
+      ...defined({ onProgress, onRetry, signal, fetching, minFree, guard }),
     }
   }
 

@@ -3,11 +3,14 @@ import type { ImageListing } from '../../verify/verify-image.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
 import type { ImportJob } from '../import/import-job.ts'
 import type { ImportOptions, ImportResult } from '../import/import-tree.ts'
+import type { AddressGuard } from './address-guard.ts'
 import type { RetryTiming } from './retry-timing.ts'
 
 export interface MirrorOptions extends ImportOptions {
   /** Only kernel, initrd, second stage and descriptors; the packages stay with the upstream. */
   readonly bootOnly?: boolean
+  /** Which addresses may be asked. Default: all, as for a person at the command line. */
+  readonly guard?: AddressGuard
   /** How retries wait: for tests. */
   readonly fetching?: RetryTiming
 }

@@ -5,6 +5,7 @@ import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { watchSpace } from '../../host/free-space.ts'
 import type { OnProgress, OnRetry } from '../import/progress.ts'
+import type { AddressGuard } from './address-guard.ts'
 import { backOffMs, pauseFor, type RetryTiming } from './retry-timing.ts'
 
 /**
@@ -42,6 +43,8 @@ export interface RsyncRun {
   /** How retries wait: for tests. */
   readonly fetching?: RetryTiming
   readonly signal?: AbortSignal
+  /** Which addresses may be asked. Default: all. */
+  readonly guard?: AddressGuard
 }
 
 /** The pauses between six tries of a single mirror take about 15 seconds at most. */
@@ -63,7 +66,7 @@ export async function rsyncFrom(urls: readonly string[], run: RsyncRun): Promise
   let lastFailure: Failure | undefined
   for (let tries = 0; tries < maxTries && urlsLeft.length > 0; tries++) {
     const url = urlsLeft[tries % urlsLeft.length] ?? ''
-    const exit = await runOnce(url, run)
+    const exit = await runOnce(await pinned(url, run), run)
     const outcome = outcomeOf(exit)
     if (outcome === 'done' || outcome === 'no-folder') return outcome
     if (outcome === undefined)
@@ -74,6 +77,15 @@ export async function rsyncFrom(urls: readonly string[], run: RsyncRun): Promise
   }
   if (lastFailure) throw lastFailure
   return 'absent'
+}
+
+/** The URL with the address that was checked in place of the name: rsync would look the name up again. */
+async function pinned(url: string, { guard }: RsyncRun): Promise<string> {
+  if (!guard) return url
+  const address = await guard.addressOf(new URL(url))
+  const [, port = ''] = /^rsync:\/\/(?:\[[^\]]*\]|[^/:]*)(:\d+)?\//i.exec(url) ?? []
+  const host = address.includes(':') ? `[${address}]` : address
+  return url.replace(/^rsync:\/\/[^/]*/i, `rsync://${host}${port}`)
 }
 
 /** @param before How often all mirrors have failed before this time. */

@@ -1,5 +1,6 @@
 import { Failure, failureMessage } from '../../core/failure.ts'
 import type { OnRetry } from '../import/progress.ts'
+import { RefusedAddress } from './address-guard.ts'
 import { backOffMs, pauseFor, type RetryTiming } from './retry-timing.ts'
 import { TransientFailure, type Upstream } from './upstream.ts'
 
@@ -91,7 +92,7 @@ export class UpstreamPool {
         search.isMissing = true
         candidates.delete(upstream)
       } catch (error) {
-        if (signal?.aborted || !(error instanceof Failure)) throw error
+        if (signal?.aborted || !(error instanceof Failure) || error instanceof RefusedAddress) throw error
         this.#noteFailure(search, upstream, error)
       }
     }
