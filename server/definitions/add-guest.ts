@@ -25,11 +25,15 @@ export interface NewGuest {
  */
 export async function addGuest({ configFile, cwd, name, profiles, machine }: NewGuest): Promise<string> {
   const definitions = new FolderDefinitions(defined({ file: configFile, cwd }))
-  const { where } = await definitions.write('guest', name, guestText(machine, profiles), {})
+  const { where } = await definitions.write('guest', name, adoptedText(machine, profiles), {})
   return join(dirname(resolve(cwd, configFile ?? defaultFileName)), where)
 }
 
-function guestText(machine: UnknownMachine, profiles: readonly string[]): string {
+/**
+ * The definition of a machine as a guest. It is recognised by its MAC address, or by its UUID if the machine sent no MAC.
+ * Whatever else the machine sent is a comment, see `addGuest`.
+ */
+export function adoptedText(machine: UnknownMachine, profiles: readonly string[]): string {
   const { mac, uuid, serial, firmware, vendor, address, firstMs } = machine
   // Without a MAC, the UUID is no comment: it is the identity below.
   const seen = { uuid: mac && uuid, serial, firmware, vendor, address }

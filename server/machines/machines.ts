@@ -209,6 +209,12 @@ export class Machines implements BootMachines {
     return all.filter(({ mac, uuid }) => !this.#isGuest(defined({ macs: mac ? [mac] : undefined, uuid })))
   }
 
+  /** Takes an unknown machine off the list, until it asks again. False when it is not there. */
+  async forgetUnknownMachine(id: string): Promise<boolean> {
+    const isListed = (await this.unknownMachines()).some((machine) => machine.id === id)
+    return isListed && ((await this.#unknown?.forget(id)) ?? false)
+  }
+
   /** Notes that a machine asked by DHCP for network boot. `explain` needs that of guests, too. */
   askedByDhcp(client: ClientFacts, firmware: string): void {
     const { mac, uuid, vendorClass } = client

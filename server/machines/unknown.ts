@@ -1,3 +1,4 @@
+import { Failure, failureMessage } from '../core/failure.ts'
 import { machineOf, mergeSeen, type SeenMachine, type UnknownMachine } from '../core/guest/seen-machine.ts'
 import { lru } from '../host/lru.ts'
 import { type Store, unknownMachinesKept } from '../store/store.ts'
@@ -57,6 +58,25 @@ export class UnknownMachines {
       for (const id of outdated) await this.#options.store.forgetUnknownMachine(id)
     } catch (error) {
       this.#options.onTrouble(error)
+    }
+  }
+
+  /**
+   * Forgets a machine, until it asks again. False when it is not known.
+   *
+   * @throws Failure `unavailable` when that cannot be stored now.
+   */
+  async forget(id: string): Promise<boolean> {
+    await this.flush()
+    for (const [address, machine] of this.#atAddress.entries())
+      if (machine.id === id) this.#atAddress.delete(address)
+    try {
+      return await this.#options.store.forgetUnknownMachine(id)
+    } catch (error) {
+      this.#options.onTrouble(error)
+      throw new Failure('unavailable', `the inbox cannot be written now: ${failureMessage(error)}`, {
+        cause: error,
+      })
     }
   }
 

@@ -54,6 +54,8 @@ beforeAll(async () => {
   await app.start()
   token = await makeToken(app, 'admin')
   await eventually(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), 15_000)
+  // Two machines for the inbox.
+  for (const mac of ['52:54:00:cc:00:01', '52:54:00:cc:00:02']) await ask('GET', `/boot/by/${mac}/ipxe`)
 }, 20_000)
 
 afterAll(async () => {
@@ -140,6 +142,8 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
     headers: { 'If-Match': '*' },
   },
   deleteTemplate: { path: '/api/v1/templates/made/9' },
+  adoptMachine: { path: '/api/v1/inbox/52:54:00:cc:00:01/adopt', body: '{"name":"adopted1"}' },
+  dropMachine: { path: '/api/v1/inbox/52:54:00:cc:00:02' },
   moveMirror: { path: '/api/v1/mirrors/kept/1/move' },
   deleteGuest: { path: '/api/v1/guests/made9' },
   deleteProfile: { path: '/api/v1/profiles/made9' },

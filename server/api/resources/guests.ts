@@ -4,7 +4,6 @@ import { callerText, type Need } from '../../core/access/access.ts'
 import { explainBoot } from '../../core/boot/explain.ts'
 import { selectForGuest } from '../../core/boot/plan-boot.ts'
 import { defined } from '../../core/defined.ts'
-import { Failure } from '../../core/failure.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, newState } from '../../core/guest/state.ts'
 import type { Requester } from '../../core/net/requester.ts'
@@ -16,8 +15,9 @@ import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { loaderFinder } from '../../namespace/host-loaders.ts'
 import { actorOf } from '../actor.ts'
 import { type ApiContext, inputsForGuest } from '../context.ts'
-import type { NewDefinition, WantedChange } from '../definition-resource.ts'
+import type { WantedChange } from '../definition-resource.ts'
 import { settingViews } from '../definition-views.ts'
+import { firstBoot, prepareGuest } from '../first-boot.ts'
 import { guestNamed } from '../guest-named.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
 import { type Call, json, needs, type Route, route } from '../route.ts'
@@ -67,17 +67,6 @@ function identities({ name, macs, uuid = '', serial = '', ip = '' }: Guest): str
   return [name, ...macs, uuid, serial, ip].join(' ').toLowerCase()
 }
 
-/** A new guest boots its disk unless the request says otherwise: that is stored before the guest exists. */
-async function prepareGuest(
-  name: string,
-  { firstBoot }: NewDefinition,
-  { machines }: ApiContext,
-): Promise<void> {
-  if (firstBoot === 'local') await machines.order(name, { type: 'local' })
-  const why = machines.whyNotWritable()
-  if (why !== undefined) throw new Failure('unavailable', why)
-}
-
 /**
  * Stored before the definition has its new name, so that no network boot can install it in between.
  */
@@ -111,11 +100,6 @@ function machineText({ mac, uuid, serial, ip }: YamlMapping): string {
   return JSON.stringify([mac, uuid, serial, ip])
 }
 
-const firstBoot = z.enum(['local', 'install'], 'local or install').default('local').meta({
-  description:
-    'install: its first network boot erases and installs, and a narrowed token needs `guests:order`. local: its own disk, until it is ordered.',
-})
-
 export const guestRoutes: readonly Route[] = [
   ...definitionRoutes({
     kind: 'guest',
@@ -123,7 +107,7 @@ export const guestRoutes: readonly Route[] = [
     reads: reads.access,
     writes: needs('operator', 'guests:write'),
     more: { firstBoot },
-    before: prepareGuest,
+    before: (name, body, context) => prepareGuest(name, body.firstBoot, context),
     beforeRename: prepareRename,
     alsoNeeds: needsOrder,
   }),
