@@ -77,6 +77,8 @@ const tagTexts: Readonly<Record<string, string>> = {
   events: 'what happens, as it happens',
   problems: 'what is wrong, and how to mend it',
   services: 'HTTP, TFTP, FTP, NFS and DHCP',
+  loaders: 'boot loaders, and which package has the missing ones',
+  'dhcp-config': 'what another DHCP server must say, so that machines boot from here',
   session: 'signing in and out',
   accounts: 'people',
   tokens: 'programs',
@@ -201,7 +203,10 @@ function successes({ answers }: Route): RouteConfig['responses'] {
 }
 
 function described({ schema, type, headers = {} }: Answer) {
-  const content = schema ? { 'application/json': { schema } } : type && { [type]: { schema: z.string() } }
+  const content = (schema || type) && {
+    ...(schema && { 'application/json': { schema } }),
+    ...(type !== undefined && { [type]: { schema: z.string() } }),
+  }
   const described = Object.entries(headers).map(
     ([name, description]) => [name, z.string().meta({ description })] as const,
   )

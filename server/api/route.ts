@@ -33,7 +33,7 @@ export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPT
 export interface Answer<Schema extends z.ZodType = z.ZodType> {
   /** Of the JSON body. Without schema and `type` there is no body. */
   readonly schema?: Schema
-  /** The media type of a body that is not JSON. */
+  /** The media type of a body that is not JSON; beside `schema`, of another form that can be asked for. */
   readonly type?: string
   /** Header -> what it says. */
   readonly headers?: Readonly<Record<string, string>>

@@ -7,6 +7,7 @@ import { eventRoutes } from './resources/events.ts'
 import { guestBootRoutes } from './resources/guest-boots.ts'
 import { guestTryRoutes } from './resources/guest-tries.ts'
 import { guestRoutes } from './resources/guests.ts'
+import { loaderRoutes } from './resources/loaders.ts'
 import { lookupRoutes } from './resources/lookup.ts'
 import { mirrorRoutes, profileRoutes } from './resources/profiles.ts'
 import { reportRoutes } from './resources/reports.ts'
@@ -57,6 +58,7 @@ export const routes: readonly Route[] = [
   ...unknownMachineRoutes,
   ...bootRoutes,
   ...eventRoutes,
+  ...loaderRoutes,
   ...sessionRoutes,
   ...accountRoutes,
   ...tokenRoutes,

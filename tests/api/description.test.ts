@@ -89,7 +89,7 @@ async function check({ operation, method, path, headers, body }: ApiRequest): Pr
   expect(Object.keys(row?.operation.responses ?? {}), what).toContain(String(status))
   const schema = routes.find((each) => each.operation === operation)?.answers[status]?.schema
   // What a schema does not name is left out when it is parsed: so nothing is sent that is not described.
-  if (schema) expect(schema.parse(sent), what).toEqual(sent)
+  if (schema && sent !== undefined) expect(schema.parse(sent), what).toEqual(sent)
   if (status < 300) answered.add(operation)
   return status
 }
@@ -144,6 +144,7 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
   deleteTemplate: { path: '/api/v1/templates/made/9' },
   adoptMachine: { path: '/api/v1/inbox/52:54:00:cc:00:01/adopt', body: '{"name":"adopted1"}' },
   dropMachine: { path: '/api/v1/inbox/52:54:00:cc:00:02' },
+  getDhcpConfig: { path: '/api/v1/dhcp-config/kea' },
   moveMirror: { path: '/api/v1/mirrors/kept/1/move' },
   deleteGuest: { path: '/api/v1/guests/made9' },
   deleteProfile: { path: '/api/v1/profiles/made9' },

@@ -134,7 +134,16 @@ export const rooms: readonly Room[] = [
   {
     name: 'namespace',
     what: 'The ordered mount table: which paths exist, and who makes them',
-    mayImport: ['render', 'host/lru.ts', 'files', 'templates', 'machines', 'catalog/snapshot.ts', ...system],
+    mayImport: [
+      'render',
+      'host/lru.ts',
+      'host/package-family.ts',
+      'files',
+      'templates',
+      'machines',
+      'catalog/snapshot.ts',
+      ...system,
+    ],
   },
   {
     name: 'protocols',

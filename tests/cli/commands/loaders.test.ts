@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadSnapshot } from '../../../server/catalog/load-snapshot.ts'
-import { loaderReport } from '../../../server/cli/commands/loaders.ts'
-import { familyOf, installCommand } from '../../../server/cli/host-system.ts'
 import type { LoaderFile } from '../../../server/core/loader/files.ts'
+import { familyOf, installCommand } from '../../../server/host/package-family.ts'
+import { loaderReport } from '../../../server/namespace/loader-report.ts'
 
 let folder = ''
 beforeEach(() => {
