@@ -4,6 +4,7 @@ import { reachPoints } from '../core/boottest/result.ts'
 import { archiveDistros } from '../core/distro/cd-initrd.ts'
 import { loaderOrigins, loaderPreferences } from '../core/loader/loaders.ts'
 import { canonicalIp } from '../core/net/address.ts'
+import { plainSourceUrl } from '../core/net/listed-url.ts'
 import { cardMac } from '../core/net/mac.ts'
 import { canonicalNetwork } from '../core/net/network.ts'
 import { canonicalSerial, canonicalUuid } from '../core/net/uuid.ts'
@@ -171,6 +172,12 @@ export const mirrorSchema = section({
   'boot-only': flag.optional(),
 })
 
+const allowedText = 'a URL of http, https, ftp or rsync without a password, or an absolute path'
+const allowedSource = line(allowedText).refine(
+  (value) => value.startsWith('/') || plainSourceUrl(value) !== undefined,
+  allowedText,
+)
+
 const hostNameText = 'the name of a host, such as boot.example.org'
 const hostName = line(hostNameText)
   .refine((value) => /^[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9])?$/i.test(value), hostNameText)
@@ -270,6 +277,9 @@ export const configFileSchema = section({
         { error: `a mapping of ${archiveDistros.join(', ')} to the URL of an archive` },
       )
       .optional(),
+  }).optional(),
+  imports: section({
+    allow: oneOrMore(allowedSource, `${allowedText}, or a list of them`).optional(),
   }).optional(),
   verify: section({
     keys: oneOrMore(keyFile, `${keyText}, or a list of them`).optional(),

@@ -17,13 +17,14 @@ import type {
   FtpConfig,
   HttpConfig,
   ImportConfig,
+  MirrorConfig,
   ServiceConfig,
 } from './schema.ts'
 import { checkServices } from './service-checks.ts'
 import { type Settled, settle } from './settle.ts'
 import type { ConfigTexts } from './texts.ts'
 import { webhookSettings } from './webhook-schema.ts'
-import { type Layer, withDefinitions } from './with-definitions.ts'
+import { entryKey, type Layer, type WithDefinitions, withDefinitions } from './with-definitions.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
 /** The configuration for the rest of the server: with defaults, resolved inheritance, and problems. */
@@ -155,9 +156,14 @@ function draftConfig({ text, fileName, baseFolder, layers, isConfigChanged, read
   if (!file) return { problems, yaml }
   const origins = { ...definitions, isConfigChanged }
   const { guests, profiles } = resolveGuests(file, { fileName, text: yaml, profileNames, problems, origins })
-  const config = fillDefaults(file, resolve(baseFolder, basename(fileName)), resolve(baseFolder))
+  const defaults = fillDefaults(file, resolve(baseFolder, basename(fileName)), resolve(baseFolder))
+  const config = { ...defaults, mirrors: defaults.mirrors.map((mirror) => withPlace(mirror, definitions)) }
   checkPaths(config, yaml, problems)
   return { problems, yaml, file, loaded: { config, guests, profiles } }
+}
+
+function withPlace(mirror: MirrorConfig, { layers }: WithDefinitions): MirrorConfig {
+  return layers.has(entryKey('mirrors', mirror.id)) ? { ...mirror, inFile: true } : mirror
 }
 
 function finish({ problems, loaded }: Draft, settled?: Settled<Draft>): LoadedConfig {
@@ -327,6 +333,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
         defined({ id, urls: url, schedule, bootOnly }),
     ),
     import: importSettings(file.import),
+    imports: { allow: file.imports?.allow ?? [] },
     verify: verifySettings(file.verify, baseFolder),
     unknown: file.unknown ?? 'menu',
     menuTimeoutMs: (file['menu-timeout'] ?? 30) * 1000,

@@ -61,6 +61,10 @@ export interface Config
   readonly mirrors: readonly MirrorConfig[]
   readonly verify: VerifyConfig
   readonly import: ImportConfig
+  readonly imports: {
+    /** What a client of the API may import: URLs with all below them, and absolute paths with all in them. */
+    readonly allow: readonly string[]
+  }
   readonly unknown: UnknownMachinePolicy
   /** How long the menu of an unknown machine waits before it boots from its own disk. */
   readonly menuTimeoutMs: number
@@ -117,6 +121,8 @@ export interface MirrorConfig {
   readonly schedule?: Schedule
   /** Whether only the files for booting are copied, and no packages. */
   readonly bootOnly: boolean
+  /** Whether it stands in a file of `mirrors.d`, which the API may write. */
+  readonly inFile?: true
 }
 
 /** Who is told what happens. */

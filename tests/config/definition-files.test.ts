@@ -171,8 +171,8 @@ describe('profiles.d and mirrors.d', () => {
       { value: 'text', from: 'profile lab (profiles.d/lab.yaml:2)' },
     ])
     expect(config.mirrors).toEqual([
-      { id: 'deb', urls: ['http://a.example/deb/'], bootOnly: false },
-      { id: 'fedora/41', urls: ['http://a.example/41/'], bootOnly: true },
+      { id: 'deb', urls: ['http://a.example/deb/'], bootOnly: false, inFile: true },
+      { id: 'fedora/41', urls: ['http://a.example/41/'], bootOnly: true, inFile: true },
     ])
   })
 

@@ -114,6 +114,7 @@ describe('defaults', () => {
         verify: { keys: [], requireSignature: false },
         import: {},
         webhooks: [],
+        imports: { allow: [] },
         unknown: 'menu',
         menuTimeoutMs: 30_000,
       })
@@ -362,4 +363,10 @@ describe('webhooks', () => {
     const one = '  - { url: "https://hooks.example", secret: a secret of the receiver }\n'
     expect(() => hooksOf(one + one.replace('.example', '.EXAMPLE'))).toThrow(/each URL once/)
   })
+test('imports.allow has URLs without passwords, and absolute paths', () => {
+  const { config } = parse('imports:\n  allow: [http://mirror.lan/pub, /srv/isos]\n')
+  expect(config.imports.allow).toEqual(['http://mirror.lan/pub', '/srv/isos'])
+  expect(parse('imports: { allow: /srv }\n').config.imports.allow).toEqual(['/srv'])
+  for (const wrong of ['isos', '~/isos', 'file:///etc', 'http://u:p@a/', 'http://a/%2e%2e%2f'])
+    expect(refusal(`imports: { allow: "${wrong}" }\n`)).toContain('without a password, or an absolute path')
 })

@@ -26,6 +26,7 @@ const all = [
   'accounts',
   'catalog',
   'intake',
+  'jobs',
   'machines',
   'timeline',
   'feed',
@@ -110,6 +111,11 @@ export const rooms: readonly Room[] = [
     name: 'intake',
     what: 'How trees come in: import, mirrors, uploads, and publishing what was verified',
     mayImport: ['catalog', ...readers, ...ground, ...system],
+  },
+  {
+    name: 'jobs',
+    what: 'Imports, mirrors, verifications and publications that people start and watch: waiting, running, ended',
+    mayImport: ['intake', 'catalog', ...readers, ...ground, ...system],
   },
   {
     name: 'machines',

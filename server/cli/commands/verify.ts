@@ -1,16 +1,9 @@
-import { realpath } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Command } from 'commander'
-import { gatherEvidence } from '../../catalog/scan/gather.ts'
 import { Failure } from '../../core/failure.ts'
 import { bytes as size } from '../../events/units.ts'
-import { diskSource } from '../../files/disk.ts'
-import { isoSource } from '../../files/iso/source.ts'
-import { cleanPath, rootPath } from '../../files/path.ts'
 import { findingText } from '../../intake/publish-tree.ts'
-import { verifyImage } from '../../verify/verify-image.ts'
-import { hasErrors, type VerifyReport, verifyTree } from '../../verify/verify-tree.ts'
-import { recordAt } from '../../versions/record.ts'
+import { verifyAgain } from '../../intake/verify-again.ts'
+import { hasErrors, type VerifyReport } from '../../verify/verify-tree.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { progressLine, terminalOrNone } from '../output/progress.ts'
@@ -56,28 +49,14 @@ async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<Ve
   const tree = snapshot.trees.byId(id)
   if (!tree) throw new Failure('not-found', `no tree ${id}; treeboot trees lists them`)
   const signatures = await policyOf(options, config, io)
-  const trees = await realpath(config.paths.trees)
-  // Only the record of a tree that was mirrored with --boot-only has an upstream. Such a tree has no packages,
-  // and other files of it may be missing, too.
-  const isBootOnly = (await recordAt(trees, tree.origin.path))?.upstream !== undefined
   // With --json the output is one value, beside which no line of progress may stand.
   const line = progressLine(io, options.json ? 'none' : terminalOrNone())
-  const shared = {
-    onProgress: (doneBytes: number, totalBytes: number) =>
-      line.show({ stage: 'verifying', doneBytes, totalBytes }),
-    ...(signatures && { signatures }),
-  }
   try {
-    const { path, kind } = tree.origin
-    if (kind === 'iso') {
-      const evidence = await gatherEvidence(await isoSource(path), rootPath, tree.id)
-      return await verifyImage({ file: path, evidence }, { ...shared, packages: options.packages })
-    }
-    const source = diskSource(trees, { showLinks: true })
-    const at = cleanPath(join('/', tree.id))
-    const evidence = await gatherEvidence(source, at, tree.id)
-    const packages = options.packages && !isBootOnly
-    return await verifyTree({ source, at, evidence }, { ...shared, packages, partial: isBootOnly })
+    return await verifyAgain(config.paths.trees, tree, {
+      packages: options.packages,
+      onProgress: (doneBytes, totalBytes) => line.show({ stage: 'verifying', doneBytes, totalBytes }),
+      ...(signatures && { signatures }),
+    })
   } finally {
     line.end()
   }

@@ -14,7 +14,7 @@ import { detectFile, type FileKind } from './detect.ts'
 import { importArchive } from './import-archive.ts'
 import { importFolder, importImage } from './import-folder.ts'
 import { type ImportJob, openImportJob } from './import-job.ts'
-import type { OnProgress, OnRetry } from './progress.ts'
+import { type OnProgress, type OnRetry, verifyProgress } from './progress.ts'
 import { TreeWriter } from './tree-writer.ts'
 import { unpackImage } from './unpack-image.ts'
 
@@ -189,10 +189,6 @@ export async function publishJob(
     imported.push({ id, result })
   }
   return imported
-}
-
-function verifyProgress(onProgress: OnProgress): (doneBytes: number, totalBytes: number) => void {
-  return (doneBytes, totalBytes) => onProgress({ stage: 'verifying', doneBytes, totalBytes })
 }
 
 async function removeFaulty(folder: string, findings: readonly Finding[]): Promise<void> {

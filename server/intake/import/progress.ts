@@ -13,6 +13,9 @@ export interface Progress {
   readonly file?: string
 }
 
+/** The reason of a signal by which a person gives an import up. After any other reason it may go on later. */
+export class Cancelled extends Error {}
+
 /** A pause before something is asked for again. */
 export interface Retry {
   /** Why the last try failed, for people. */
@@ -24,3 +27,8 @@ export interface Retry {
 export type OnRetry = (retry: Retry) => void
 
 export type OnProgress = (progress: Progress) => void
+
+/** Tells how far a verification is. */
+export function verifyProgress(onProgress: OnProgress): (doneBytes: number, totalBytes: number) => void {
+  return (doneBytes, totalBytes) => onProgress({ stage: 'verifying', doneBytes, totalBytes })
+}

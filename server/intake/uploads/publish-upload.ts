@@ -8,6 +8,7 @@ import type { PublishReport } from '../../files/upload-area.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
 import { type Candidate, findCandidates, findImage } from '../candidates.ts'
+import { type OnProgress, verifyProgress } from '../import/progress.ts'
 import { type BootGate, errorTexts, publishTree } from '../publish-tree.ts'
 import type { UploadFolder } from './upload-folder.ts'
 
@@ -31,6 +32,8 @@ export interface PublishOptions {
    * True when nobody asked for the publication: the upload was only quiet for a while, and may be incomplete.
    */
   readonly unattended?: boolean
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
 }
 
 /** The report, and the ids of the trees that were published, even if others were refused. */
@@ -112,7 +115,12 @@ async function publishCandidate(
     unattended,
     ...defined({ accept: accepted, bootGate }),
   }
-  const result = await publishTree(store, request, defined({ signatures }))
+  const { signal, onProgress } = options
+  const result = await publishTree(
+    store,
+    request,
+    defined({ signatures, signal, onProgress: onProgress && verifyProgress(onProgress) }),
+  )
   if (result.outcome === 'refused')
     return refused(errorTexts(result.findings).map((text) => `${id}: ${text}`))
   await folder.removeEmptyAbove(cleanPath(`/${at}`))

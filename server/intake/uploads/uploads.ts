@@ -134,6 +134,7 @@ export class Uploads extends UploadFolder implements UploadArea {
         options,
       )
     } catch (error) {
+      if (options.signal?.aborted) throw error
       // The administrator sees the message, and no path of this machine.
       return { report: { outcome: 'refused', lines: [failureOf(path, error).message] }, ids: [] }
     }

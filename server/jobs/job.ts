@@ -1,0 +1,119 @@
+import { z } from 'zod'
+
+/**
+ * The states of jobs. `waiting`: for its turn. `paused`: by a person, and it goes on where it stopped. `quarantined`: it
+ * arrived, but not as it was published, so nobody sees it.
+ */
+export const jobStates = [
+  'waiting',
+  'running',
+  'paused',
+  'quarantined',
+  'done',
+  'failed',
+  'cancelled',
+] as const
+export type JobState = (typeof jobStates)[number]
+
+export const jobKinds = ['import', 'mirror', 'verify', 'publish'] as const
+export type JobKind = (typeof jobKinds)[number]
+
+const idText = 'the id of a tree'
+const reasonText = 'a reason of 1 to 500 characters'
+const id = z.string(idText).min(1, idText).max(500, idText)
+const place = z.string('a text').min(1, 'a text').max(4096, 'at most 4096 characters')
+const yesOrNo = z.boolean('true or false')
+export const reason = z.string(reasonText).min(1, reasonText).max(500, reasonText)
+const publishing = {
+  replace: yesOrNo
+    .optional()
+    .meta({ description: 'a folder that a person put at this id becomes an earlier version' }),
+  accept: reason.optional().meta({ description: 'publish in spite of faults, for this reason' }),
+}
+
+/** What a job is to do, as it is asked for. */
+export const jobRequest = z
+  .discriminatedUnion(
+    'kind',
+    [
+      z.object({
+        kind: z.literal('import'),
+        source: place.meta({
+          description: 'a URL, or an absolute path on the server, that `imports.allow` lists',
+        }),
+        id: id.optional().meta({ description: 'default: made from what the tree says it is' }),
+        unpack: yesOrNo.optional().meta({ description: 'unpack a disc image into a folder' }),
+        ...publishing,
+      }),
+      z.object({
+        kind: z.literal('mirror'),
+        mirror: id.optional().meta({ description: 'a mirror that is defined; or give `urls`' }),
+        urls: z
+          .array(place, 'a list of URLs')
+          .min(1, 'at least one URL')
+          .max(20, 'at most 20 URLs')
+          .optional()
+          .meta({ description: 'mirrors of one tree, the preferred one first; `imports.allow` lists each' }),
+        id: id.optional(),
+        bootOnly: yesOrNo
+          .optional()
+          .meta({ description: 'only what boots; the packages stay with the upstream' }),
+        ...publishing,
+      }),
+      z.object({
+        kind: z.literal('verify'),
+        tree: id,
+        packages: yesOrNo.optional().meta({ description: 'down to the packages; the default' }),
+      }),
+      z.object({
+        kind: z.literal('publish'),
+        upload: place.meta({ description: 'the path of an upload' }),
+        ...publishing,
+      }),
+    ],
+    `one of ${jobKinds.join(', ')} as kind`,
+  )
+  .meta({ id: 'NewJob' })
+
+export type JobRequest = z.output<typeof jobRequest>
+
+export const jobTree = z.object({ id: z.string(), version: z.int().nullable() })
+
+/** A job as it is on the disk. */
+export const jobRecord = z.object({
+  number: z.int().min(1),
+  request: jobRequest,
+  by: z.string(),
+  state: z.enum(jobStates),
+  createdMs: z.number(),
+  startedMs: z.number().optional(),
+  endedMs: z.number().optional(),
+  lines: z.array(z.string()),
+  trees: z.array(jobTree),
+  problem: z.object({ kind: z.string(), message: z.string() }).optional(),
+})
+export type JobRecord = z.output<typeof jobRecord>
+
+/** What became of the work of a job. Secrets are starred. */
+export interface JobOutcome extends Pick<JobRecord, 'lines' | 'trees' | 'problem'> {
+  readonly state: 'done' | 'quarantined' | 'failed'
+}
+
+/** Whether a job still waits for something. */
+export function isOpen({ state }: Pick<JobRecord, 'state'>): boolean {
+  return state === 'waiting' || state === 'running' || state === 'paused'
+}
+
+/** What it is about, for people and to find two jobs that do the same. */
+export function subjectOf(request: JobRequest): string {
+  switch (request.kind) {
+    case 'import':
+      return request.source
+    case 'mirror':
+      return request.mirror ?? request.urls?.[0] ?? ''
+    case 'verify':
+      return request.tree
+    case 'publish':
+      return request.upload
+  }
+}
