@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Accounts } from './accounts/accounts.ts'
 import type { ScryptCost } from './accounts/passwords.ts'
 import { EventStreams } from './api/event-streams.ts'
@@ -21,6 +22,8 @@ import { ownMachineNames } from './host/machine-names.ts'
 import { neighbourMac } from './host/neighbours.ts'
 import { MirrorRunner } from './intake/mirror/mirror-runner.ts'
 import { Uploads } from './intake/uploads/uploads.ts'
+import { Jobs } from './jobs/jobs.ts'
+import { jobRunner } from './jobs/run-job.ts'
 import { listenerMakers } from './listeners.ts'
 import { Machines } from './machines/machines.ts'
 import { networkBoot } from './machines/network-boot.ts'
@@ -112,15 +115,26 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
       whyNotNow: () => whyTooBusy((filter) => boots.list(filter)),
       signal: stopping.signal,
     })
+  const onPublished = (ids: readonly string[]) => catalog.lookNow(ids)
   const uploads = new Uploads({
     trees: () => config().paths.trees,
     verify: () => config().verify,
     minFree: () => config().limits.minFree,
     bootGate,
     events,
-    onPublished: (ids) => catalog.lookNow(ids),
+    onPublished,
   })
-  const mirrors = new MirrorRunner({ config, bootGate, events })
+  const mirrors = new MirrorRunner({
+    config,
+    events,
+    bootGate,
+    runDue: ({ id }) => jobs.run({ kind: 'mirror', mirror: id }, 'the schedule'),
+  })
+  const jobs = new Jobs({
+    folder: () => join(config().paths.data, 'jobs'),
+    run: jobRunner({ snapshot, events, mirrors, uploads, onPublished, bootGate }),
+    onTrouble: (error) => onTrouble('jobs', error),
+  })
   let ownNames: readonly string[] = []
   let data: DataFolder | undefined
   const definitions = new FolderDefinitions(place)
@@ -158,6 +172,8 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     health,
     definitions,
     templates,
+    jobs,
+    mirrors,
     catalog,
     machineNames: () => ownNames,
   })
@@ -183,6 +199,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
       const doubt = machines.doubt()
       if (doubt) note(heldText(doubt))
       await running.open(config(), listeners)
+      await jobs.open()
       await mirrors.start()
       guestChecks.follow(catalog)
       await feed.open(catalog)
@@ -198,7 +215,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     feed.close()
     const onEnd = (error: unknown): void => onTrouble('shutting down', error)
     stopping.abort()
-    const ends = [uploads.stop(), mirrors.stop(), catalog.stop(), guestChecks.stop()]
+    const ends = [jobs.close(), uploads.stop(), mirrors.stop(), catalog.stop(), guestChecks.stop()]
     const grace = { graceMs: () => config().server.stopGraceMs, events, ...defined({ cut }) }
     await Promise.all([running.stop(grace, onEnd), ...ends.map((end) => end.catch(onEnd))])
     // Last, because the services use and report to them until they are closed.

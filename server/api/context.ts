@@ -11,7 +11,9 @@ import type { EventSink } from '../events/bus.ts'
 import type { Metrics } from '../events/metrics.ts'
 import type { Feed } from '../feed/feed.ts'
 import type { FileSource } from '../files/source.ts'
+import type { MirrorRunner } from '../intake/mirror/mirror-runner.ts'
 import type { Uploads } from '../intake/uploads/uploads.ts'
+import type { Jobs } from '../jobs/jobs.ts'
 import { bootInputs } from '../machines/decide.ts'
 import type { Machines } from '../machines/machines.ts'
 import type { Answers } from '../namespace/answers.ts'
@@ -49,6 +51,8 @@ export interface ApiContext {
   readonly guestSummaries: GuestSummaries
   readonly turns: Turns
   readonly uploads: Uploads
+  readonly jobs: Jobs
+  readonly mirrors: Pick<MirrorRunner, 'lastRun' | 'dueMs'>
   readonly definitions: Definitions
   readonly templates: TemplateDefinitions
   readonly catalog: Pick<Catalog, 'readConfig' | 'readTemplates' | 'lookNow'>

@@ -68,6 +68,7 @@ const tagTexts: Readonly<Record<string, string>> = {
   lookup: 'what installers and hypervisors ask: kernel, initrd and arguments',
   trees: 'installation trees',
   uploads: 'trees and images that come in',
+  jobs: 'imports, mirrors, verifications and publications that take minutes',
   guests: 'machines that are known, and what they boot',
   profiles: 'settings that guests inherit',
   mirrors: 'trees that are fetched from elsewhere',

@@ -7,6 +7,7 @@ import { eventRoutes } from './resources/events.ts'
 import { guestBootRoutes } from './resources/guest-boots.ts'
 import { guestTryRoutes } from './resources/guest-tries.ts'
 import { guestRoutes } from './resources/guests.ts'
+import { jobRoutes } from './resources/jobs.ts'
 import { loaderRoutes } from './resources/loaders.ts'
 import { lookupRoutes } from './resources/lookup.ts'
 import { mirrorRoutes, profileRoutes } from './resources/profiles.ts'
@@ -45,6 +46,7 @@ export const routes: readonly Route[] = [
     handle: () => ({ json: { paths: shownRoutes() } }),
   }),
   ...lookupRoutes,
+  ...jobRoutes,
   ...treeVersionRoutes,
   ...treeRoutes,
   ...guestRoutes,

@@ -11,7 +11,7 @@ import { AddressGuard } from '../intake/mirror/address-guard.ts'
 import type { MirrorRunner } from '../intake/mirror/mirror-runner.ts'
 import { mirrorTree } from '../intake/mirror/mirror-tree.ts'
 import type { MirrorOptions, MirrorResult } from '../intake/mirror/options.ts'
-import { errorTexts } from '../intake/publish-tree.ts'
+import { type BootGate, errorTexts } from '../intake/publish-tree.ts'
 import type { Uploads } from '../intake/uploads/uploads.ts'
 import { verifyAgain } from '../intake/verify-again.ts'
 import { readSignaturePolicy } from '../verify/signatures/key-files.ts'
@@ -28,6 +28,8 @@ export interface JobParts {
   readonly uploads: Pick<Uploads, 'publish'>
   /** Called with the ids of published trees; resolves when they are offered to clients. */
   readonly onPublished: (ids: readonly string[]) => Promise<void>
+  /** The boot test of versions; read at each run. */
+  readonly bootGate?: () => BootGate | undefined
   /** For tests. */
   readonly fetching?: MirrorOptions['fetching']
 }
@@ -161,13 +163,13 @@ async function runPublish(request: Of<'publish'>, run: JobRun, { uploads }: JobP
 async function optionsFor(
   request: Of<'import'> | Of<'mirror'>,
   { by, signal, onProgress, onRetry }: JobRun,
-  { snapshot, fetching }: JobParts,
+  { snapshot, fetching, bootGate }: JobParts,
 ): Promise<MirrorOptions> {
   const { id, replace } = request
   return {
     ...(await configuredOptions(snapshot().config)),
     ...acceptance(request, by),
-    ...defined({ id, replace, fetching }),
+    ...defined({ id, replace, fetching, bootGate: bootGate?.() }),
     by,
     signal,
     onProgress,

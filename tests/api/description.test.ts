@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join, relative } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -32,12 +33,17 @@ const answered = new Set<string>()
 const home = keptFolder()
 let app: App
 let token: string
+/** Takes connections, and says nothing. */
+const silent = createServer(() => undefined)
+let silentUrl: string
 const base = () => `http://127.0.0.1:${portOf(app)}`
 const ask = asking(base, () => token)
 
 beforeAll(async () => {
   makeTree(join(home.path, 'trees/fedora-40'), { version: '40' })
-  writeBelow(home.path, 'config.yaml', config)
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  silentUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`
+  writeBelow(home.path, 'config.yaml', `${config}imports: { allow: '${silentUrl}' }\n`)
   writeBelow(home.path, 'guests.d/file1.yaml', 'mac: 52:54:00:aa:bb:02\n')
   writeBelow(home.path, 'kickstart-templates/web.ks', '{{ report_url }}\n')
   // Versions 1 to 3, of which 3 was replaced long ago.
@@ -60,6 +66,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await app.stop()
+  silent.close()
   home.remove()
 })
 
@@ -169,6 +176,9 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
   getUpload: { path: '/api/v1/uploads/up' },
   listDeliveries: { path: '/api/v1/webhooks/1/deliveries' },
   publishUpload: { path: '/api/v1/uploads/whole/publish' },
+  createJob: { body: '{"kind":"verify","tree":"disc"}' },
+  verifyTree: { path: '/api/v1/trees/fedora-40/verify' },
+  runMirror: { path: '/api/v1/mirrors/made/1/run' },
   listTreeVersions: { path: '/api/v1/trees/disc/versions' },
   getTreeVersion: { path: '/api/v1/trees/disc/versions/2' },
   rollBackTree: { path: '/api/v1/trees/disc/rollback', body: '{"version":1}' },
@@ -176,8 +186,14 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
   deleteTree: { path: '/api/v1/trees/disc' },
 }
 
+/** A job that waits for a server without words. */
+async function openJob(path: string): Promise<number> {
+  const json = { kind: 'import', source: `${silentUrl}${path}` }
+  return (await ask('POST', '/api/v1/jobs', { json })).body.number
+}
+
 /** What a path without a row above is about. */
-const usual = { name: 'web01', id: 'fedora-40', path: 'up', report: 'progress', token: '' }
+const usual = { name: 'web01', id: 'fedora-40', path: 'up', report: 'progress', token: '', number: '1' }
 
 function requestsFor(operation: string, method: string, path: string): readonly ApiRequest[] {
   const rows = [right[operation] ?? {}].flat() as readonly Partial<ApiRequest>[]
@@ -216,6 +232,17 @@ const oneTime: Readonly<Record<string, () => Promise<Partial<ApiRequest>>>> = {
     app.events.emit({ type: 'dhcp', step: 'offered', client: mac, mac, xid: 1, port: 67, ms: 1 })
     const [boot] = await app.boots.list({ limit: 1 })
     return { path: `/api/v1/boots/${boot?.id}` }
+  },
+  async cancelJob() {
+    return { path: `/api/v1/jobs/${await openJob('cancel')}/cancel` }
+  },
+  async pauseJob() {
+    return { path: `/api/v1/jobs/${await openJob('pause')}/pause` }
+  },
+  async startJob() {
+    const number = await openJob('start')
+    await ask('POST', `/api/v1/jobs/${number}/cancel`)
+    return { path: `/api/v1/jobs/${number}/start` }
   },
   async deleteAccountToken() {
     const maker = { kind: 'account', account: 'first', role: 'admin' } as const

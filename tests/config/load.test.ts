@@ -363,6 +363,8 @@ describe('webhooks', () => {
     const one = '  - { url: "https://hooks.example", secret: a secret of the receiver }\n'
     expect(() => hooksOf(one + one.replace('.example', '.EXAMPLE'))).toThrow(/each URL once/)
   })
+})
+
 test('imports.allow has URLs without passwords, and absolute paths', () => {
   const { config } = parse('imports:\n  allow: [http://mirror.lan/pub, /srv/isos]\n')
   expect(config.imports.allow).toEqual(['http://mirror.lan/pub', '/srv/isos'])

@@ -8,6 +8,7 @@ import { segments } from '../input.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
 import { json, needs, type Route, route } from '../route.ts'
 import { mirror, mirrorPage, profilePage, profileSummary, settingPage } from '../schemas/definitions.ts'
+import { timeText } from '../views.ts'
 import { definitionRoutes } from './definitions.ts'
 
 const profileReads = needs('viewer', 'guests:read')
@@ -97,8 +98,8 @@ export const mirrorRoutes: readonly Route[] = [
     access: mirrorReads,
     query: listQuery(['id'], {}),
     answers: { 200: json(mirrorPage) },
-    async handle({ query }, { definitions }) {
-      const all = (await definitions.list('mirror')).map(mirrorView)
+    async handle({ query }, context) {
+      const all = (await context.definitions.list('mirror')).map((each) => mirrorView(each, context))
       return { json: pageOf(all, query, { idOf: ({ id }) => id }) }
     },
   }),
@@ -112,12 +113,30 @@ export const mirrorRoutes: readonly Route[] = [
     access: mirrorReads,
     params: z.object({ name: segments }),
     answers: { 200: json(mirror) },
-    handle: async ({ params: { name } }, { definitions }) => ({
-      json: mirrorView(await definitions.read('mirror', name)),
+    handle: async ({ params: { name } }, context) => ({
+      json: mirrorView(await context.definitions.read('mirror', name), context),
     }),
   }),
 ]
 
-function mirrorView({ name, where, readOnly, data }: Definition) {
-  return { id: name, where, readOnly: readOnly ?? null, data: shownData(data) }
+function mirrorView({ name, where, readOnly, data }: Definition, { mirrors, jobs, snapshot }: ApiContext) {
+  const run = mirrors.lastRun(name)
+  const mirror = snapshot().config.mirrors.find(({ id }) => id === name)
+  const due = mirror && mirrors.dueMs(mirror)
+  return {
+    id: name,
+    where,
+    readOnly: readOnly ?? null,
+    data: shownData(data),
+    lastRun: run
+      ? {
+          at: timeText(run.atMs),
+          outcome: run.outcome ?? (run.failed ? ('failed' as const) : ('published' as const)),
+          lines: run.lines ?? [],
+        }
+      : null,
+    // One that never ran is due at once.
+    next: due === undefined ? null : timeText(Math.max(due, Date.now())),
+    job: jobs.openJob({ kind: 'mirror', mirror: name })?.number ?? null,
+  }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { configurationLimits } from '../../core/limits/configuration.ts'
-import { listOf, pageOf, text } from './common.ts'
+import { listOf, pageOf, text, time } from './common.ts'
 
 /** A definition is a mapping, whose keys `treeboot config-schema` describes. What is wrong in it is told by their names. */
 export const mapping = z
@@ -82,7 +82,22 @@ export const profileSummary = z
 export const profilePage = pageOf(profileSummary, 'ProfilePage')
 
 export const mirror = z
-  .object({ id: text, where: text, readOnly: text.nullable(), data: mapping.nullable() })
+  .object({
+    id: text,
+    where: text,
+    readOnly: text.nullable(),
+    data: mapping.nullable(),
+    lastRun: z
+      .object({
+        at: time,
+        outcome: z.enum(['published', 'unchanged', 'refused', 'failed', 'cancelled']),
+        lines: listOf(text),
+      })
+      .nullable()
+      .meta({ description: 'what became of the last run, by schedule or by a person' }),
+    next: time.nullable().meta({ description: 'when it is due; null without a schedule' }),
+    job: z.int().nullable().meta({ description: 'the job that fetches it now, waits to, or is paused' }),
+  })
   .meta({ id: 'Mirror' })
 
 export const mirrorPage = pageOf(mirror, 'MirrorPage')
