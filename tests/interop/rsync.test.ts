@@ -19,6 +19,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Retry } from '../../server/intake/import/progress.ts'
+import { AddressGuard } from '../../server/intake/mirror/address-guard.ts'
 import { mirrorTree } from '../../server/intake/mirror/mirror-tree.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
 import { requireClient } from '../support/clients.ts'
@@ -272,4 +273,22 @@ test('a mirror stops when the disk has no more than limits.min-free, and goes on
   expect(existsSync(join(trees, 'f'))).toBe(false)
   await mirror(`${url}f/`, 0)
   expectSame(join(trees, 'f'), join(upstream, 'f'))
+})
+
+test('for a client of the API goes to the address that was checked, and only where it may', async () => {
+  const { upstream, store, serve } = setUp()
+  makeTree(join(upstream, 'os'))
+  const { url, log } = await serve()
+  // The daemon listens at one of the addresses that this name may have.
+  const named = `${url.replace('127.0.0.1', 'localhost')}os/`
+  const fetch = (listed: string[]) =>
+    mirrorTree(store, [named], {
+      id: 'x',
+      guard: new AddressGuard(listed),
+      fetching: { pause: async () => undefined },
+    })
+  await expect(fetch([])).rejects.toMatchObject({ kind: 'forbidden' })
+  await expect(fetch([`${url}os/`])).rejects.toMatchObject({ kind: 'forbidden' })
+  expect(log()).not.toContain('connect from')
+  expect((await fetch([named])).trees[0]?.result.outcome).toBe('published')
 })

@@ -52,12 +52,17 @@ export class AddressGuard {
     }
   }
 
-  /** The address to connect to, for clients that look names up themselves. IPv6 without brackets. */
-  async addressOf(url: URL): Promise<string> {
+  /**
+   * The address to connect to, for clients that look names up themselves. IPv6 without brackets.
+   *
+   * @param tries How often that failed: a server may listen at one of its addresses only.
+   */
+  async addressOf(url: URL, tries = 0): Promise<string> {
     this.checkUrl(url)
     const literal = canonicalIp(url.hostname)
     if (literal !== undefined) return literal
-    return this.#allowed(url, await lookUpLater(url.hostname, { all: true }))[0].address
+    const allowed = this.#allowed(url, await lookUpLater(url.hostname, { all: true }))
+    return (allowed[tries % allowed.length] ?? allowed[0]).address
   }
 
   #allowed(url: URL, addresses: readonly LookupAddress[]): [LookupAddress, ...LookupAddress[]] {

@@ -147,6 +147,7 @@ class FtpConnections {
   readonly #all = new Set<Client>()
   readonly #waiting: (() => void)[] = []
   #busy = 0
+  #failed = 0
 
   constructor(server: URL, guard: AddressGuard | undefined) {
     this.#server = server
@@ -167,7 +168,7 @@ class FtpConnections {
     try {
       await client.access({
         // Data connections go to the same address: `allowSeparateTransferHost`.
-        host: (await this.#guard?.addressOf(this.#server)) ?? hostname.replace(/^\[|\]$/g, ''),
+        host: (await this.#guard?.addressOf(this.#server, this.#failed)) ?? hostname.replace(/^\[|\]$/g, ''),
         port: Number(port || 21),
         user: decodeURIComponent(username) || 'anonymous',
         password: decodeURIComponent(password) || 'treeboot@',
@@ -175,6 +176,7 @@ class FtpConnections {
       return client
     } catch (error) {
       this.giveBack(client, { isUsable: false })
+      this.#failed++
       if (error instanceof RefusedAddress) throw error
       throw connectionFailure(`ftp://${host}`, error)
     }

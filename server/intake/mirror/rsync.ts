@@ -66,7 +66,7 @@ export async function rsyncFrom(urls: readonly string[], run: RsyncRun): Promise
   let lastFailure: Failure | undefined
   for (let tries = 0; tries < maxTries && urlsLeft.length > 0; tries++) {
     const url = urlsLeft[tries % urlsLeft.length] ?? ''
-    const exit = await runOnce(await pinned(url, run), run)
+    const exit = await runOnce(await pinned(url, run, tries), run)
     const outcome = outcomeOf(exit)
     if (outcome === 'done' || outcome === 'no-folder') return outcome
     if (outcome === undefined)
@@ -80,9 +80,9 @@ export async function rsyncFrom(urls: readonly string[], run: RsyncRun): Promise
 }
 
 /** The URL with the address that was checked in place of the name: rsync would look the name up again. */
-async function pinned(url: string, { guard }: RsyncRun): Promise<string> {
+async function pinned(url: string, { guard }: RsyncRun, tries: number): Promise<string> {
   if (!guard) return url
-  const address = await guard.addressOf(new URL(url))
+  const address = await guard.addressOf(new URL(url), tries)
   const [, port = ''] = /^rsync:\/\/(?:\[[^\]]*\]|[^/:]*)(:\d+)?\//i.exec(url) ?? []
   const host = address.includes(':') ? `[${address}]` : address
   return url.replace(/^rsync:\/\/[^/]*/i, `rsync://${host}${port}`)
