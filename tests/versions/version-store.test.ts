@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -316,4 +317,22 @@ test('content that is not a tree is refused', async () => {
   const refused = await publishTree(store, { id: 'x', kind: 'folder', path, trees: ['.'], source: 'a test' })
   expect(refused.outcome).toBe('refused')
   expect(refused.findings).toMatchObject([{ severity: 'error', path: '.' }])
+})
+
+test('a tree that is withdrawn stays away at the next start, also without its history, and comes back as it was', async () => {
+  const { trees, store, publish, kernel, pass } = inputs()
+  await publish('fedora', '40')
+  pass(1000)
+  await publish('fedora', '41')
+  pass(1000)
+  await publish('fedora', '42')
+  await store.rollback('fedora', 2)
+  rmSync(join(folderOfId(trees, 'fedora'), 'history'))
+  expect(await store.withdraw('fedora')).toMatchObject({ version: 2 })
+  expect(existsSync(join(trees, 'fedora'))).toBe(false)
+  expect(await new VersionStore(trees).recover()).toEqual([])
+  await expect(store.withdraw('fedora')).rejects.toMatchObject({ kind: 'conflict' })
+  expect((await store.versions('fedora')).map(({ current }) => current)).toEqual([false, false, false])
+  expect(await store.rollback('fedora')).toMatchObject({ version: 2 })
+  expect(kernel('fedora')).toBe(imagesOfTree({ version: '41' })['images/pxeboot/vmlinuz'])
 })

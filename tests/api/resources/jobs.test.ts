@@ -10,7 +10,7 @@ import { asking, makeToken } from '../../support/api.ts'
 import { httpOnly, portOf, testApp } from '../../support/app.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type FaultyServer, faultyServer } from '../../support/faulty-server.ts'
-import { keptFolder, makeTree, writeBelow } from '../../support/tree-folder.ts'
+import { keptFolder, makeTree, namesBelow, writeBelow } from '../../support/tree-folder.ts'
 
 let home: ReturnType<typeof keptFolder>
 let app: App
@@ -256,8 +256,11 @@ test('jobs are read by viewers, and changed by operators; the audit has who', as
   expect((await ask('POST', '/api/v1/jobs/1/start')).status).toBe(202)
   expect((await ask('POST', '/api/v1/jobs/1/cancel')).body.state).toBe('cancelled')
   expect((await ask('POST', '/api/v1/jobs/1/cancel')).status).toBe(409)
+  token = await makeToken(app, 'viewer')
+  expect((await ask('GET', '/api/v1/jobs/1')).body.state).toBe('cancelled')
+  expect((await ask('POST', '/api/v1/jobs/1/start')).status).toBe(403)
   token = await makeToken(app, 'admin')
-  const { items } = (await ask('GET', '/api/v1/audit?limit=6')).body
+  const { items } = (await ask('GET', '/api/v1/audit?limit=8')).body
   const actions: string[] = items.map(({ action }: { action: string }) => action)
   expect(actions.filter((action) => action.startsWith('jobs.'))).toEqual([
     'jobs.cancel',
@@ -308,6 +311,8 @@ describe('a job that runs when the server', () => {
     const json = { kind: 'import', source: `${url}/os/`, id: 'f41' }
     expect((await ask('POST', '/api/v1/jobs', { json })).status).toBe(202)
     await eventually(() => expect(state.requests.join()).toContain('install.img'))
+    const incoming = () => namesBelow(at('trees/.treeboot/incoming'))
+    await eventually(() => expect(incoming().join()).toContain('/tree/images/pxeboot/vmlinuz'))
     child.kill('SIGKILL')
     await once(child, 'exit')
     await start()
