@@ -1,6 +1,7 @@
 import { stringify } from 'yaml'
 import type { z } from 'zod'
 import { isMapping, readYaml, type YamlMapping, type YamlValue } from '../config/yaml.ts'
+import { starred } from '../core/access/starred.ts'
 import { lineIn, type Settings, type Sourced } from '../core/guest/guest.ts'
 import type { Definition, DefinitionChange, MovedDefinition } from '../definitions/definitions.ts'
 import { lineDifference } from '../definitions/line-difference.ts'
@@ -23,8 +24,8 @@ export function definitionView({
     etag: etag ?? null,
     readOnly: readOnly ?? null,
     data: shownData(data),
-    // A text that cannot be read may hold a secret anywhere.
-    text: hasNoSecret(data) ? (text ?? null) : null,
+    // A text that cannot be read may hold a secret anywhere, and so may a comment.
+    text: hasNoSecret(data) && starred(text) === text ? (text ?? null) : null,
   }
 }
 
@@ -69,7 +70,7 @@ export function movedView(
   isDryRun: boolean,
 ): z.input<typeof schemas.moved> {
   const { file, first, last, text, becomes } = toDelete
-  const isOpen = hasNoSecret(dataOf(made.after))
+  const isOpen = hasNoSecret(dataOf(made.after)) && starred(text) === text
   const shown = { text: isOpen ? text : null, becomes: isOpen || becomes === '' ? becomes : null }
   return { ...changeView(name, made, isDryRun), delete: { file, first, last, ...shown } }
 }
@@ -105,7 +106,7 @@ export function settingViews(settings: Settings): z.input<typeof schemas.setting
   return [
     ...named(plain),
     ...args.map(({ from }, index) => view('args', shownArgs[index] ?? null, from)),
-    ...removals.map(({ value, from }) => view('args', value, from)),
+    ...removals.map(({ value, from }) => view('args', starredDefinition({ args: value }).args ?? null, from)),
     ...Object.entries(vars).map(([key, { from }]) => view(`vars.${key}`, shownVars[key] ?? null, from)),
     ...named(virt, 'virt.'),
     ...named(network, 'network.'),

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { starred } from '../core/access/starred.ts'
 import { defined } from '../core/defined.ts'
 import { Failure, type FailureDetail } from '../core/failure.ts'
+import { isSecretName } from '../core/secret-words.ts'
 import { formats } from '../render/render.ts'
 
 export interface InputOptions {
@@ -15,8 +17,6 @@ const mostFaults = 20
 /** The longest value that is repeated to the client. */
 const longestFound = 60
 const plainTypes: readonly string[] = ['string', 'number', 'boolean']
-/** A value of such a name is not repeated: the response may be logged. */
-const secretName = /password|secret|token/i
 
 /**
  * Parses input with a schema. The message of a schema must continue a sentence that ends with "expected".
@@ -40,9 +40,10 @@ export function readInput<Schema extends z.ZodType>(
 
 function detailOf({ path, message }: z.core.$ZodIssue, input: unknown, of: string): FailureDetail {
   const value = path.reduce<unknown>((inner, key) => Object(inner)[key], input)
-  const isSecret = path.some((key) => secretName.test(String(key)))
+  // The response may be logged.
+  const isSecret = path.some((key) => isSecretName(String(key)))
   const isPlain = [value].flat().every((each) => each === null || plainTypes.includes(typeof each))
-  const found = isPlain && !isSecret ? String(value).slice(0, longestFound) : undefined
+  const found = isPlain && !isSecret ? String(starred(String(value))).slice(0, longestFound) : undefined
   return { field: [of, ...path].join('.'), ...defined({ found }), expected: message }
 }
 

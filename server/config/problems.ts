@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { starred } from '../core/access/starred.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
@@ -180,12 +181,13 @@ export function showPath(path: YamlPath): string {
     .join('')
 }
 
+/** Secrets are starred: problems are logged, and viewers read them. */
 export function showValue(value: YamlValue | undefined): string {
   if (value === undefined || value === null) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
   if (typeof value !== 'string') return String(value)
-  return clip(`'${JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"')}'`)
+  return clip(`'${JSON.stringify(starred(value)).slice(1, -1).replaceAll('\\"', '"')}'`)
 }
 
 /** Shortens a text to 80 characters. The last one stays, since it may be a closing quote. */

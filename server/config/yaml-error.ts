@@ -23,8 +23,11 @@ export function explainYamlError(
       }
     case 'MULTIPLE_DOCS':
       return { offset, message: "found a second document ('---'); one file holds one configuration" }
+    // The name of a tag, an alias or a directive is not repeated: it may be the beginning of a password without quotes.
     case 'TAG_RESOLVE_FAILED':
-      return { offset, message: `${message}; put text that begins with ! in quotes` }
+      return { offset, message: 'unknown tag; put text that begins with ! in quotes' }
+    case 'BAD_DIRECTIVE':
+      return { offset, message: 'unknown directive; put text that begins with % in quotes' }
     case 'BAD_SCALAR_START':
     case 'BAD_ALIAS':
       return { offset, message: `${message}; put such text in quotes` }

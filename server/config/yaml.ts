@@ -158,7 +158,11 @@ class NodeReader {
     }
     if (isAlias(node)) {
       const target = node.resolve(document)
-      if (!target) this.fault(offsetOf(node), `alias *${node.source} has no anchor &${node.source} before it`)
+      if (!target)
+        this.fault(
+          offsetOf(node),
+          'this alias has no anchor before it; put text that begins with * in quotes',
+        )
       this.#aliasDepth++
       const value = this.read(document, target ?? null, depth + 1)
       this.#aliasDepth--

@@ -1,7 +1,11 @@
 /** What tells a secret from other text, by its name or by its form. */
 
-/** Names of variables, keys and kernel arguments that say a secret: `rootpw`, `user_password_hash`, `wpa_key`, `api-token`. */
-const secretName = /pass(?:word|wd|phrase)|hash|secret|token|pw(?![a-z])|keys?(?![a-z])/i
+/**
+ * Names of variables, keys and kernel arguments that say a secret: `rootpw`, `root_pass`, `user_password_hash`, `wpa_key`,
+ * `wifi_psk`, `api-token`.
+ */
+const secretName =
+  /pass(?:word|wd|phrase|code)|hash|secret|token|credential|(?:pass|psk|pw)(?![a-z])|keys?(?![a-z])/i
 
 /**
  * Password hashes and secrets that their form gives away wherever they stand: crypt(3) and PHC strings, LDAP's `{SSHA}`,

@@ -82,8 +82,9 @@ function restored(wanted: YamlValue, { shown, present }: Shown, path: string): Y
   if (!hasStars(wanted)) return wanted
   if (shown === wanted && present !== undefined) return present
   const expected = 'a value: the stars stand for nothing that is there now'
-  throw new Failure('bad-request', `${path}=${wanted}: expected ${expected}`, {
-    details: [{ field: path, found: String(wanted), expected }],
+  // Beside the stars may stand a part of a secret.
+  throw new Failure('bad-request', `${path}: expected ${expected}`, {
+    details: [{ field: path, expected }],
   })
 }
 
