@@ -9,6 +9,7 @@ import { cleanPath } from '../../server/files/path.ts'
 import { makeToken } from '../support/api.ts'
 import { httpOnly, portOf, testApp } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
+import { get } from '../support/http.ts'
 import { keptFolder, makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 const config = `${httpOnly}
@@ -241,3 +242,11 @@ describe('the API', () => {
     await request(base).post('/api/v1/uploads/tus').auth('admin', token).expect(412)
   })
 })
+
+test.each(['http://other.example:99/api/v1/lookup', '/api/v1/lookup/'])(
+  'a lookup by %s is one',
+  async (path) => {
+    const { status, body } = await get(portOf(app), `${path}?guest=web01`)
+    expect([status, JSON.parse(body.toString())]).toMatchObject([200, { tree: { id: 'old/fedora-40' } }])
+  },
+)

@@ -34,7 +34,7 @@ function respondTo(
   // This comes first, so that the response names the newest version.
   machines.lookedUp(who)
   const current = snapshot()
-  const query = url.slice(lookupPath.length + 1)
+  const query = queryOf(url)
   const request = { query, who, inputs: inputsFor(context, who), current }
   const noted = (response: LookupResponse): LookupResponse => {
     if (response.release) machines.namedVersion(who, response.release)
@@ -47,6 +47,12 @@ function respondTo(
   return answers
     .inputsFor(request.inputs, { guest, who, snapshot: current })
     .then((inputs) => noted(lookupCache.respond({ ...request, inputs })))
+}
+
+/** A URL may also be absolute, as proxies ask (RFC 9112 section 3.2.2), or have a slash at the end of its path. */
+function queryOf(url: string): string {
+  const mark = url.indexOf('?')
+  return mark < 0 ? '' : url.slice(mark + 1)
 }
 
 /** In practice `lookupFirst` responds before the router is asked. */
