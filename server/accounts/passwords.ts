@@ -28,7 +28,7 @@ const fullRetryMs = 2_000
 
 /** Not now: the sender is to try again after this time. */
 export class TryLater extends Failure {
-  readonly retryAfterMs: number
+  override readonly retryAfterMs: number
 
   constructor(message: string, retryAfterMs: number) {
     super('unavailable', message, { forClient: true })

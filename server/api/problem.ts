@@ -1,4 +1,3 @@
-import { TryLater } from '../accounts/passwords.ts'
 import { ConfigError } from '../config/problems.ts'
 import {
   Failure,
@@ -58,10 +57,12 @@ export function problemReply(
   kind: FailureKind,
   message: string,
   details: readonly FailureDetail[] = [],
+  retryAfterMs = retryAfterSeconds * 1000,
 ): ProblemReply {
   const body = problemOf(kind, message, details)
   const { status } = body
-  const again = status === 503 || status === 429 ? { 'Retry-After': String(retryAfterSeconds) } : {}
+  const again =
+    status === 503 || status === 429 ? { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) } : {}
   // RFC 9110, 11.6.1. Not Basic: a browser would ask for a password, keep it, and send it for pages of other sites.
   const challenge = status === 401 ? { 'WWW-Authenticate': 'Bearer realm="treeboot"' } : {}
   return { status, headers: { 'Content-Type': problemType, ...again, ...challenge }, json: body }
@@ -75,16 +76,16 @@ type ProblemReply = Reply<Problem> & { readonly status: number; readonly json: P
  */
 export function failureReply(error: unknown, onFault: (error: unknown) => void): ProblemReply {
   const kind = failureKind(error)
-  if (kind !== 'internal') {
-    const reply = problemReply(kind, failureMessage(error), detailsOf(error))
-    if (!(error instanceof TryLater)) return reply
-    const seconds = String(Math.ceil(error.retryAfterMs / 1000))
-    return { ...reply, headers: { ...reply.headers, 'Retry-After': seconds } }
-  }
+  if (kind !== 'internal')
+    return problemReply(kind, failureMessage(error), detailsOf(error), retryAfterOf(error))
   const status = statusOfExpress(error)
   if (status !== undefined) return problemReply('bad-request', failureMessage(error))
   onFault(error)
   return problemReply(kind, 'something went wrong in the server; see its log')
+}
+
+function retryAfterOf(error: unknown): number | undefined {
+  return error instanceof Failure ? error.retryAfterMs : undefined
 }
 
 function detailsOf(error: unknown): readonly FailureDetail[] {

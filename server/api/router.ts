@@ -1,6 +1,7 @@
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express'
 import type { Requester } from '../core/net/requester.ts'
 import { readBody } from './body.ts'
+import { CallLimits } from './call-limits.ts'
 import { type AccessContext, requireCaller } from './caller.ts'
 import type { ApiContext } from './context.ts'
 import { FirstReplies } from './idempotency.ts'
@@ -16,6 +17,8 @@ interface RouterOptions {
   readonly onSendingOf: (req: Request) => () => void
   readonly accessOf: (who: Requester, req: Request) => AccessContext
   readonly onFault: OnFault
+  /** Default: those of `requestLimits.apiCalls`. */
+  readonly limits?: CallLimits
 }
 
 /**
@@ -23,7 +26,7 @@ interface RouterOptions {
  * and responds.
  */
 export function routerOf(options: RouterOptions): Router {
-  const { routes, context, requesterOf, onSendingOf, accessOf, onFault } = options
+  const { routes, context, requesterOf, onSendingOf, accessOf, onFault, limits = new CallLimits() } = options
   const router = Router()
   const firstReplies = new FirstReplies()
   for (const each of routes) router[expressMethods[each.method]](each.path, handle(each))
@@ -40,12 +43,23 @@ export function routerOf(options: RouterOptions): Router {
   }
   return router.use(refuse)
 
+  /** What is open to everybody is not counted: a room of machines may be behind one address. */
+  async function countedCaller(each: Pick<Route, 'access'>, req: Request, access: AccessContext) {
+    if (each.access === 'everybody') return requireCaller(each, req, access)
+    const caller = await requireCaller(each, req, access).catch((error: unknown) => {
+      limits.take(undefined, access.from)
+      throw error
+    })
+    limits.take(caller, access.from)
+    return caller
+  }
+
   function handle(each: Route): RequestHandler {
     return async (req, res) => {
       const who = requesterOf(req)
       const access = accessOf(who, req)
       const isOpen = each.openTo?.(access.from, context) ?? false
-      const caller = await requireCaller(isOpen ? { access: 'everybody' } : each, req, access)
+      const caller = await countedCaller(isOpen ? { access: 'everybody' } : each, req, access)
       const { from } = access
       const body = each.body && (await bodyOf(each, req))
       const respond = async (): Promise<Reply> => {

@@ -26,6 +26,7 @@ export interface FailureOptions {
   readonly cause?: unknown
   readonly forClient?: boolean
   readonly details?: readonly FailureDetail[]
+  readonly retryAfterMs?: number
 }
 
 /**
@@ -39,12 +40,15 @@ export class Failure extends Error {
   readonly forClient: boolean
   /** For programs: what the message says in words, one by one. */
   readonly details: readonly FailureDetail[]
+  /** When the same may be tried again, where that is known. */
+  readonly retryAfterMs: number | undefined
 
   constructor(kind: FailureKind, message: string, options: FailureOptions = {}) {
     super(message, options)
     this.kind = kind
     this.forClient = options.forClient ?? false
     this.details = options.details ?? []
+    this.retryAfterMs = options.retryAfterMs
   }
 }
 

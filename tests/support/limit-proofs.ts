@@ -45,6 +45,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'api/routes.test.ts: keeps the first 500 characters of a detail',
     fuzz: byLibrary('body-parser'),
   },
+  apiCalls: {
+    test: 'api/call-limits.test.ts: a caller may make its calls in a second, and twice as many at once',
+    fuzz: counted,
+  },
   eventStreams: {
     test: 'api/resources/events.test.ts: the twenty-first stream of an account is refused',
     fuzz: counted,

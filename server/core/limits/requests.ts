@@ -43,6 +43,13 @@ export const requestLimits = {
     bytes: 500,
     beyond: 'the rest is cut off',
   },
+  apiCalls: {
+    what: 'calls of the API by one token, account, or address without credentials; twice as many at once',
+    from,
+    entries: 1000,
+    ms: 1000,
+    beyond: '429, and Retry-After says when; what is open to everybody is not counted',
+  },
   eventStreams: {
     what: 'event streams of one account; without credentials, of one address',
     from,

@@ -55,7 +55,7 @@ export interface TransientFailureOptions {
 
 /** The upstream is busy or badly connected: a retry, or another upstream, may succeed. */
 export class TransientFailure extends Failure {
-  readonly retryAfterMs: number | undefined
+  override readonly retryAfterMs: number | undefined
   readonly isOfServer: boolean
 
   constructor(message: string, options: TransientFailureOptions = {}) {
