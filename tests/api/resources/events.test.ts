@@ -138,9 +138,11 @@ test('more streams than a client may have requests leave room for its other requ
 }, 20_000)
 
 test('a stream ends with its token, its account, or its session', async () => {
-  const token = await makeToken(app, 'viewer')
+  const account = 'streaming'
+  await app.accounts.addAccount({ name: account, role: 'viewer', password: 'a long password' })
+  const maker = { kind: 'account', account, role: 'viewer' } as const
+  const { token } = await app.accounts.makeToken(maker, { name: 'test', role: 'viewer' })
   const byToken = await watch('', token)
-  const account = (await app.accounts.accounts()).at(-1)?.name ?? ''
   const { id } = await app.accounts.signIn(account, 'a long password', '127.0.0.1')
   const cookie = { cookie: `treeboot-session=${id}` }
   const bySession = await watch('', '', cookie)
