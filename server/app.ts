@@ -86,6 +86,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   const session = () => config().access.session
   const accounts = new Accounts({
     session,
+    oidc: () => config().access.oidc,
     onTrouble: (error) => onTrouble('accounts', error),
     ...defined({ cost: scrypt }),
   })

@@ -12,6 +12,7 @@ import {
 } from '../core/access/account-changes.ts'
 import type { Actor } from '../core/access/audit.ts'
 import { normalPassword, requireAccountName } from '../core/access/names.ts'
+import type { OidcSettings } from '../core/access/oidc.ts'
 import type { AccessRecords, SessionRecord } from '../core/access/records.ts'
 import { callerOfToken } from '../core/access/tokens.ts'
 import { defined } from '../core/defined.ts'
@@ -22,12 +23,14 @@ import { Audit } from './audit.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { CurrentRecords } from './current.ts'
 import { LegacyToken } from './legacy.ts'
+import { OidcSignIn } from './oidc/oidc-sign-in.ts'
 import { Passwords, type ScryptCost } from './passwords.ts'
+import { beginProviderSession } from './provider-session.ts'
 import { Revocations, type RevokedListener } from './revocations.ts'
 import { csrfOf, hashOf, newSecret, referenceOf, tokenPrefix } from './secrets.ts'
 import { type Session, SessionLife, type SessionLimits, type SessionView } from './sessions.ts'
 import { type MadeSetupLink, type SetupLinkOptions, SetupLinks } from './setup-links.ts'
-import { signIn } from './sign-in.ts'
+import { type SignInParts, signIn } from './sign-in.ts'
 import { SignInThrottle } from './throttle.ts'
 import { UseNotes } from './uses.ts'
 import { type AccountView, accountView, type TokenView, tokenView } from './views.ts'
@@ -37,6 +40,8 @@ export interface AccountsOptions {
   readonly session: () => SessionLimits
   readonly onTrouble: (error: unknown) => void
   readonly clock?: Clock
+  /** `access.oidc` of the configuration. Default: there is none. */
+  readonly oidc?: () => OidcSettings | undefined
   /** What a hash of a password costs. Default: `scryptCost`. */
   readonly cost?: ScryptCost
 }
@@ -57,6 +62,8 @@ const somebody: Actor = { account: 'unknown', from: 'unknown' }
  * its line of the audit before its promise resolves. All methods throw a Failure with words for people.
  */
 export class Accounts {
+  /** Sign-ins by the provider of the configuration. */
+  readonly oidc: OidcSignIn
   readonly #options: AccountsOptions
   readonly #clock: Clock
   readonly #passwords: Passwords
@@ -68,6 +75,17 @@ export class Accounts {
     this.#clock = options.clock ?? systemClock
     this.#passwords = new Passwords(options.cost)
     this.#throttle = new SignInThrottle(this.#clock.up)
+    this.oidc = new OidcSignIn({
+      settings: options.oidc ?? (() => undefined),
+      clock: this.#clock,
+      throttle: this.#throttle,
+      onTrouble: options.onTrouble,
+      // A refusal may take rights away, too.
+      admit: (person, role, from) =>
+        beginProviderSession(this.#signInParts, { person, role, from }).finally(() =>
+          this.#parts.current.read(),
+        ),
+    })
   }
 
   async open({ store, dataFolder, legacy }: AccountsData): Promise<void> {
@@ -136,15 +154,7 @@ export class Accounts {
 
   /** @throws Failure `forbidden`, or TryLater (`unavailable`) with the pause. */
   async signIn(name: string, password: string, from: string): Promise<Session> {
-    const parts = {
-      ...this.#parts,
-      passwords: this.#passwords,
-      throttle: this.#throttle,
-      limits: this.#options.session,
-      clock: this.#clock,
-      onTrouble: this.#options.onTrouble,
-    }
-    const session = await signIn(parts, { name, password, from })
+    const session = await signIn(this.#signInParts, { name, password, from })
     await this.#parts.current.read()
     return session
   }
@@ -326,6 +336,17 @@ export class Accounts {
   get #parts(): Opened {
     if (!this.#open) throw new Failure('unavailable', 'the accounts are not open yet; try again')
     return this.#open
+  }
+
+  get #signInParts(): SignInParts {
+    return {
+      ...this.#parts,
+      passwords: this.#passwords,
+      throttle: this.#throttle,
+      limits: this.#options.session,
+      clock: this.#clock,
+      onTrouble: this.#options.onTrouble,
+    }
   }
 
   #liveOf({ sessions }: AccessRecords, account: string): SessionRecord[] {

@@ -1,14 +1,11 @@
 import { type Actor, auditLine, type Done } from '../core/access/audit.ts'
 import type { NumberedAuditLine } from '../core/access/records.ts'
 import type { AccountStore, AuditQuery } from '../store/accounts.ts'
+import { Allowance } from './allowance.ts'
 import type { Clock } from './clock.ts'
 
 /** How many lines an export reads at once. */
 const exportedAtOnce = 500
-
-/** Refused sign-ins: so many lines at once, and then one in so many milliseconds. */
-const refusedAtOnce = 20
-const refusedEveryMs = 60_000
 
 /**
  * Who did what, from where, with what it was before and after. The newest `auditKept` lines are kept. Whoever has not
@@ -17,14 +14,12 @@ const refusedEveryMs = 60_000
 export class Audit {
   readonly #store: AccountStore
   readonly #clock: Clock
-  #allowance = refusedAtOnce
-  #filledUp: number
-  #missed = 0
+  readonly #refusals: Allowance
 
   constructor(store: AccountStore, clock: Clock) {
     this.#store = store
     this.#clock = clock
-    this.#filledUp = clock.up()
+    this.#refusals = new Allowance(clock.up)
   }
 
   /** Resolves when the line is on the disk. Secrets in `before` and `after` are starred. */
@@ -34,18 +29,9 @@ export class Audit {
 
   /** A sign-in that was refused. Beyond a certain number they are only counted, and the next line says how many. */
   async refused(by: Actor, why: string): Promise<void> {
-    const up = this.#clock.up()
-    const earned = Math.floor((up - this.#filledUp) / refusedEveryMs)
-    this.#allowance = Math.min(refusedAtOnce, this.#allowance + earned)
-    this.#filledUp += earned * refusedEveryMs
-    if (this.#allowance <= 0) {
-      this.#missed++
-      return
-    }
-    this.#allowance--
-    const missed = this.#missed
-    this.#missed = 0
-    const after = { why, ...(missed > 0 && { notWritten: missed }) }
+    const line = this.#refusals.take()
+    if (!line) return
+    const after = { why, ...(line.missed > 0 && { notWritten: line.missed }) }
     await this.write(by, { action: 'session.refused', target: by.account, after })
   }
 

@@ -102,7 +102,7 @@ async function begin(
     const changed = { ...now, lastSignInMs: nowMs, ...(better !== undefined && { password: better }) }
     return [
       { kind: 'account', record: changed },
-      ...ended(records, life, account.name),
+      ...roomForSession(records, life, account.name),
       { kind: 'session', record },
       audited(deed, { action: 'session.begin', target: account.name }),
     ]
@@ -114,8 +114,8 @@ async function begin(
   return { id, csrf, caller, endsMs: nowMs + limits().maxMs }
 }
 
-/** Makes room: sessions that are over, and the oldest of this account. */
-function ended(records: AccessRecords, life: SessionLife, account: string): AccessChange[] {
+/** Ends sessions that are over, and the oldest of this account. */
+export function roomForSession(records: AccessRecords, life: SessionLife, account: string): AccessChange[] {
   const over = life.over(records)
   const own = [...records.sessions.values()]
     .filter((session) => session.account === account && !over.includes(session))

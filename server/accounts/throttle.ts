@@ -80,6 +80,16 @@ export class SignInThrottle {
     }
   }
 
+  /** The same for a sign-in that names no account yet. */
+  beginFrom(address: string): number | Try {
+    const wide = addressPrefix(address, 48)
+    const waitMs = this.#wait(this.#addresses, wide)
+    if (waitMs > 0) return waitMs
+    this.#count(this.#addresses, wide, ofAddress)
+    const undone = (): void => takeBack(this.#addresses.get(wide), ofAddress)
+    return { right: undone, undone }
+  }
+
   #wait(all: ReturnType<typeof lru<string, Tries>>, key: string): number {
     const tries = all.get(key)
     return tries ? Math.max(0, Math.ceil(tries.untilMs - this.#up())) : 0

@@ -11,6 +11,8 @@ export interface AccountView {
   readonly disabled: boolean
   /** Whether it can sign in by password. */
   readonly hasPassword: boolean
+  /** The provider that vouches for it. */
+  readonly issuer?: string
   readonly createdMs: number
   readonly lastSignInMs?: number
   /** How many it has. */
@@ -19,9 +21,10 @@ export interface AccountView {
 }
 
 export function accountView(account: AccountRecord, records: AccessRecords, sessions: number): AccountView {
-  const { password, ...shown } = account
+  const { password, oidc, ...shown } = account
   const tokens = tokensOf(records, account.name).length
-  return { ...shown, hasPassword: password !== undefined, tokens, sessions }
+  const issuer = oidc && { issuer: oidc.issuer }
+  return { ...shown, ...issuer, hasPassword: password !== undefined, tokens, sessions }
 }
 
 /** A token without its secret. Times are milliseconds since 1970. */

@@ -4,27 +4,15 @@ import type { Accounts } from '../accounts/accounts.ts'
 import { anyUser } from '../accounts/may-upload.ts'
 import { type Caller, type Role, whyNotAllowed } from '../core/access/access.ts'
 import { Failure } from '../core/failure.ts'
-import { plainAddress } from '../core/net/address.ts'
-import { isInNetworks, type Network } from '../core/net/network.ts'
+import { cookieNames, cookieValue } from './cookies.ts'
 import { isSafe, whyCrossSite } from './cross-site.ts'
 import type { Route } from './route.ts'
 
 /** The header by which a page of ours shows that it is one: scripts of other sites can neither read nor send it. */
 export const csrfHeader = 'x-csrf-token'
 
-/** The cookie of a session; under TLS with the prefix that browsers guard (RFC 6265bis, 4.1.3.2). */
-export const sessionCookie = { plain: 'treeboot-session', secure: '__Host-treeboot-session' } as const
-
-export function cookieNameFor(isSecure: boolean): string {
-  return isSecure ? sessionCookie.secure : sessionCookie.plain
-}
-
-/** Whether the browser reached us by TLS: ours, or that of a proxy that we trust. */
-export function isOverTls({ socket, headers }: IncomingMessage, proxies: readonly Network[]): boolean {
-  if ('encrypted' in socket && socket.encrypted === true) return true
-  const proto = [headers['x-forwarded-proto'] ?? ''].flat().join(',').split(',').at(-1)?.trim()
-  return proto === 'https' && isInNetworks(plainAddress(socket.remoteAddress ?? ''), proxies)
-}
+/** The cookie of a session. */
+export const sessionCookie = cookieNames('treeboot-session')
 
 /** What a request is judged by. */
 export interface AccessContext {
@@ -160,10 +148,8 @@ function basicCredentials(headers: IncomingHttpHeaders): { user: string; passwor
 }
 
 /** The id in the cookie of the session. */
-export function sessionId({ cookie = '' }: IncomingHttpHeaders): string | undefined {
-  const pairs = cookie.split(';').map((pair) => pair.trim().split('='))
-  const cookieNamed = (name: string) => pairs.find(([key]) => key === name)?.[1]
-  return cookieNamed(sessionCookie.secure) ?? cookieNamed(sessionCookie.plain)
+export function sessionId(headers: IncomingHttpHeaders): string | undefined {
+  return cookieValue(headers, sessionCookie)
 }
 
 function isSame(expected: string, given: string | readonly string[] | undefined): boolean {

@@ -14,6 +14,7 @@ import { mirrorRoutes, profileRoutes } from './resources/profiles.ts'
 import { reportRoutes } from './resources/reports.ts'
 import { serverRoutes } from './resources/server.ts'
 import { sessionRoutes } from './resources/session.ts'
+import { oidcRoutes } from './resources/session-oidc.ts'
 import { templateTrialRoutes } from './resources/template-trials.ts'
 import { templateRoutes } from './resources/templates.ts'
 import { treeVersionRoutes } from './resources/tree-versions.ts'
@@ -62,6 +63,7 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...loaderRoutes,
   ...sessionRoutes,
+  ...oidcRoutes,
   ...accountRoutes,
   ...tokenRoutes,
   ...auditRoutes,

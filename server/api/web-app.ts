@@ -9,6 +9,7 @@ import type { AccessContext } from './caller.ts'
 import type { ApiContext } from './context.ts'
 import { GuestSummaries } from './guest-summaries.ts'
 import { LookupResponses } from './lookup-responses.ts'
+import { askedHost } from './own-host.ts'
 import type { OnFault } from './problem.ts'
 import { lookupFirst } from './resources/lookup.ts'
 import { routerOf } from './router.ts'
@@ -48,9 +49,7 @@ export function webApp(
       from: forwarded ?? address,
       anonymous: access.anonymous === 'viewer' ? 'viewer' : undefined,
       ownUrl: server.url,
-      // A proxy that we trust was asked by the name that counts.
-      whyMisdirected: () =>
-        whyForeignHost(lastOf(isProxied ? headers['x-forwarded-host'] : undefined) ?? headers.host, names),
+      whyMisdirected: () => whyForeignHost(askedHost({ headers }, address, http.trustedProxies), names),
     }
   }
   const app = express()
@@ -66,9 +65,4 @@ export function webApp(
     known.set(req, { who, onSending })
     app(req, res)
   }
-}
-
-/** The last value of a header that proxies add to. */
-function lastOf(header: string | readonly string[] | undefined): string | undefined {
-  return [header ?? []].flat().join(',').split(',').at(-1)?.trim() || undefined
 }

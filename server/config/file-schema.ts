@@ -11,6 +11,7 @@ import { canonicalSerial, canonicalUuid } from '../core/net/uuid.ts'
 import { installSources, type OwnKey, type ServiceName, type serviceKeys } from '../core/services.ts'
 import type { DefinitionKind } from './definition-files.ts'
 import { network } from './network-schema.ts'
+import { oidcSchema } from './oidc-schema.ts'
 import { parseSchedule } from './schedule.ts'
 import {
   age,
@@ -254,6 +255,7 @@ export const configFileSchema = section({
       canonical(canonicalNetwork, networkText),
       `${networkText}, or a list of them`,
     ).optional(),
+    oidc: oidcSchema.optional(),
   }).optional(),
   ...serviceSections,
   paths: section({

@@ -8,6 +8,7 @@ import { type ConfigFile, configFileSchema } from './file-schema.ts'
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
 import { checkNamedFolders } from './named-folders.ts'
+import { checkSecretFile, oidcSettings } from './oidc-schema.ts'
 import { checkPaths, checkRealPaths } from './private-paths.ts'
 import { ConfigError, ProblemList, reportIssues } from './problems.ts'
 import type {
@@ -75,6 +76,7 @@ async function finishChecks(draft: Draft, settled: Settled<Draft>): Promise<Load
     await checkKeyFiles(loaded.config, yaml, problems)
     await checkRealPaths(loaded.config, yaml, problems)
     await checkNamedFolders(loaded.config, yaml, problems)
+    await checkSecretFile(loaded.config, yaml, problems)
     await checkServices(loaded.config, yaml, problems)
   }
   return finish(draft, settled)
@@ -288,10 +290,11 @@ function verifySettings(written: ConfigFile['verify'], baseFolder: string): Conf
   return { keys: keys.map((key) => resolve(baseFolder, key)), requireSignature, ...defined({ bootTest }) }
 }
 
-function accessSettings(written: ConfigFile['access']): AccessConfig {
+function accessSettings(written: ConfigFile['access'], baseFolder: string): AccessConfig {
   const { idle: idleMs = 30 * 60_000, max: maxMs = 12 * 3_600_000 } = written?.session ?? {}
   const { anonymous = 'none', metrics = [] } = written ?? {}
-  return { anonymous, session: { idleMs, maxMs }, metrics }
+  const oidc = written?.oidc && oidcSettings(written.oidc, baseFolder)
+  return { anonymous, session: { idleMs, maxMs }, metrics, ...defined({ oidc }) }
 }
 
 function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Config {
@@ -308,7 +311,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
       names: file.server?.names ?? [],
       stopGraceMs: file.server?.['stop-grace'] ?? 60_000,
     },
-    access: accessSettings(file.access),
+    access: accessSettings(file.access, baseFolder),
     ...common,
     http: httpSettings(file.http, common.http),
     ftp: { ...common.ftp, ...ftpSettings(file.ftp, baseFolder) },

@@ -69,13 +69,15 @@ function checkWitness({ paths, state }: Config, text: YamlText, problems: Proble
   }
 }
 
-function privatePaths({ paths, file, ftp }: Config): readonly PrivatePath[] {
+function privatePaths({ paths, file, ftp, access }: Config): readonly PrivatePath[] {
   const beside =
     file === undefined ? [] : [file, ...definitionFolders.map((folder) => join(dirname(file), folder))]
+  const secret = access.oidc?.clientSecretFile
   return [
     { path: paths.templates, key: ['paths', 'templates'], what: paths.templates },
     { path: paths.data, key: ['paths', 'data'], what: paths.data },
     ...(ftp.tls ? [{ path: ftp.tls.key, key: ['ftp', 'tls', 'key'], what: ftp.tls.key }] : []),
+    ...(secret ? [{ path: secret, key: ['access', 'oidc', 'client-secret-file'], what: secret }] : []),
     ...beside.map((path) => ({ path, what: `the configuration ${path}` })),
   ]
 }

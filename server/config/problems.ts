@@ -135,8 +135,13 @@ function reportIssue(
   return [path]
 }
 
+/** Keys whose value is a secret. */
+const secretKey = /(?:^|-)secret$/
+
 /** Secrets and URLs of webhooks, which are secrets where the receiver has no other: who may read problems must not see them. */
-function isPrivate([section, , key]: YamlPath): boolean {
+function isPrivate(path: YamlPath): boolean {
+  const [section, , key] = path
+  if (secretKey.test(String(path.at(-1)))) return true
   return section === 'webhooks' && key !== 'kinds' && key !== 'allow-private'
 }
 

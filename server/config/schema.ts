@@ -1,3 +1,4 @@
+import type { OidcSettings } from '../core/access/oidc.ts'
 import type { VmFirmware } from '../core/boot/test-firmware.ts'
 import type { Reach } from '../core/boottest/result.ts'
 import type { FeedType } from '../core/feed-types.ts'
@@ -78,6 +79,8 @@ export interface AccessConfig {
   readonly session: { readonly idleMs: number; readonly maxMs: number }
   /** Networks that may read the metrics without credentials. */
   readonly metrics: readonly Network[]
+  /** The provider by which people sign in, beside passwords. */
+  readonly oidc?: OidcSettings
 }
 
 export interface HttpConfig extends ServiceConfig {

@@ -44,7 +44,9 @@ export function accountStoreContract(name: string, make: () => Promise<Store>): 
     test('keeps every field, and returns the same object until something changes', () =>
       use(async (store) => {
         const anna = account('anna', { role: 'admin', disabled: true, lastSignInMs: 9 })
-        const { password: _, ...ben } = account('ben')
+        const { password: _, ...ben } = account('ben', {
+          oidc: { issuer: 'https://login.example', subject: '7', withoutRole: true },
+        })
         const full = token('anna', 'ci', {
           role: 'operator',
           scopes: ['uploads', 'guests:read'],

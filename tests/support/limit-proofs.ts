@@ -243,6 +243,14 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'intake/mirror/fetch-file.test.ts: are fetched, 40 at most, those of the image among them',
     fuzz: 'checksum-list',
   },
+  openIdProvider: {
+    test: 'api/resources/session-oidc.test.ts: a response of 1 MiB is read, and a longer one is refused',
+    fuzz: byLibrary('openid-client'),
+  },
+  secretFile: {
+    test: 'config/oidc.test.ts: a file of 64 KiB is read, and a larger one is refused',
+    fuzz: { none: 'it is not parsed' },
+  },
   configuration: {
     test: 'config/files.test.ts: a file of 64 MiB is read, and a larger one is refused, without reading it to its end',
     fuzz: 'yaml',

@@ -287,8 +287,13 @@ async function accountNamed(name: string, accounts: Accounts) {
   return accountJson(found)
 }
 
-function accountJson({ createdMs, lastSignInMs, ...shown }: AccountView) {
-  return { ...shown, created: timeText(createdMs), lastSignIn: timeOrNull(lastSignInMs) }
+function accountJson({ createdMs, lastSignInMs, issuer, ...shown }: AccountView) {
+  return {
+    ...shown,
+    issuer: issuer ?? null,
+    created: timeText(createdMs),
+    lastSignIn: timeOrNull(lastSignInMs),
+  }
 }
 
 function sessionJson({ createdMs, lastUsedMs, ...shown }: SessionView) {

@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import type { Caller } from '../../core/access/access.ts'
 import { requireKnown } from '../actor.ts'
-import { cookieNameFor, isOverTls, sessionId } from '../caller.ts'
+import { sessionCookie, sessionId } from '../caller.ts'
+import { setCookie } from '../cookies.ts'
 import { setupPage, setupPageHeaders } from '../pages/setup-page.ts'
 import { json, needs, type Route, route } from '../route.ts'
 import { session as sessionSchema } from '../schemas/access.ts'
@@ -29,7 +29,7 @@ export const sessionRoutes: readonly Route[] = [
       return {
         status: 201,
         headers: {
-          'Set-Cookie': cookie(req, id, snapshot().config.http.trustedProxies),
+          'Set-Cookie': setCookie(req, sessionCookie, id, { proxies: snapshot().config.http.trustedProxies }),
           'Cache-Control': 'no-store',
         },
         json: sessionView(caller, csrf),
@@ -62,7 +62,12 @@ export const sessionRoutes: readonly Route[] = [
       if (id !== undefined) await accounts.signOut(id, from)
       return {
         status: 204,
-        headers: { 'Set-Cookie': cookie(req, '', snapshot().config.http.trustedProxies, 0) },
+        headers: {
+          'Set-Cookie': setCookie(req, sessionCookie, '', {
+            proxies: snapshot().config.http.trustedProxies,
+            maxAge: 0,
+          }),
+        },
       }
     },
   }),
@@ -94,16 +99,4 @@ export const sessionRoutes: readonly Route[] = [
 
 function sessionView({ kind, account, token, role, scopes }: Caller, csrf?: string) {
   return { kind, account, token: token ?? null, role, scopes: scopes ?? null, csrf: csrf ?? null }
-}
-
-function cookie(
-  req: IncomingMessage,
-  id: string,
-  proxies: Parameters<typeof isOverTls>[1],
-  maxAge?: number,
-): string {
-  const isSecure = isOverTls(req, proxies)
-  const rest = ['Path=/', 'HttpOnly', 'SameSite=Lax', ...(isSecure ? ['Secure'] : [])]
-  const end = maxAge === undefined ? [] : [`Max-Age=${maxAge}`]
-  return [`${cookieNameFor(isSecure)}=${id}`, ...rest, ...end].join('; ')
 }

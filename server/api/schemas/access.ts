@@ -25,6 +25,7 @@ export const account = z
     role,
     disabled: z.boolean(),
     hasPassword: z.boolean(),
+    issuer: text.nullable().meta({ description: 'the OpenID provider that vouches for it' }),
     created: time,
     lastSignIn: time.nullable(),
     tokens: z.int(),

@@ -1,8 +1,10 @@
+import { defined } from '../defined.ts'
 import { Failure } from '../failure.ts'
 import { nearestName } from '../select/nearest.ts'
 import { type Caller, callerText, type Role, type Scope, whyNotGranted } from './access.ts'
 import { type Actor, auditLine, type Done } from './audit.ts'
 import { legacyToken, requireAccountName, requireTokenName } from './names.ts'
+import type { OidcBinding } from './oidc.ts'
 import type { AccessChange, AccessRecords, AccountRecord, TokenRecord } from './records.ts'
 import { callerOfToken, withOffspring } from './tokens.ts'
 
@@ -26,15 +28,18 @@ export function audited({ by, nowMs }: Deed, done: Done): AccessChange {
 export interface NewAccount {
   readonly name: string
   readonly role: Role
-  /** The hash of its password. */
-  readonly password: string
+  /** The hash of its password; undefined for an account of a provider. */
+  readonly password?: string
+  readonly oidc?: OidcBinding
+  readonly lastSignInMs?: number
 }
 
 export function addAccount(
   { accounts }: AccessRecords,
   deed: Deed,
-  { name, role, password }: NewAccount,
+  added: NewAccount,
 ): readonly AccessChange[] {
+  const { name } = added
   requireAccountName(name)
   if (accounts.has(name))
     throw new Failure('conflict', `there is an account ${name} already; "treeboot accounts set" changes it`)
@@ -44,7 +49,7 @@ export function addAccount(
     throw new Failure('conflict', `there is an account ${alike} already, which reads like ${name}`)
   if (accounts.size >= mostAccounts)
     throw new Failure('conflict', `there are ${mostAccounts} accounts, and no more are kept; remove some`)
-  const record: AccountRecord = { name, role, password, disabled: false, createdMs: deed.nowMs }
+  const record: AccountRecord = { ...added, disabled: false, createdMs: deed.nowMs }
   return [
     { kind: 'account', record },
     audited(deed, { action: 'accounts.add', target: name, after: shownAccount(record) }),
@@ -65,7 +70,16 @@ export function setAccount(
   { name, ...settings }: AccountSettings & { readonly name: string },
 ): readonly AccessChange[] {
   const before = accountNamed(records, name)
-  const record: AccountRecord = { ...before, ...settings }
+  if (before.oidc && (settings.password !== undefined || settings.role !== undefined))
+    throw new Failure(
+      'conflict',
+      `${name} signs in by a provider: it has no password, and its role is that of its groups there; it can be disabled`,
+    )
+  const record: AccountRecord = {
+    ...before,
+    ...settings,
+    ...defined({ oidc: bindingAfter(before, settings) }),
+  }
   requireAdminLeft(records, name, record)
   const ends = settings.password !== undefined || record.disabled
   return [
@@ -78,6 +92,11 @@ export function setAccount(
       after: { ...shownAccount(record), ...(settings.password !== undefined && { newPassword: true }) },
     }),
   ]
+}
+
+/** What an admin says of an account counts until he says something else, whatever groups the person has. */
+function bindingAfter({ oidc }: AccountRecord, { disabled }: AccountSettings): OidcBinding | undefined {
+  return oidc && disabled !== undefined ? { issuer: oidc.issuer, subject: oidc.subject } : oidc
 }
 
 export function removeAccount(records: AccessRecords, deed: Deed, name: string): readonly AccessChange[] {
@@ -229,8 +248,8 @@ function requireAdminLeft({ accounts }: AccessRecords, name: string, after: Acco
   )
 }
 
-function shownAccount({ role, disabled }: AccountRecord): Record<string, unknown> {
-  return { role, disabled }
+export function shownAccount({ role, disabled, oidc }: AccountRecord): Record<string, unknown> {
+  return { role, disabled, ...(oidc && { issuer: oidc.issuer, subject: oidc.subject }) }
 }
 
 function shownToken({ role, scopes, expiresMs, maker }: TokenRecord): Record<string, unknown> {

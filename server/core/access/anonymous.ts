@@ -17,6 +17,8 @@ export const openRoutes = [
   { path: 'GET /healthz', what: 'whether the server runs' },
   { path: 'GET /readyz', what: 'whether installations can begin, in one word' },
   { path: 'POST /api/v1/session', what: 'signing in' },
+  { path: 'GET /api/v1/session/oidc', what: 'signing in by an OpenID provider' },
+  { path: 'GET /api/v1/session/oidc/callback', what: 'where that provider sends the browser back' },
   { path: 'GET /setup', what: 'the page that a setup link opens' },
   { path: 'POST /api/v1/setup', what: 'the first administrator, with a link that works once' },
 ] as const satisfies readonly OpenPath[]

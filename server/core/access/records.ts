@@ -1,4 +1,5 @@
 import type { Role, Scope } from './access.ts'
+import type { OidcBinding } from './oidc.ts'
 
 /** What is remembered of accounts. Times are milliseconds since 1970. Of secrets there are only hashes. */
 
@@ -7,6 +8,8 @@ export interface AccountRecord {
   readonly role: Role
   /** The hash of the password with its parameters; undefined for an account that cannot sign in by password. */
   readonly password?: string
+  /** Only of an account that a provider vouches for. */
+  readonly oidc?: OidcBinding
   /** A disabled account may do nothing, and neither may its tokens. */
   readonly disabled: boolean
   readonly createdMs: number

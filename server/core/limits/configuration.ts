@@ -1,4 +1,4 @@
-import { type Limit, MiB } from './limit.ts'
+import { KiB, type Limit, MiB } from './limit.ts'
 
 const from = 'operator'
 
@@ -42,6 +42,12 @@ export const configurationLimits = {
     from,
     bytes: 16 * MiB,
     beyond: 'the file is refused',
+  },
+  secretFile: {
+    what: 'file of `access.oidc.client-secret-file`',
+    from,
+    bytes: 64 * KiB,
+    beyond: 'an error of the configuration; the one before stays in force',
   },
   /** The longest real kickstart that we know of has 150 kB. */
   templates: {

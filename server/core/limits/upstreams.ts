@@ -61,4 +61,12 @@ export const upstreamLimits = {
     entries: 40,
     beyond: 'the mirror fails; further lists are not fetched',
   },
+  /** Discovery documents and key sets have some 10 kB, and a token with hundreds of groups as much. */
+  openIdProvider: {
+    what: 'response of an OpenID provider',
+    from,
+    bytes: MiB,
+    ms: 10_000,
+    beyond: 'the sign-in fails, and the log says why',
+  },
 } as const satisfies Record<string, Limit>

@@ -15,6 +15,9 @@ export interface AccountRow {
   readonly disabled: number
   readonly created_ms: number
   readonly last_sign_in_ms: number | null
+  readonly oidc_issuer: string | null
+  readonly oidc_subject: string | null
+  readonly oidc_without_role: number | null
 }
 
 export interface TokenRow {
@@ -97,6 +100,21 @@ export const accountsMigration: Migration = {
       .addColumn('target', 'text', (column) => column.notNull())
       .addColumn('before', 'text')
       .addColumn('after', 'text')
+      .execute()
+  },
+}
+
+/** Accounts of an OpenID provider: `OidcBinding` explains the columns. */
+export const oidcMigration: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema.alterTable('accounts').addColumn('oidc_issuer', 'text').execute()
+    await db.schema.alterTable('accounts').addColumn('oidc_subject', 'text').execute()
+    await db.schema.alterTable('accounts').addColumn('oidc_without_role', 'integer').execute()
+    await db.schema
+      .createIndex('accounts_of_provider')
+      .on('accounts')
+      .columns(['oidc_issuer', 'oidc_subject'])
+      .unique()
       .execute()
   },
 }

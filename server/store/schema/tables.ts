@@ -1,5 +1,5 @@
 import { type Generated, type Kysely, type Migration, type MigrationProvider, sql } from 'kysely'
-import { type AccountTables, accountsMigration } from './accounts.ts'
+import { type AccountTables, accountsMigration, oidcMigration } from './accounts.ts'
 import { type WebhookTables, webhooksMigration } from './webhooks.ts'
 
 /** The tables, as types for kysely. Times are milliseconds since 1970. */
@@ -162,6 +162,7 @@ const migrations: Record<string, Migration> = {
     },
   },
   '0005-webhooks': webhooksMigration,
+  '0006-oidc': oidcMigration,
 }
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => migrations }

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import { type Role, roles, type Scope, scopes } from '../../core/access/access.ts'
+import type { OidcBinding } from '../../core/access/oidc.ts'
 import type {
   AccountRecord,
   AuditLine,
@@ -21,6 +22,7 @@ export function accountOfRow(row: AccountRow): AccountRecord {
     name: row.name,
     role: roleOf(row.role),
     password: row.password ?? undefined,
+    oidc: bindingOf(row),
     disabled: row.disabled !== 0,
     createdMs: row.created_ms,
     lastSignInMs: row.last_sign_in_ms ?? undefined,
@@ -35,7 +37,16 @@ export function rowOfAccount(record: AccountRecord): AccountRow {
     disabled: record.disabled ? 1 : 0,
     created_ms: record.createdMs,
     last_sign_in_ms: record.lastSignInMs ?? null,
+    oidc_issuer: record.oidc?.issuer ?? null,
+    oidc_subject: record.oidc?.subject ?? null,
+    oidc_without_role: record.oidc?.withoutRole ? 1 : null,
   }
+}
+
+function bindingOf({ oidc_issuer, oidc_subject, oidc_without_role }: AccountRow): OidcBinding | undefined {
+  if (oidc_issuer === null || oidc_subject === null) return undefined
+  const withoutRole = oidc_without_role === null ? undefined : (true as const)
+  return defined({ issuer: oidc_issuer, subject: oidc_subject, withoutRole })
 }
 
 export function tokenOfRow(row: TokenRow): TokenRecord {
