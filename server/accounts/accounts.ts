@@ -18,21 +18,18 @@ import { callerOfToken } from '../core/access/tokens.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
-import type { AccountStore } from '../store/accounts.ts'
-import { Audit } from './audit.ts'
+import type { Audit } from './audit.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { CurrentRecords } from './current.ts'
-import { LegacyToken } from './legacy.ts'
 import { OidcSignIn } from './oidc/oidc-sign-in.ts'
+import { type AccountsData, type Opened, openParts } from './opened.ts'
 import { Passwords, type ScryptCost } from './passwords.ts'
 import { beginProviderSession } from './provider-session.ts'
-import { Revocations, type RevokedListener } from './revocations.ts'
+import type { RevokedListener } from './revocations.ts'
 import { csrfOf, hashOf, newSecret, referenceOf, tokenPrefix } from './secrets.ts'
-import { type Session, SessionLife, type SessionLimits, type SessionView } from './sessions.ts'
-import { type MadeSetupLink, type SetupLinkOptions, SetupLinks } from './setup-links.ts'
+import type { Session, SessionLimits, SessionView } from './sessions.ts'
+import type { MadeSetupLink, SetupLinkOptions } from './setup-links.ts'
 import { type SignInParts, signIn } from './sign-in.ts'
 import { SignInThrottle } from './throttle.ts'
-import { UseNotes } from './uses.ts'
 import { type AccountView, accountView, type TokenView, tokenView } from './views.ts'
 
 export interface AccountsOptions {
@@ -44,14 +41,6 @@ export interface AccountsOptions {
   readonly oidc?: () => OidcSettings | undefined
   /** What a hash of a password costs. Default: `scryptCost`. */
   readonly cost?: ScryptCost
-}
-
-export interface AccountsData {
-  readonly store: AccountStore
-  /** `paths.data` */
-  readonly dataFolder: string
-  /** The token of the file `admin-token`, which is valid for uploads. */
-  readonly legacy?: { isValid(token: string): boolean }
 }
 
 /** Somebody that nobody named. Whoever calls for a person says who. */
@@ -88,28 +77,8 @@ export class Accounts {
     })
   }
 
-  async open({ store, dataFolder, legacy }: AccountsData): Promise<void> {
-    const { session: limits } = this.#options
-    const [clock, onTrouble] = [this.#clock, this.#options.onTrouble]
-    const uses = new UseNotes({ store, clock, onTrouble })
-    const life = new SessionLife({ clock, limits, uses })
-    const current = new CurrentRecords(store)
-    const revocations = new Revocations({ clock, life, read: () => current.read(), onTrouble })
-    current.onNewer((before, now) => {
-      uses.keepOnly((hash) => now.tokens.has(hash) || now.sessions.has(hash))
-      life.follow(now)
-      revocations.compare(before, now)
-    })
-    this.#open = {
-      store,
-      legacy: new LegacyToken(legacy),
-      uses,
-      life,
-      audit: new Audit(store, clock),
-      links: new SetupLinks({ store, clock, dataFolder }),
-      current,
-      revocations,
-    }
+  async open(data: AccountsData): Promise<void> {
+    this.#open = openParts({ ...this.#options, clock: this.#clock }, data)
     await this.#parts.current.read()
   }
 
@@ -357,15 +326,4 @@ export class Accounts {
   #deed(by: Actor): Deed {
     return { by, nowMs: this.#clock.now() }
   }
-}
-
-interface Opened {
-  readonly store: AccountStore
-  readonly legacy: LegacyToken
-  readonly current: CurrentRecords
-  readonly uses: UseNotes
-  readonly life: SessionLife
-  readonly audit: Audit
-  readonly links: SetupLinks
-  readonly revocations: Revocations
 }
