@@ -57,9 +57,13 @@ export async function bootMachine(test: MachineTest, undo: UndoStack): Promise<M
     sight = next
     heardMs = performance.now()
   }
+  // While a large file is on its way the machine is not silent, though nothing is written.
+  const sending = new Set<string>()
   const unsubscribe = served.events.subscribe((event) => {
+    if (event.type === 'sending') sending.add(event.path)
     if (event.type !== 'served') return
     const { path, outcome, question = false } = event
+    sending.delete(path)
     heard(afterRequest(sight, { path, outcome, isQuestion: question }))
   })
   const child = startMachine(undo, options)
@@ -70,6 +74,7 @@ export async function bootMachine(test: MachineTest, undo: UndoStack): Promise<M
   })
   try {
     for (;;) {
+      if (sending.size > 0) heardMs = performance.now()
       const over = whyOver(child, { code, beganMs, heardMs, timeoutMs })
       const verdict = verdictOf(sight, over)
       if (verdict.state === 'running') {
@@ -148,12 +153,26 @@ async function machineOptions(test: MachineTest): Promise<MachineOptions> {
     accel,
     folder: work,
   }
-  if (machine.by === 'ipxe') return { ...common, network: { bootFile: `${url}/boot.ipxe` } }
+  if (machine.by === 'ipxe') return { ...common, network: await ipxeScript(url, work) }
   if (machine.by === 'tftp') return { ...common, network: await signedChain(test) }
   const [kernel, initrd] = [join(work, 'kernel'), join(work, 'initrd')]
   await needCopy(served, plan.kernel.urlPath, kernel)
   await needCopy(served, plan.initrd.urlPath, initrd)
   return { ...common, network: 'user', direct: { kernel, initrd, cmdline: formatCmdline(plan.args) } }
+}
+
+const script = 'treeboot.ipxe'
+
+/**
+ * A script that sends iPXE to ours. DHCP could name that by its URL, and does so for real machines, but QEMU's says the same to
+ * every client: debian-installer 12 takes a URL in `filename` for its preseed file, before the one of its kernel command line
+ * (installation guide, B.2.5).
+ */
+async function ipxeScript(url: string, work: string): Promise<MachineOptions['network']> {
+  const tftp = join(work, 'tftp')
+  await mkdir(tftp)
+  await writeFile(join(tftp, script), `#!ipxe\nchain ${url}/boot.ipxe\n`)
+  return { bootFile: script, tftp }
 }
 
 /**

@@ -5,9 +5,9 @@ import { findProgram } from '../emulator/child.ts'
 import { firmwareImages, type MachineFirmware, qemuProgram } from '../emulator/machine.ts'
 
 /**
- * How a machine gets its boot files on QEMU's user network, which needs no root. `ipxe`: the iPXE in the card's ROM takes a
- * URL of ours from QEMU's DHCP server. `tftp`: firmware that starts only what is signed, or has no such ROM, gets shim and GRUB
- * from QEMU's TFTP server. `qemu`: QEMU loads kernel and initrd itself.
+ * How a machine gets its boot files on QEMU's user network, which needs no root. `ipxe`: the iPXE in the card's ROM gets a
+ * script from QEMU's TFTP server, and all else from us by HTTP. `tftp`: firmware that starts only what is signed, or has no
+ * such ROM, gets shim, GRUB, kernel and initrd from that server. `qemu`: QEMU loads kernel and initrd itself.
  */
 export interface TestMachine {
   readonly firmware: MachineFirmware

@@ -41,4 +41,13 @@ describe('a machine on the command line of QEMU', () => {
     ])
     expect(command.join(' ')).toContain('-netdev user,id=net0')
   })
+
+  test('QEMU’s own network names a boot file, and sends it from a folder of any name', () => {
+    const network = { bootFile: 'treeboot.ipxe', tftp: '/srv/a,b' }
+    const command = machineCommand({ ...bios, network, accel: 'kvm' }, '').join(' ')
+    expect(command).toContain('-netdev user,id=net0,tftp=/srv/a,,b,bootfile=treeboot.ipxe')
+    expect(command).toContain('accel=kvm')
+    // No machine of these has a disk unless it is given one.
+    expect(command).not.toContain('-drive')
+  })
 })

@@ -1,14 +1,24 @@
-import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
 import { bootTest } from '../../server/boottest/gate.ts'
 import type { BootTestRequest } from '../../server/boottest/request.ts'
 import type { VmFirmware } from '../../server/core/boot/test-firmware.ts'
 import { run } from '../../server/emulator/child.ts'
 import { findClient, requireClient, requireRoot } from '../support/clients.ts'
-import { encodeCpio } from '../support/lab/cpio.ts'
+import { eventually } from '../support/eventually.ts'
+import { encodeCpio, fileMode } from '../support/lab/cpio.ts'
 import {
   type Bench,
   benchPaths,
@@ -91,11 +101,12 @@ describe('a version is booted before it is published', () => {
   })
 
   test('fails when the installer does not find its second stage', async () => {
-    const tree = await version()
-    // Named twice. Python's parsers, and so treeboot, take the last; the shell in anaconda's initrd takes the first.
-    const treeinfo = join(tree.path, '.treeinfo')
-    const twice = stage2Section.replace('mainimage', 'mainimage = images/gone.img\nmainimage')
-    writeFileSync(treeinfo, readFileSync(treeinfo, 'utf8').replace(stage2Section, twice))
+    // An initrd of another release, whose second stage has another name: each file for itself is whole.
+    const { kernel, initrd } = await guestImages('amd64', 'installing-guest-init.sh')
+    const other = join(bench.folder, 'other.img')
+    const name = { name: 'stage2-name', mode: fileMode, data: Buffer.from('images/gone.img') }
+    writeFileSync(other, Buffer.concat([readFileSync(initrd), gzipSync(encodeCpio([name]))]))
+    const tree = await version('fedora', { kernel, initrd: other })
     const [result] = await tested({ ...tree, firmware: ['direct'] })
     expect(result).toMatchObject({ firmware: 'direct', outcome: 'failed' })
     expect(result?.why).toMatch(/^an emergency shell was opened.*not reached: stage 2/)
@@ -142,7 +153,12 @@ describe('a version is booted before it is published', () => {
     }
   }
 
-  const others: readonly { firmware: VmFirmware; needs: readonly string[]; arch?: 'arm64' }[] = [
+  interface Other {
+    readonly firmware: VmFirmware
+    readonly needs: readonly string[]
+    readonly arch?: 'arm64'
+  }
+  const others: readonly Other[] = [
     { firmware: 'uefi-x64', needs: [ovmf, '/usr/lib/ipxe/qemu/efi-rtl8139.rom'] },
     { firmware: 'secure-boot', needs: [ovmf, shim, grub] },
     { firmware: 'direct', needs: [] },
@@ -153,15 +169,52 @@ describe('a version is booted before it is published', () => {
     for (const need of needs) requireClient(need)
     const made = arch && (await guestImages(arch, 'installing-guest-init.sh'))
     const tree = await version(arch ? 'fedora-arm64' : 'fedora', made)
+    if (arch) await addSignedChain(tree.path)
     const results = await tested({ ...tree, firmware: [firmware] })
     expect(results).toMatchObject([{ firmware, outcome: 'passed', reached: all }])
   })
+
+  /** Debian has these loaders in packages for arm64 only; its installer brings them to every architecture. */
+  async function addSignedChain(path: string): Promise<void> {
+    const installer = await labInstaller('arm64')
+    for (const file of ['bootnetaa64.efi', 'grubaa64.efi'])
+      copyFileSync(join(installer.folder, 'debian-installer/arm64', file), join(path, 'images/pxeboot', file))
+  }
 
   test.runIf(nightly)('and the real debian-installer passes', async () => {
     const { kernel, initrd } = await labInstaller('amd64')
     const results = await tested(await version('debian', { kernel, initrd }))
     expect(results).toMatchObject([{ outcome: 'passed', reached: ['kernel', 'initrd', 'answer'] }])
   })
+
+  test('ends with the import that started it, also when that is killed', async () => {
+    const { path } = await version()
+    writeConfig(['bios'])
+    const file = join(bench.folder, 'config.yaml')
+    const importing = spawn(process.execPath, [treebootMain, 'import', path, '--config', file])
+    bench.undo.push('import', () => importing.kill('SIGKILL'))
+    const own = join(bench.folder, 'trees/.treeboot/boot-tests')
+    await vi.waitFor(() => expect(machinesIn(own)).toHaveLength(1), { timeout: 120_000, interval: 250 })
+    importing.kill('SIGKILL')
+    await eventually(() => expect(machinesIn(own)).toEqual([]))
+    // What is left is removed by the next test.
+    const again = await tested({ ...(await version()), folder: own, firmware: ['uefi-http'] })
+    expect(again).toMatchObject([{ outcome: 'impossible' }])
+    expect(readdirSync(own).filter((name) => name.startsWith('work-'))).toEqual([])
+  })
+
+  /** The process ids of machines whose files are below a folder. */
+  function machinesIn(folder: string): string[] {
+    return readdirSync('/proc').filter((pid) => {
+      if (!/^\d+$/.test(pid)) return false
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+        return command.startsWith('qemu-system') && command.includes(folder)
+      } catch {
+        return false
+      }
+    })
+  }
 
   test.runIf(nightly)('and the machine of a guest can be tried by hand', async () => {
     const { path } = await version()

@@ -27,6 +27,8 @@ done
 wget -q -O /run/answers "$answers"
 wget -q -O /run/treeinfo "$tree/.treeinfo"
 stage2=$(sed -n 's/^mainimage *= *//p' /run/treeinfo | head -n 1)
+# An initrd that was made for another tree has another name here.
+[ -e /stage2-name ] && stage2=$(cat /stage2-name)
 if ! wget -q -O /run/stage2 "$tree/${stage2:-images/install.img}"; then
   echo "dracut-initqueue: Warning: anaconda: failed to fetch stage2 from $tree"
   # The words of dracut 059, modules.d/98dracut-systemd/dracut-emergency.sh and emergency.service.
