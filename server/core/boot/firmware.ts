@@ -146,6 +146,11 @@ export function uefiCpu(firmware: Firmware): UefiCpu | undefined {
   return /^uefi-(?:http-)?(.+)$/.exec(firmware)?.[1] as UefiCpu | undefined
 }
 
+/** The CPU that option 93 tells, also of UEFI on which iPXE runs already. */
+export function cpuOfArchs(archs: readonly number[]): UefiCpu | undefined {
+  return archs.map((arch) => uefiByArch.get(arch)).find((cpu) => cpu !== undefined)
+}
+
 export function runsIpxe(firmware: string): boolean {
   return firmware === 'ipxe-bios' || firmware === 'ipxe-uefi'
 }
