@@ -46,7 +46,7 @@ export async function walkIpxe(walk: Walk, url: string, firmware: Firmware): Pro
   const base = fileBase(walk.urls)
   const { machine } = walk.parts
   const own = ipxeOwnScript(machine)
-  const query = base.startsWith('tftp:') ? '' : `?serial=${encodeURIComponent(machine.serial ?? '')}`
+  const query = base.startsWith('tftp:') ? '' : `?serial=${encodeURIComponent(machine.serial ?? '')}&vendor=`
   const shows = defined({ serial: query === '' ? undefined : machine.serial })
   const config = await walk.need({ what, name: own + query, client: client(base), shows })
   return goOn(walk, { config, loader: 'ipxe', client: client(base), isUefi })

@@ -67,7 +67,9 @@ function url(plan: InstallPlan, image: BootFile): string {
  * @param base URL of treeboot's HTTP or TFTP service, without a slash at the end.
  */
 export function ipxeEntryScript(base: string, server?: LoaderServer): string {
-  const query = base.startsWith('http') ? `?serial=\${serial:uristring}` : ''
+  const query = base.startsWith('http')
+    ? `?serial=\${serial:uristring}&vendor=\${manufacturer:uristring}`
+    : ''
   const own = `/boot/by/\${netX/mac:hexhyp}/\${uuid}/ipxe${query}`
   return [
     '#!ipxe',

@@ -56,7 +56,7 @@ const images = (by: string, tree = 'fedora-40') => [
 ]
 const script = (mac: string, machine = `${uuid}/`, serial = '') => [
   'http /boot.ipxe',
-  `http /boot/by/${mac}/${machine}ipxe?serial=${serial}`,
+  `http /boot/by/${mac}/${machine}ipxe?serial=${serial}&vendor=`,
 ]
 const web01 = [
   ...script('52-54-00-aa-bb-01', `${uuid}/`, 'SN%201'),

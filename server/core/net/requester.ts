@@ -28,6 +28,8 @@ export interface Requester {
   readonly macs?: readonly string[]
   readonly uuid?: string
   readonly serial?: string
+  /** The maker of the machine, which iPXE reads from SMBIOS. Any text. */
+  readonly vendor?: string
   /** What the client calls itself (`User-Agent`), as sent. Nothing is decided by it. */
   readonly agent?: string
   /** The connection of the request; used only to tell several clients behind one address apart. */

@@ -44,12 +44,13 @@ interface Identities {
   readonly macs: string[]
   uuid?: string
   serial?: string
+  vendor?: string
 }
 
 /**
  * The requester of a request, with every identity that the request carries:
  *
- * - `?mac=`, `?uuid=`, `?serial=`, as our own boot files write them;
+ * - `?mac=`, `?uuid=`, `?serial=`, `?vendor=`, as our own boot files write them;
  * - `X-RHN-Provisioning-MAC-<n>: eth0 52:54:00:aa:bb:01` of anaconda and dracut. Any n: Fedora 9 numbers by
  *   device, so the first may be missing and there may be gaps;
  * - `X-System-Serial-Number` of `inst.ks.sendsn`;
@@ -74,15 +75,17 @@ export function requesterOf(
   if (found.macs.length > 0) requester.macs = found.macs
   if (found.uuid !== undefined) requester.uuid = found.uuid
   if (found.serial !== undefined) requester.serial = found.serial
+  if (found.vendor !== undefined) requester.vendor = found.vendor
   return requester
 }
 
 function readQuery(query: string, found: Identities): void {
   const parameters = new URLSearchParams(query)
   found.macs.unshift(...parameters.getAll('mac').filter((mac) => mac !== ''))
-  const [uuid, serial] = [parameters.get('uuid'), parameters.get('serial')]
+  const [uuid, serial, vendor] = ['uuid', 'serial', 'vendor'].map((key) => parameters.get(key))
   if (uuid) found.uuid = uuid
   if (serial) found.serial = serial
+  if (vendor) found.vendor = vendor
 }
 
 const macHeader = 'x-rhn-provisioning-mac-'
