@@ -24,7 +24,7 @@ export interface ServerHealth {
 export interface HealthParts {
   readonly accounts: Pick<Accounts, 'problems'>
   readonly catalog: Pick<Catalog, 'refusedConfig'>
-  readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt' | 'forgottenOrders'>
+  readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt' | 'forgottenOrders' | 'selectorProblems'>
   /** What the services noticed beside themselves. */
   readonly running: { readonly problems: readonly SnapshotProblem[] }
   readonly webhooks: { readonly problems: () => readonly SnapshotProblem[] }
@@ -62,6 +62,7 @@ export function serverHealth({
         ...machines
           .forgottenOrders()
           .map((message): SnapshotProblem => ({ severity: 'warning', where: 'store', message })),
+        ...machines.selectorProblems(),
         ...accounts.problems(),
         ...running.problems,
         ...webhooks.problems(),

@@ -1,7 +1,9 @@
 import { selectForGuest } from '../core/boot/plan-boot.ts'
 import { defined } from '../core/defined.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import { factsOfSeen } from '../core/guest/machine-facts.ts'
 import { shownOrNull, type UnknownMachine } from '../core/guest/seen-machine.ts'
+import { type Selected, type Selector, selectProfile } from '../core/guest/selectors.ts'
 import type { GuestState, HistoryEntry, HistoryKind } from '../core/guest/state.ts'
 import type { TreeIndex } from '../core/select/select.ts'
 import { timeText } from '../core/time-text.ts'
@@ -104,7 +106,18 @@ export function stepText({ kind, detail, client }: HistoryEntry): string {
   return client === '' ? words : `${words} (${client})`
 }
 
-export function machineView(machine: UnknownMachine): UnknownMachineView {
+export function machineView(machine: UnknownMachine, selectors: readonly Selector[]): UnknownMachineView {
   const { id, firstMs, lastMs, count } = machine
-  return { id, ...shownOrNull(machine), first: timeText(firstMs), last: timeText(lastMs), count }
+  const seen = { ...shownOrNull(machine), first: timeText(firstMs), last: timeText(lastMs), count }
+  const selected = selectProfile(factsOfSeen(machine), selectors)
+  const profile = selected.kind === 'profile' ? selected.selector.profile : null
+  return { id, ...seen, profile, selected: selectedText(selected) ?? null }
+}
+
+/** Which profile an unknown machine gets and why, or between which nothing decides; undefined without a selector. */
+export function selectedText(selected: Selected): string | undefined {
+  if (selected.kind === 'none') return undefined
+  if (selected.kind === 'tie') return `none: ${selected.profiles.join(' and ')} both by ${selected.by}`
+  const { profile, auto } = selected.selector
+  return `${profile} (${auto}) by ${selected.by}`
 }

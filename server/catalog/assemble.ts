@@ -1,8 +1,9 @@
 import type { LoadedConfig } from '../config/load.ts'
 import { defined } from '../core/defined.ts'
 import { cdInitrd, withNetbootRemedies } from '../core/distro/cd-initrd.ts'
-import { type Guest, lineIn, type TreeSelector } from '../core/guest/guest.ts'
+import { type Guest, lineIn, type Profile, type TreeSelector } from '../core/guest/guest.ts'
 import { createGuestIndex } from '../core/guest/match.ts'
+import type { Selector } from '../core/guest/selectors.ts'
 import { networkMeant, virtNetworkOf } from '../core/guest/virt-network.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { nearestName } from '../core/select/nearest.ts'
@@ -38,6 +39,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
     trees,
     guests: createGuestIndex(loaded.guests),
     profiles: loaded.profiles,
+    selectors: selectorsOf(loaded.profiles),
     templates,
     problems: Object.freeze([
       ...loaded.problems,
@@ -50,6 +52,12 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
       ...guestsWithoutTree(loaded.guests),
     ]),
   })
+}
+
+function selectorsOf(profiles: ReadonlyMap<string, Profile>): readonly Selector[] {
+  return [...profiles.values()].flatMap(({ name, selector, definedAt }) =>
+    selector ? [{ ...selector, profile: name, definedAt }] : [],
+  )
 }
 
 function treeProblems(tree: Tree): SnapshotProblem[] {

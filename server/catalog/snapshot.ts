@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts'
 import type { Profile } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
+import type { Selector } from '../core/guest/selectors.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
@@ -18,6 +19,8 @@ export interface Snapshot {
   readonly trees: TreeIndex
   readonly guests: GuestIndex
   readonly profiles: ReadonlyMap<string, Profile>
+  /** Which profiles unknown machines get. */
+  readonly selectors: readonly Selector[]
   /** Answer-file templates and snippets: path below the templates folder -> source text. */
   readonly templates: ReadonlyMap<string, string>
   /**

@@ -26,6 +26,7 @@ import {
   text,
   time,
 } from './schema-parts.ts'
+import { selectorKeys } from './selector-schema.ts'
 import { webhooks } from './webhook-schema.ts'
 
 /**
@@ -133,7 +134,7 @@ const interfaceText = 'the name of a network interface, such as br0'
 const profileNames = oneOrMore(text('the name of a profile'), 'the name of a profile, or a list of names')
 const macText = 'the MAC address of one card, such as 52:54:00:aa:bb:01'
 
-export const profileSchema = section({ inherits: profileNames.optional(), ...settings })
+export const profileSchema = section({ inherits: profileNames.optional(), ...selectorKeys, ...settings })
 
 export const guestSchema = section({
   mac: oneOrMore(canonical(cardMac, macText), `${macText}, or a list of them`).optional(),

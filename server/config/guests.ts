@@ -14,6 +14,7 @@ import type { ConfigFile, GuestInFile, ProfileInFile } from './file-schema.ts'
 import { checkNetworks } from './networks.ts'
 import { type ProblemList, showPath } from './problems.ts'
 import { accused, type Origins, whyRefused, withoutTaken } from './refused-guests.ts'
+import { selectorOf } from './selectors.ts'
 import { entryKey } from './with-definitions.ts'
 import type { YamlPath, YamlText } from './yaml.ts'
 
@@ -54,7 +55,10 @@ export function resolveGuests(
     const path = ['profiles', name]
     const resolution = resolveSettings(inherited([name]).layers)
     warnIdleRemovals(resolution.idleRemovals, path, inFile.get(name)?.args, view)
-    profiles.set(name, { name, inherits, settings: resolution.settings, definedAt: place(view, path) })
+    const own = inFile.get(name)
+    const selector = own && selectorOf(own, name, view)
+    const { settings } = resolution
+    profiles.set(name, { name, inherits, settings, definedAt: place(view, path), ...defined({ selector }) })
   }
 
   const guests: Guest[] = []

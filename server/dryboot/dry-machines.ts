@@ -9,7 +9,7 @@ import type { NetworkBootParts } from '../machines/network-boot.ts'
 /** What a dry boot reads of the machines' past. Every method of it changes nothing. */
 export type MachinesToRead = Pick<
   BootMachines,
-  'stateOf' | 'versionsOf' | 'whyNotWritable' | 'versionFor' | 'uuidOf' | 'reportToken'
+  'stateOf' | 'versionsOf' | 'whyNotWritable' | 'versionFor' | 'uuidOf' | 'shownByDhcp' | 'reportToken'
 > & { readonly loaders: Pick<LoaderMemory, 'history' | 'lastBasis'> }
 
 /** The machines as a dry boot sees them: for the namespace and for DHCP. */
@@ -44,6 +44,7 @@ export function dryMachines(
     versionsOf: (who) => (assumed ? new Map() : machines.versionsOf(who)),
     versionFor: (who, current, path) => (assumed ? current.version : machines.versionFor(who, current, path)),
     uuidOf: (mac) => uuids.get(canonicalMac(mac) ?? mac) ?? machines.uuidOf(mac),
+    shownByDhcp: (facts) => machines.shownByDhcp(facts),
     reportToken: (guest) => (machines.reportToken(guest) === undefined ? undefined : noToken),
     claimAnswerFile: async () => {
       throw new Failure('internal', 'a boot that is only tried has asked for an answer file to be claimed')

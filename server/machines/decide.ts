@@ -1,10 +1,18 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootDecision } from '../core/boot/decision.ts'
 import type { BootPlan } from '../core/boot/plan.ts'
-import { type BootFacts, type BootInputs, planGuest, planKnown, planUnknown } from '../core/boot/plan-boot.ts'
+import {
+  type BootFacts,
+  type BootInputs,
+  planGuest,
+  planKnown,
+  planUnknown,
+  selectedFor,
+} from '../core/boot/plan-boot.ts'
 import { type OpenServices, serverUrls } from '../core/boot/urls.ts'
 import { defined } from '../core/defined.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import type { Selected } from '../core/guest/selectors.ts'
 import type { LoaderKind } from '../core/loader/loaders.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { MachineStates } from './machines.ts'
@@ -29,6 +37,8 @@ export function bootInputs({ snapshot, services, who, machines }: InputSources):
   return {
     trees: machines ? treesAsOf(snapshot.trees, machines.versionsOf(who)) : snapshot.trees,
     guests: snapshot.guests,
+    selectors: snapshot.selectors,
+    profiles: snapshot.profiles,
     urls: serverUrls({ services, who: byUsableAddress(who), ...defined({ configuredUrl: server.url }) }),
     unknown,
     menuTimeoutMs,
@@ -47,18 +57,24 @@ export interface Decision {
   readonly guest?: string
   /** `install fedora-40`, `menu of 7 trees`, `local-disk: ...`, `refuse: ...`. */
   readonly summary: string
+  /** Why an unknown machine gets what it gets; absent for a guest. */
+  readonly selected?: Selected
 }
 
-/** What a machine boots; undefined for a machine that is not a guest when `unknown` is `ignore`. */
+/** What a machine boots; undefined when it is not a guest, no profile selects it and `unknown` is `ignore`. */
 export function decideBoot(
   guest: Guest | undefined,
   facts: BootFacts,
   inputs: BootInputs,
 ): Decision | undefined {
   if (guest) return decideForGuest(guest, facts, inputs)
-  if (inputs.unknown === 'ignore') return undefined
-  const plan = planUnknown(facts, inputs)
-  return { plan, summary: summaryOf(plan) }
+  const selected = selectedFor(facts, inputs)
+  if (inputs.unknown === 'ignore' && selected.kind !== 'profile') return undefined
+  const plan = planUnknown(facts, inputs, selected)
+  const ofProfile =
+    selected.kind === 'profile' ? ` of profile ${selected.selector.profile}: ${selected.by}` : ''
+  const summary = summaryOf(plan)
+  return { plan, summary: plan.kind === 'menu' ? `${summary}${ofProfile}` : summary, selected }
 }
 
 export function decideForGuest(guest: Guest, facts: BootFacts, inputs: BootInputs): Decision {
@@ -82,7 +98,7 @@ export function bootDecision(
     facts,
     loader,
     localDisk: plan.kind === 'local-disk',
-    ...defined({ guest }),
+    ...defined({ guest, shown: facts.shown }),
     ...(offer && { offer }),
   }
 }

@@ -5,6 +5,7 @@ import { selectForGuest } from '../core/boot/plan-boot.ts'
 import { whyUnserved } from '../core/boot/unserved-archs.ts'
 import { defined } from '../core/defined.ts'
 import type { Guest, GuestFacts } from '../core/guest/guest.ts'
+import { factsOfSeen, machineFacts } from '../core/guest/machine-facts.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import { canonicalUuid } from '../core/net/uuid.ts'
@@ -37,10 +38,11 @@ export async function knownOfMachine(
   const guest = snapshot.guests.match(facts)?.guest
   const machine = seenAs(identitiesOf(facts, guest), seen)
   const mac = machine?.mac ?? guest?.macs[0] ?? facts.macs?.map(canonicalMac)[0]
+  const shown = machine ? factsOfSeen(machine) : machineFacts(facts)
   const loaders = []
   for (const firmware of firmwareOf(machine, guest, parts, snapshot))
     loaders.push(
-      await explainLoader(parts, { firmware, guest, snapshot, serverAddress, ...defined({ mac }) }),
+      await explainLoader(parts, { firmware, guest, shown, snapshot, serverAddress, ...defined({ mac }) }),
     )
   const whyNoLoader = whyUnserved(machine?.firmware ?? '')
   return {

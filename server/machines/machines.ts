@@ -4,11 +4,13 @@ import type { ClientFacts } from '../core/boot/firmware.ts'
 import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import { archsInDhcp, machineFacts, type RawFacts } from '../core/guest/machine-facts.ts'
 import type { SeenMachine, UnknownMachine } from '../core/guest/seen-machine.ts'
 import { type GuestState, type HistoryEntry, type ReleaseId, whyForgotten } from '../core/guest/state.ts'
 import { parseBootPath } from '../core/loader/boot-path.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import type { Event, EventSink } from '../events/bus.ts'
 import type { Store } from '../store/store.ts'
 import type { StoreSurroundings } from './guest-records.ts'
@@ -16,6 +18,7 @@ import { boundTrees, GuestHistory, type Order } from './history.ts'
 import { LoaderMemory } from './loader-memory.ts'
 import { MachineNames } from './machine-names.ts'
 import type { ReceivedReport } from './report-trust.ts'
+import { SelectorTies } from './selector-ties.ts'
 import { UnknownMachines } from './unknown.ts'
 import { VersionViews } from './views.ts'
 
@@ -39,6 +42,8 @@ export interface BootMachines extends MachineStates {
   versionFor(who: Requester, current: ReleaseId, path: string): number
   /** The UUID of the machine with this MAC; undefined unless a DHCP request named both. */
   uuidOf(mac: string): string | undefined
+  /** What DHCP requests told of the machine with these names; nothing when none came. */
+  shownByDhcp(facts: Pick<RawFacts, 'macs' | 'uuid'>): RawFacts
   /** The token that reports of the guest's present installation carry; only its answer file has it. */
   reportToken(guest: string): string | undefined
   /**
@@ -72,6 +77,7 @@ export class Machines implements BootMachines {
   readonly #views: VersionViews
   readonly #names = new MachineNames()
   #onGuest: (guest: string) => void = () => {}
+  readonly #ties = new SelectorTies()
   #store: Store | undefined
   #unknown: UnknownMachines | undefined
 
@@ -130,6 +136,10 @@ export class Machines implements BootMachines {
     return this.#names.uuidOf(mac)
   }
 
+  shownByDhcp(facts: Pick<RawFacts, 'macs' | 'uuid'>): RawFacts {
+    return this.#names.shown(facts)
+  }
+
   reportToken(guest: string): string | undefined {
     return this.#history.reportToken(guest)
   }
@@ -186,6 +196,11 @@ export class Machines implements BootMachines {
     })
   }
 
+  /** Machines that several profiles select, and none of them more particularly than the others. */
+  selectorProblems(): readonly SnapshotProblem[] {
+    return this.#ties.problems(this.#options.snapshot().selectors, (facts) => this.#isGuest(facts))
+  }
+
   /** Why the store may have forgotten installations, and the guests that are held for it. */
   doubt(): ReturnType<GuestHistory['doubt']> {
     return this.#history.doubt()
@@ -220,6 +235,8 @@ export class Machines implements BootMachines {
     const { mac, uuid, vendorClass } = client
     const macs = mac === undefined ? undefined : [mac]
     this.#unknown?.seen({ firmware, ...defined({ macs, uuid, vendor: vendorClass }) })
+    const archs = archsInDhcp(firmware, client.archs)
+    if (mac !== undefined) this.#names.show(mac, defined({ archs, vendorClass }))
   }
 
   /** Notes a MAC and a UUID that one DHCP request named: they belong to the same machine. */
@@ -280,8 +297,13 @@ export class Machines implements BootMachines {
       ...defined({ guest, machine }),
     })
     if (mac !== undefined) this.loaders.ran(mac, loader)
-    if (guest === undefined) this.#seen(facts, client)
+    if (guest === undefined) this.#unknownBooted(decision, client)
     else void this.#history.booted(decision, client)
+  }
+
+  #unknownBooted({ facts, shown }: BootDecision, client: string): void {
+    this.#seen({ ...facts, ...defined({ vendor: shown?.maker }) }, client)
+    if (shown) this.#ties.note(shown, this.#options.snapshot().selectors)
   }
 
   #macOf({ facts: { macs = [], uuid } }: BootDecision): string | undefined {
@@ -298,13 +320,24 @@ export class Machines implements BootMachines {
     // The loaders that we send fetch by these two services alone.
     if (protocol !== 'tftp' && protocol !== 'http') return
     const owner = parseBootPath(path)?.owner
-    if (owner?.kind === 'machine') this.#seen(owner, client)
+    if (owner?.kind !== 'machine') return
+    this.#seen(owner, client)
+    const { macs, uuid } = owner
+    const byDhcp = this.#names.shown(defined({ macs, uuid }))
+    const facts = machineFacts({
+      ...byDhcp,
+      macs: macs.length > 0 ? macs : byDhcp.macs,
+      uuid,
+      address: client,
+    })
+    if (!this.#isGuest(facts)) this.#ties.note(facts, this.#options.snapshot().selectors)
   }
 
   #seen(shown: SeenMachine, address: string): void {
-    const { macs, uuid, serial } = shown
+    const { macs, uuid, serial, vendor } = shown
     const facts = defined({ macs, uuid, serial })
-    if (!this.#isGuest(facts)) this.#unknown?.seen({ ...facts, ...(address !== '' && { address }) })
+    const seen = { ...facts, ...defined({ vendor }) }
+    if (!this.#isGuest(facts)) this.#unknown?.seen({ ...seen, ...(address !== '' && { address }) })
   }
 
   #isGuest(facts: Pick<SeenMachine, 'macs' | 'uuid' | 'serial'>): boolean {
@@ -324,6 +357,7 @@ export const noMachines: BootMachines = {
   versionFor: (_who, { version }) => version,
   versionsOf: () => new Map(),
   uuidOf: () => undefined,
+  shownByDhcp: () => ({}),
   reportToken: () => undefined,
   claimAnswerFile: async () => {},
 }

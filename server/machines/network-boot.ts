@@ -10,7 +10,9 @@ import {
 import { selectForGuest } from '../core/boot/plan-boot.ts'
 import { type OpenServices, serverUrls } from '../core/boot/urls.ts'
 import { defined } from '../core/defined.ts'
-import type { Guest } from '../core/guest/guest.ts'
+import type { Guest, Profile } from '../core/guest/guest.ts'
+import { archsInDhcp, type MachineFacts, machineFacts } from '../core/guest/machine-facts.ts'
+import { selectProfile } from '../core/guest/selectors.ts'
 import { type LoaderCandidate, loaderCandidates } from '../core/loader/choice.ts'
 import {
   decideOffer,
@@ -61,9 +63,10 @@ export function networkBoot(parts: NetworkBootParts): DecideNetworkBoot {
     const snapshot = parts.snapshot()
     const guest = snapshot.guests.match(identityOf(request.client))?.guest
     learn(parts.machines, request, firmware)
-    const ignored = guest ? undefined : whyIgnored(snapshot)
+    const profile = guest ? undefined : profileOf(shownBy(request.client, firmware), snapshot)
+    const ignored = guest ? undefined : whyIgnored(snapshot, profile)
     if (ignored !== undefined) return { kind: 'silence', why: ignored }
-    return offerLoader(parts, request, { firmware, guest, snapshot })
+    return offerLoader(parts, request, { firmware, guest, profile, snapshot })
   }
 }
 
@@ -84,6 +87,8 @@ function learn(
 interface AskingMachine {
   readonly firmware: Firmware
   readonly guest: Guest | undefined
+  /** That of an unknown machine, as far as its selector can be told from a DHCP packet. */
+  readonly profile: Profile | undefined
   readonly snapshot: Snapshot
 }
 
@@ -124,11 +129,21 @@ export async function explainLoader(
   {
     serverAddress,
     mac,
-    ...machine
-  }: AskingMachine & { readonly serverAddress: string; readonly mac?: string },
+    shown = machineFacts({}),
+    ...asking
+  }: Omit<AskingMachine, 'profile'> & {
+    readonly serverAddress: string
+    readonly mac?: string
+    /** What the machine is known to have shown. */
+    readonly shown?: MachineFacts
+  },
 ): Promise<LoaderExplanation> {
-  const { guest, snapshot, firmware } = machine
-  const ignored = guest ? undefined : whyIgnored(snapshot)
+  const { guest, snapshot, firmware } = asking
+  const { macs, uuid, vendorClass } = shown
+  const inPacket = { macs, archs: shown.archs ?? archsInDhcp(firmware, []) }
+  const facts = machineFacts({ ...inPacket, uuid, vendorClass })
+  const machine = { ...asking, profile: guest ? undefined : profileOf(facts, snapshot) }
+  const ignored = guest ? undefined : whyIgnored(snapshot, machine.profile)
   if (ignored !== undefined) return { firmware, why: ignored }
   // No packet has this number, so this is another attempt than the last one.
   const request = { client: defined({ mac }), xid: -1, isFollowUp: false, clientAddress: '', serverAddress }
@@ -144,10 +159,11 @@ export async function explainLoader(
 function candidatesFor(
   { machines }: LoaderParts,
   { client: { mac }, xid, isFollowUp }: LoaderRequest,
-  { firmware, guest, snapshot }: AskingMachine,
+  { firmware, guest, profile, snapshot }: AskingMachine,
 ): readonly LoaderCandidate[] {
-  const preference = guest?.settings.loader?.value ?? snapshot.config.dhcp.loader
-  const origin = guest?.settings.loaderFrom?.value
+  const { loader, loaderFrom } = (guest ?? profile)?.settings ?? {}
+  const preference = loader?.value ?? snapshot.config.dhcp.loader
+  const origin = loaderFrom?.value
   // Without the client's address: at port 67 a machine has none yet.
   const selection = guest && selectForGuest(guest, snapshot.trees, machines.stateOf(guest.name))
   const treeId = selection?.found ? selection.tree.id : undefined
@@ -171,9 +187,20 @@ function identityOf({ mac, uuid }: ClientFacts) {
   return defined({ macs: mac === undefined ? undefined : [mac], uuid })
 }
 
-function whyIgnored({ config }: Snapshot): string | undefined {
+function shownBy({ mac, uuid, archs, vendorClass }: ClientFacts, firmware: string): MachineFacts {
+  const macs = mac === undefined ? [] : [mac]
+  return machineFacts({ macs, uuid, archs: archsInDhcp(firmware, archs), vendorClass })
+}
+
+/** The profile that selects an unknown machine by what a DHCP packet shows: no serial number, maker or address. */
+function profileOf(facts: MachineFacts, { selectors, profiles }: Snapshot): Profile | undefined {
+  const selected = selectProfile(facts, selectors)
+  return selected.kind === 'profile' ? profiles.get(selected.selector.profile) : undefined
+}
+
+function whyIgnored({ config }: Snapshot, profile: Profile | undefined): string | undefined {
   if (config.dhcp.knownOnly) return 'it is not a guest, and dhcp.known-only is true'
-  return config.unknown === 'ignore' ? 'it is not a guest, and unknown is ignore' : undefined
+  return config.unknown === 'ignore' && !profile ? 'it is not a guest, and unknown is ignore' : undefined
 }
 
 /** By which services this client can fetch a loader and its script. */

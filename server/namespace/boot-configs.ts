@@ -4,6 +4,8 @@ import type { BootFacts, BootInputs } from '../core/boot/plan-boot.ts'
 import { fileBase, type OpenServices } from '../core/boot/urls.ts'
 import { defined } from '../core/defined.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import { type MachineFacts, machineFacts } from '../core/guest/machine-facts.ts'
+import type { Selected } from '../core/guest/selectors.ts'
 import { type BootPath, parseBootPath } from '../core/loader/boot-path.ts'
 import type { LoaderKind } from '../core/loader/loaders.ts'
 import type { Requester } from '../core/net/requester.ts'
@@ -189,10 +191,10 @@ class BootConfigs {
       case 'machine':
         return this.#configFor(defined({ macs: owner.macs, uuid: owner.uuid }), loader, who, {
           folder,
-          guestsOnly: true,
+          unknown: 'selected',
         })
       case 'address':
-        return this.#configFor({ ip: owner.ip }, loader, who, { folder, guestsOnly: true })
+        return this.#configFor({ ip: owner.ip }, loader, who, { folder, unknown: 'none' })
       // A shortened address: its loader goes on to shorter names, and then to the one for everybody.
       default:
         return undefined
@@ -225,14 +227,15 @@ class BootConfigs {
   }
 
   /**
-   * The boot configuration of the machine with these facts. With `guestsOnly` unknown machines get none.
+   * The boot configuration of the machine with these facts. Of unknown machines `selected` serves only those that a
+   * profile selects, and `none` serves none: their loaders go on to the next name.
    * `folder`: the loader's own, see `BootPath`.
    */
   async #configFor(
     asked: BootFacts,
     loader: LoaderKind,
     who: Requester,
-    { folder = '', guestsOnly = false }: { readonly folder?: string; readonly guestsOnly?: boolean } = {},
+    { folder = '', unknown = 'all' }: { readonly folder?: string; readonly unknown?: UnknownServed } = {},
   ): Promise<{ readonly text: string; readonly decision: BootDecision } | undefined> {
     await this.#options.machines.fresh()
     const why = await this.#whyNoAnswerFile(asked, who)
@@ -240,14 +243,15 @@ class BootConfigs {
     // the decision is made after it, from what holds then.
     await this.#options.machines.fresh()
     const snapshot = this.#options.snapshot()
-    const { guest, facts } = this.#recognise(asked, snapshot)
-    if (guestsOnly && !guest) return undefined
+    const { guest, facts: known } = this.#recognise(asked, snapshot)
+    if (unknown === 'none' && !guest) return undefined
+    const facts = guest ? known : { ...known, shown: this.#shown(known, who) }
     const inputs = {
       ...this.#inputs(who, snapshot),
       ...(why !== undefined && { whyNoAnswerFile: () => why }),
     }
     const decision = decideBoot(guest, facts, inputs)
-    if (!decision) return undefined
+    if (!decision || (unknown === 'selected' && isLeftToNext(decision.selected, facts))) return undefined
     const text = this.#write(decision, loader, loaderOptions(who, inputs, folder), { inputs, snapshot })
     return { text, decision: bootDecision(decision, facts, loader) }
   }
@@ -285,14 +289,21 @@ class BootConfigs {
     return uuid === undefined ? { guest, facts } : this.#recognise({ ...facts, uuid }, { guests })
   }
 
+  /** What is known of an unknown machine: by this request, and by the DHCP requests of the same MAC or UUID. */
+  #shown({ macs, uuid, serial }: BootFacts, { address, vendor }: Requester): MachineFacts {
+    const byDhcp = this.#options.machines.shownByDhcp(defined({ macs, uuid }))
+    const known = macs && macs.length > 0 ? macs : byDhcp.macs
+    return machineFacts({ ...byDhcp, macs: known, uuid, serial, maker: vendor, address })
+  }
+
   #write(
-    { plan }: Decision,
+    { plan, selected }: Decision,
     as: Format,
     options: RenderOptions,
     { inputs, snapshot }: { readonly inputs: BootInputs; readonly snapshot: Snapshot },
   ): string {
     // A client that still sees earlier versions of trees has a menu of its own.
-    const isShared = plan.kind === 'menu' && inputs.trees === snapshot.trees
+    const isShared = plan.kind === 'menu' && selected?.kind !== 'profile' && inputs.trees === snapshot.trees
     if (!isShared) return renderForLoader(plan, as, options)
     const { http, tftp } = inputs.urls
     const key = JSON.stringify([snapshot.generation, http, tftp, as, options])
@@ -307,6 +318,19 @@ class BootConfigs {
     const { services, machines } = this.#options
     return bootInputs({ snapshot, services: services(), who, machines })
   }
+}
+
+/** Which unknown machines a file is served to. */
+type UnknownServed = 'all' | 'selected' | 'none'
+
+/**
+ * Whether a loader that asks for one name after the other must go on. PXELINUX asks by UUID, then by MAC, then for
+ * `default`: what a MAC may change is decided when it is shown.
+ */
+function isLeftToNext(selected: Selected | undefined, { shown }: BootFacts): boolean {
+  if (!selected) return false
+  if (selected.kind !== 'profile') return true
+  return shown?.macs.length === 0 && selected.waits.has('macPrefix')
 }
 
 /** What a machine does that `unknown: ignore` ignores, when its loader must be given a file all the same. */

@@ -78,6 +78,15 @@ describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
     await offered(/boot\.ipxe for ipxe-bios/)
   })
 
+  test('an unknown machine is selected by its maker, which iPXE tells, and by the CPU that DHCP told', async () => {
+    requireClient('/usr/lib/ipxe/qemu/pxe-virtio.rom')
+    const match = { 'mac-prefix': '52:54:00', vendor: 'QEMU', arch: 'x86_64' }
+    const profiles = { ...config.profiles, keep: { match, auto: 'local' } }
+    await boot('bios', { dhcp: { mode: 'proxy' }, guests: {}, profiles })
+    const why = /local-disk: .*profile keep has mac-prefix 52:54:00, vendor qemu, arch x86_64/
+    await treeboot.child.output.waitFor(why, 60_000)
+  })
+
   test('BIOS, where PXELINUX is wanted', async () => {
     requireClient('/usr/lib/PXELINUX/pxelinux.0', '/usr/lib/syslinux/modules/bios/ldlinux.c32')
     const machine = await boot('bios', withLoader('pxelinux'))

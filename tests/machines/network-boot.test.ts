@@ -4,6 +4,7 @@ import type { ClientFacts } from '../../server/core/boot/firmware.ts'
 import type { OpenServices } from '../../server/core/boot/urls.ts'
 import { defined } from '../../server/core/defined.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
+import type { Alternative } from '../../server/core/guest/selectors.ts'
 import { parseBootPath } from '../../server/core/loader/boot-path.ts'
 import type { LoaderOrigin, LoaderPreference } from '../../server/core/loader/loaders.ts'
 import type { NetworkReply } from '../../server/core/loader/network-offer.ts'
@@ -20,6 +21,7 @@ const mac = '52:54:00:aa:bb:01'
 const stranger = '52:54:00:ff:ff:ff'
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3732'
 const allLoaders = ['undionly.kpxe', 'pxelinux.0', 'snponly.efi', 'ipxe.efi', 'shimx64.efi', 'grubx64.efi']
+const lab = { name: 'lab', definedAt: 'profiles.d/lab.yaml:1' }
 const here: OpenServices = { http: { port: 8080 }, tftp: { port: 69 } }
 
 interface Setting {
@@ -33,6 +35,8 @@ interface Setting {
   /** Those of `files` that lie in tftpboot. */
   readonly tftpboot?: readonly string[]
   readonly url?: string
+  /** The profile `lab` selects these machines. */
+  readonly match?: Alternative
   /** Address -> MAC. */
   readonly neighbours?: Readonly<Record<string, string>>
 }
@@ -44,6 +48,7 @@ function snapshotOf({
   guestLoader,
   guestLoaderFrom,
   url,
+  match,
 }: Setting): Snapshot {
   const { config } = parse('')
   const plain = makeGuest('web01', { macs: [mac], tree: fedora40 })
@@ -55,7 +60,8 @@ function snapshotOf({
     generation: 1,
     trees: fakeTreeIndex([fedora40, debian12]),
     guests: createGuestIndex([guest, byUuid]),
-    profiles: new Map(),
+    profiles: new Map([['lab', { ...lab, inherits: [], settings: guest.settings }]]),
+    selectors: match ? [{ ...lab, profile: 'lab', auto: 'local', alternatives: [match] }] : [],
     templates: new Map(),
     problems: [],
     config: {
@@ -121,6 +127,28 @@ function machineRoom(setting: Setting = {}) {
   }
   return { ask, fileFor, machines, fetched, took, seen }
 }
+
+describe('an unknown machine that a profile selects', () => {
+  const strange = { ...clients.uefi, mac: stranger }
+  const silence = /^silence: it is not a guest/
+
+  test('is answered although unknown is ignore; what a packet does not show selects nothing yet', async () => {
+    const asked = (match?: Alternative, more: Setting = {}) =>
+      machineRoom({ unknown: 'ignore', ...more, ...defined({ match }) }).fileFor(strange)
+    expect(await asked()).toMatch(silence)
+    expect(await asked({ macPrefix: '525400ff' })).toBe('snponly.efi')
+    expect(await asked({ arch: 'x86_64', vendor: 'pxeclient' })).toBe('snponly.efi')
+    expect(await asked({ arch: 'aarch64' })).toMatch(silence)
+    expect(await asked({ macPrefix: '525400ff', serial: 's1' })).toMatch(silence)
+    expect(await asked({ macPrefix: '525400ff' }, { knownOnly: true })).toMatch(silence)
+  })
+
+  test('gets the loader that the profile names', async () => {
+    const room = machineRoom({ match: { macPrefix: '525400ff' }, guestLoader: 'grub' })
+    expect(await room.fileFor(strange)).toBe('shimx64.efi')
+    expect(await machineRoom({ guestLoader: 'grub' }).fileFor(strange)).toBe('snponly.efi')
+  })
+})
 
 describe('what each client is offered', () => {
   test('by its firmware', async () => {

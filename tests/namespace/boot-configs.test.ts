@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Snapshot } from '../../server/catalog/snapshot.ts'
 import type { Decision } from '../../server/core/boot/decision.ts'
+import type { RawFacts } from '../../server/core/guest/machine-facts.ts'
+import type { Alternative } from '../../server/core/guest/selectors.ts'
 import type { Requester } from '../../server/core/net/requester.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import type { FileSource } from '../../server/files/source.ts'
@@ -26,6 +28,7 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
     trees,
     guests: index,
     profiles: new Map(),
+    selectors: [],
     templates: new Map(),
     problems: [],
     config: { ...parse('').config, unknown },
@@ -36,15 +39,19 @@ let snapshot = snapshotOf('menu')
 /** What the entries carried that were asked for. */
 let decisions: Decision[] = []
 let source: FileSource
+/** What DHCP requests told of the machine with a MAC or a UUID. */
+let shown: Readonly<Record<string, RawFacts>> = {}
 
 beforeEach(() => {
   snapshot = snapshotOf('menu')
   decisions = []
+  shown = {}
   const services = () => ({ http: { port: 8080 }, tftp: { port: 69 } })
   const machines = {
     ...noMachines,
     // A DHCP request named web01's UUID with this MAC, which no guest has.
     uuidOf: (mac: string) => (mac === '52:54:00:00:00:44' ? uuid : undefined),
+    shownByDhcp: ({ macs = [], uuid: asked }: RawFacts) => shown[macs[0] ?? asked ?? ''] ?? {},
   }
   const { answers } = createAnswers({ services, machines, renderer: sharedRenderer })
   source = mountTable(bootConfigMounts({ snapshot: () => snapshot, services, machines, answers }))
@@ -146,7 +153,7 @@ describe('names that mean everybody', () => {
     async (path) => {
       const script = await read(path, http)
       expect(script).toContain(
-        `chain --replace --autofree http://boot.lan:8080/boot/by/\${netX/mac:hexhyp}/\${uuid}/ipxe?serial=\${serial:uristring} || goto again`,
+        `chain --replace --autofree http://boot.lan:8080/boot/by/\${netX/mac:hexhyp}/\${uuid}/ipxe?serial=\${serial:uristring}&vendor=\${manufacturer:uristring} || goto again`,
       )
       expect(await read(`/boot/by/52-54-00-aa-bb-01/${uuid}/ipxe`, http)).toContain(
         'kernel --timeout 60000 http://boot.lan:8080/',
@@ -237,4 +244,49 @@ test('while only TFTP is open iPXE gets everything by it, and what would need HT
   expect(await read('/boot.ipxe')).toContain('chain --replace --autofree tftp://10.99.0.1/boot/by/')
   expect(await read('/boot/deb/ipxe')).toContain(` tftp://10.99.0.1/trees/${debian12.id}/`)
   expect(await read('/boot/web01/ipxe')).toContain('the http service is closed: set http.enabled to true')
+})
+
+describe('an unknown machine that a profile selects', () => {
+  const macPath = '/pxelinux.cfg/01-52-54-00-00-00-77'
+  const unknownUuid = '4c4c4544-0042-3510-8052-b4c04f4a0077'
+  const uuidPath = `/pxelinux.cfg/${unknownUuid}`
+  /** The DHCP request of this machine named both, and its CPU. */
+  const byDhcp = { macs: ['52:54:00:00:00:77'], archs: ['aarch64'], vendorClass: 'PXEClient' }
+
+  function select(...selectors: readonly (readonly [string, Alternative])[]): void {
+    snapshot = {
+      ...snapshotOf('ignore'),
+      selectors: selectors.map(([profile, each]) => {
+        return { profile, auto: 'local', alternatives: [each], definedAt: `profiles.d/${profile}.yaml:1` }
+      }),
+    }
+  }
+  const profileAt = async (path: string) => /profile (\w+) has/.exec((await read(path)) ?? '')?.[1]
+
+  test('gets its profile although unknown is ignore, and an address in a path selects nothing', async () => {
+    select(['a', { subnet: '10.99.0.0/16' }])
+    expect(await profileAt(macPath)).toBe('a')
+    expect(await profileAt('/pxelinux.cfg/default')).toBe('a')
+    expect(await read('/pxelinux.cfg/0A630099')).toBeUndefined()
+  })
+
+  test('is not served by its UUID while its MAC may change the profile, unless DHCP told the MAC', async () => {
+    select(['a', { subnet: '10.99.0.0/16' }], ['b', { macPrefix: '525400' }])
+    expect(await read(uuidPath)).toBeUndefined()
+    expect(await profileAt(macPath)).toBe('b')
+    shown = { [unknownUuid]: byDhcp }
+    expect(await profileAt(uuidPath)).toBe('b')
+  })
+
+  test('is selected by what its DHCP requests told', async () => {
+    select(['a', { arch: 'aarch64', macPrefix: '525400' }])
+    expect(await read(macPath)).toBeUndefined()
+    shown = { '52:54:00:00:00:77': byDhcp }
+    expect(await profileAt(macPath)).toBe('a')
+  })
+
+  test('is never one that is a guest', async () => {
+    select(['a', { macPrefix: '52' }])
+    expect(await read('/pxelinux.cfg/01-52-54-00-aa-bb-01')).toContain('inst.repo=')
+  })
 })

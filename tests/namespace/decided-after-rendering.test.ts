@@ -25,7 +25,16 @@ function snapshotOf(guests: readonly (typeof web)[], generation: number): Snapsh
   const { trees, guests: index } = makeInputs([fedora40], guests)
   const templates = new Map([['web.ks', 'text\n']])
   const config = { ...parse('').config, unknown: 'local' as const }
-  return { generation, trees, guests: index, profiles: new Map(), templates, problems: [], config }
+  return {
+    generation,
+    trees,
+    guests: index,
+    profiles: new Map(),
+    selectors: [],
+    templates,
+    problems: [],
+    config,
+  }
 }
 
 beforeEach(() => {

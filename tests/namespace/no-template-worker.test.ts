@@ -12,7 +12,15 @@ afterAll(() => renderer.close())
 const web = makeGuest('web', { tree: fedora40, macs: ['52:54:00:00:00:07'], template: 'web.ks' })
 const { trees, guests } = makeInputs([fedora40], [web])
 const snapshot = {
-  ...{ generation: 1, trees, guests, profiles: new Map(), problems: [], config: parse('').config },
+  ...{
+    generation: 1,
+    trees,
+    guests,
+    profiles: new Map(),
+    selectors: [],
+    problems: [],
+    config: parse('').config,
+  },
   templates: new Map([['web.ks', 'text\n']]),
 }
 const call = { guest: web, who: { protocol: 'http', address: '10.99.0.200' }, snapshot } as const

@@ -161,6 +161,7 @@ export function snapshotWith(
     trees: createTreeIndex([]),
     guests: createGuestIndex(guests),
     profiles: new Map(),
+    selectors: [],
     templates,
     problems: [],
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Failure } from '../../core/failure.ts'
 import type { Profile } from '../../core/guest/guest.ts'
+import { selectorLine } from '../../core/guest/selectors.ts'
 import type { Definition } from '../../definitions/definitions.ts'
 import type { ApiContext } from '../context.ts'
 import { settingViews, shownData } from '../definition-views.ts'
@@ -80,6 +81,9 @@ function profileView({ name, where, readOnly, data }: Definition, { snapshot }: 
     where,
     inherits: profile?.inherits ?? [],
     guests: guests.all.filter((guest) => guest.profiles.includes(name)).length,
+    selects: profile?.selector
+      ? { auto: profile.selector.auto, machines: selectorLine(profile.selector) }
+      : null,
     readOnly: readOnly ?? null,
     data: shownData(data),
   }

@@ -37,14 +37,15 @@ export const unknownMachineRoutes: readonly Route[] = [
     readsGuests: true,
     query: listQuery(['-last', 'last', 'first', 'id', 'count'], filters),
     answers: { 200: json(unknownMachinePage) },
-    async handle({ query }, { machines }) {
+    async handle({ query }, { machines, snapshot }) {
       const q = query.q?.toLowerCase()
       const { items, ...page } = pageOf(await machines.unknownMachines(), query, {
         idOf: ({ id }) => id,
         keys: { last: ({ lastMs }) => lastMs, first: ({ firstMs }) => firstMs, count: ({ count }) => count },
         isWanted: q === undefined ? undefined : (each) => JSON.stringify(each).toLowerCase().includes(q),
       })
-      return { json: { items: items.map(machineView), ...page } }
+      const { selectors } = snapshot()
+      return { json: { items: items.map((each) => machineView(each, selectors)), ...page } }
     },
   }),
   route({

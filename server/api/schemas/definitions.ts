@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { selectorActions } from '../../core/guest/selectors.ts'
 import { configurationLimits } from '../../core/limits/configuration.ts'
 import { listOf, pageOf, text, time } from './common.ts'
 
@@ -74,6 +75,13 @@ export const profileSummary = z
     where: text,
     inherits: listOf(text).meta({ description: 'the profiles that it inherits, nearest first' }),
     guests: z.int().meta({ description: 'how many guests have it, directly or by another profile' }),
+    selects: z
+      .object({
+        auto: z.enum(selectorActions),
+        machines: text.meta({ description: 'its alternatives: `mac-prefix 52:54:00 | subnet 10.0.0.0/8`' }),
+      })
+      .nullable()
+      .meta({ description: 'the unknown machines that get it; null for a profile without `match`' }),
     readOnly: text.nullable(),
     data: mapping.nullable(),
   })

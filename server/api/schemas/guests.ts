@@ -86,6 +86,10 @@ export const unknownMachine = z
     first: time,
     last: time,
     count: z.int().meta({ description: 'how many times it asked' }),
+    profile: text.nullable().meta({ description: 'the profile that selects it; null when none does' }),
+    selected: text.nullable().meta({
+      description: 'the same for people, with the keys that fit; also between which profiles nothing decides',
+    }),
   })
   .meta({ id: 'UnknownMachine' })
 

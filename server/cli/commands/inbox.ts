@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
-import { machineView } from '../../api/views.ts'
+import { machineView, selectedText } from '../../api/views.ts'
 import { Failure } from '../../core/failure.ts'
+import { factsOfSeen } from '../../core/guest/machine-facts.ts'
 import type { UnknownMachine } from '../../core/guest/seen-machine.ts'
+import { type Selector, selectProfile } from '../../core/guest/selectors.ts'
 import { whyLocalDisk } from '../../core/guest/state.ts'
 import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
@@ -36,7 +38,7 @@ export function registerInbox(program: Command, io: CliIo): void {
 }
 
 async function inbox(options: CommonOptions, io: CliIo): Promise<void> {
-  const { config, guests } = await readSnapshot(options, io)
+  const { config, guests, selectors } = await readSnapshot(options, io)
   const store = await openExistingStore(config.paths)
   const all = (await store?.unknownMachines()) ?? []
   await store?.close()
@@ -44,13 +46,13 @@ async function inbox(options: CommonOptions, io: CliIo): Promise<void> {
   const machines = all.filter(
     ({ mac, uuid }) => !guests.match({ ...(mac && { macs: [mac] }), ...(uuid && { uuid }) }),
   )
-  if (options.json) io.out(json(machines.map(machineView)))
+  if (options.json) io.out(json(machines.map((each) => machineView(each, selectors))))
   else if (machines.length === 0) io.out('no unknown machine asked for boot\n')
-  else io.out(describe(machines))
+  else io.out(describe(machines, selectors))
   if (machines.length === 0) io.exit(exitCodes.notFound)
 }
 
-function describe(machines: readonly UnknownMachine[]): string {
+function describe(machines: readonly UnknownMachine[], selectors: readonly Selector[]): string {
   const rows = machines.map((machine) => [
     machine.mac ?? machine.id,
     machine.address ?? '-',
@@ -60,8 +62,9 @@ function describe(machines: readonly UnknownMachine[]): string {
     machine.vendor ?? '-',
     localTime(machine.lastMs),
     String(machine.count),
+    selectedText(selectProfile(factsOfSeen(machine), selectors)) ?? '-',
   ])
-  const head = ['MAC', 'ADDRESS', 'FIRMWARE', 'UUID', 'SERIAL', 'VENDOR', 'LAST SEEN', 'TIMES']
+  const head = ['MAC', 'ADDRESS', 'FIRMWARE', 'UUID', 'SERIAL', 'VENDOR', 'LAST SEEN', 'TIMES', 'PROFILE']
   return `${table([head, ...rows])}\ntreeboot adopt MAC --name NAME --profile PROFILE  makes a machine a guest\n`
 }
 

@@ -1,4 +1,5 @@
 import type { GuestFacts } from '../guest/guest.ts'
+import type { MachineFacts } from '../guest/machine-facts.ts'
 import type { ReleaseId } from '../guest/state.ts'
 import type { LoaderKind } from '../loader/loaders.ts'
 
@@ -19,6 +20,8 @@ export interface BootDecision {
   readonly summary: string
   /** What the request told about the machine. */
   readonly facts: GuestFacts
+  /** All that is known of it, with what earlier requests told. */
+  readonly shown?: MachineFacts
   /** Absent for an unknown machine. */
   readonly guest?: string
   /** Whether the machine was told to boot its own disk. */

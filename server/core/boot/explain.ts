@@ -2,9 +2,11 @@ import { starredArg } from '../access/starred.ts'
 import { defined } from '../defined.ts'
 import { shippedTemplate } from '../distro/distro.ts'
 import type { Guest, Sourced, TreeSelector } from '../guest/guest.ts'
+import { factsOfSeen, type MachineFacts, machineFacts } from '../guest/machine-facts.ts'
 import { addressText, interfaceLabel, type NetworkInterface } from '../guest/network.ts'
 import { networkOf } from '../guest/resolve-network.ts'
 import type { UnknownMachine } from '../guest/seen-machine.ts'
+import { type Selected, waitsText } from '../guest/selectors.ts'
 import { type GuestState, mayRetry, type Offer, pinnedOffer, whyHeld, whyLocalDisk } from '../guest/state.ts'
 import type { Tree } from '../tree/tree.ts'
 import { type Firmware, firmwareNamed, uefiCpu } from './firmware.ts'
@@ -14,7 +16,8 @@ import {
   archOf,
   type BootFacts,
   type BootInputs,
-  planBoot,
+  planUnknown,
+  selectedFor,
   selectForGuest,
   whyNoTree,
   whyNotNow,
@@ -212,21 +215,44 @@ function explainPlanning({ plan, args, platform }: TreePlanning): Explanation[] 
 }
 
 function explainUnknown(facts: BootFacts, inputs: BootInputs, known: KnownOfMachine): Explanation[] {
-  const plan = planBoot({ ...facts, ...defined({ arch: archShown(known) }) }, inputs)
+  const asking = { ...facts, shown: shownFacts(facts, known), ...defined({ arch: archShown(known) }) }
+  const selected = selectedFor(asking, inputs)
+  const plan = planUnknown(asking, inputs, selected)
   const value = plan.kind === 'menu' ? `menu of ${plan.items.length} trees` : plan.kind
-  const rule = `unknown: ${inputs.unknown}`
+  const rule =
+    selected.kind === 'profile'
+      ? `auto: ${selected.selector.auto} of profile ${selected.selector.profile}`
+      : `unknown: ${inputs.unknown}`
   const [loader] = known.loaders ?? []
   // Nothing of ours reaches a machine that gets no loader, unless another DHCP server sends it one.
   const hasNone = known.whyNoLoader !== undefined || (loader !== undefined && loader.file === undefined)
   const isStranded = known.isProxy && known.seen !== 'never' && hasNone
   return [
     { what: 'guest', value: 'none', from: 'no guest has this name, UUID, serial, MAC or address' },
+    ...explainSelected(selected),
     ...explainSeen(known),
     ...explainLoaders(known),
     isStranded
       ? { what: 'plan', value: 'nothing', from: `it gets no loader; with one: ${value}, ${rule}` }
       : { what: 'plan', value, from: rule },
   ]
+}
+
+/** All that is known of an unknown machine: what it showed when it was here last, or what is asked about. */
+function shownFacts({ macs, uuid }: BootFacts, { seen }: KnownOfMachine): MachineFacts {
+  return typeof seen === 'object' ? factsOfSeen(seen) : machineFacts({ macs, uuid })
+}
+
+function explainSelected(selected: Selected): Explanation[] {
+  if (selected.kind === 'none') return []
+  if (selected.kind === 'tie') {
+    const from = `${selected.profiles.join(' and ')} select it by ${selected.by}, and neither is more particular`
+    return [{ what: 'profile', value: 'none', from }]
+  }
+  const { profile, definedAt } = selected.selector
+  const waits = selected.waits.size > 0 ? `; another may, when it shows its ${waitsText(selected.waits)}` : ''
+  const from = `selects it by ${selected.by}, defined at ${definedAt}${waits}`
+  return [{ what: 'profile', value: profile, from }]
 }
 
 /** A menu has only the trees that the machine can run. A BIOS does not say what it can. */

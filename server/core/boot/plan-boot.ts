@@ -1,6 +1,8 @@
 import { defined } from '../defined.ts'
-import type { Guest, GuestFacts, TreeSelector, VirtType } from '../guest/guest.ts'
+import type { Guest, GuestFacts, Profile, TreeSelector, VirtType } from '../guest/guest.ts'
+import type { MachineFacts } from '../guest/machine-facts.ts'
 import type { GuestIndex } from '../guest/match.ts'
+import { type Selected, type Selector, selectProfile } from '../guest/selectors.ts'
 import { type GuestState, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
 import type { Selection, TreeIndex } from '../select/select.ts'
 import { canonicalArch, sameArch } from '../tree/arch.ts'
@@ -14,6 +16,8 @@ export interface BootFacts extends GuestFacts {
   readonly virt?: VirtType
   /** The architecture of the machine, when its firmware tells it. */
   readonly arch?: string
+  /** All that it has shown, by which selectors choose. Left out: no selector is asked. */
+  readonly shown?: MachineFacts
 }
 
 /** Everything that a boot decision depends on. */
@@ -26,6 +30,10 @@ export interface BootInputs {
    * own disk, or no reply.
    */
   readonly unknown: 'menu' | 'local' | 'ignore'
+  /** Which profiles unknown machines get, before `unknown` is asked. */
+  readonly selectors?: readonly Selector[]
+  /** For the settings of those profiles. */
+  readonly profiles?: ReadonlyMap<string, Profile>
   /** The address that asks: its own offer comes before those of a guest's other addresses. */
   readonly client?: string
   readonly menuTimeoutMs: number
@@ -142,8 +150,23 @@ export function archOf(tree: Tree, arch: string | undefined): { arch?: string } 
   return Object.keys(tree.platforms).some((platform) => sameArch(platform, arch)) ? { arch } : {}
 }
 
-/** The plan for a machine that is not a guest. */
-export function planUnknown(facts: BootFacts, inputs: BootInputs): BootPlan {
+/** What the selectors say of a machine that is not a guest. */
+export function selectedFor({ shown }: BootFacts, { selectors = [] }: BootInputs): Selected {
+  return shown ? selectProfile(shown, selectors) : { kind: 'none' }
+}
+
+/** The plan for a machine that is not a guest: that of the profile which selects it, else what `unknown` says. */
+export function planUnknown(
+  facts: BootFacts,
+  inputs: BootInputs,
+  selected = selectedFor(facts, inputs),
+): BootPlan {
+  if (selected.kind === 'profile') {
+    const { profile, auto } = selected.selector
+    if (auto === 'menu') return menuOf(facts, inputs, profile)
+    const why = `this machine is not a guest; profile ${profile} has ${selected.by} boot from its own disk`
+    return { kind: 'local-disk', why }
+  }
   if (inputs.unknown === 'menu') return menuOf(facts, inputs)
   return {
     kind: 'local-disk',
@@ -154,21 +177,48 @@ export function planUnknown(facts: BootFacts, inputs: BootInputs): BootPlan {
   }
 }
 
-/** A menu of all ready trees that the machine can run, in the order of their ids. */
-function menuOf(facts: BootFacts, inputs: BootInputs): MenuPlan {
-  const items = inputs.trees.all
-    .filter((tree) => tree.state === 'ready' && canRun(facts.arch, tree))
+type MenuItem = MenuPlan['items'][number]
+
+/** A menu of all ready trees that the machine can run, in the order of their ids; before them that of the profile. */
+function menuOf(facts: BootFacts, inputs: BootInputs, profile?: string): MenuPlan {
+  const first = profile === undefined ? undefined : itemOfProfile(profile, facts, inputs)
+  const others = inputs.trees.all
+    .filter((tree) => tree.state === 'ready' && canRun(facts.arch, tree) && tree.id !== first?.plan.tree.id)
     .map((tree) => ({
       label: labelOf(tree),
       plan: planTree(tree, { urls: inputs.urls, virt: facts.virt ?? 'hvm', ...archOf(tree, facts.arch) }),
     }))
-    .filter((item): item is { label: string; plan: InstallPlan } => item.plan.kind === 'install')
+    .filter((item): item is MenuItem => item.plan.kind === 'install')
   return {
     kind: 'menu',
     title: 'treeboot: what shall this machine boot?',
-    items,
+    items: first ? [first, ...others] : others,
     timeoutMs: inputs.menuTimeoutMs,
   }
+}
+
+/**
+ * The tree of a profile with its arguments and its source. It has no answer file: that is made for a guest, with a token
+ * of its own, and erases disks without asking. Whoever chooses from a menu is asked by the installer.
+ */
+function itemOfProfile(name: string, facts: BootFacts, inputs: BootInputs): MenuItem | undefined {
+  const profile = inputs.profiles?.get(name)
+  const wanted = profile?.settings.tree
+  const selection = wanted && inputs.trees.select(wanted.value)
+  if (!profile || !selection?.found || !canRun(facts.arch, selection.tree)) return undefined
+  const { template: _, network: __, ...settings } = profile.settings
+  // Without the vars, of which some make a network.
+  const guest: Guest = { ...profile, macs: [], profiles: [name], settings: { ...settings, vars: {} } }
+  const { tree } = selection
+  const planned = planTree(tree, {
+    urls: inputs.urls,
+    virt: facts.virt ?? 'hvm',
+    guest,
+    ...archOf(tree, facts.arch),
+  })
+  if (planned.kind !== 'install') return undefined
+  const { guest: ___, ...plan } = planned
+  return { label: `${name}: ${labelOf(tree)}`, plan }
 }
 
 function canRun(arch: string | undefined, tree: Tree): boolean {

@@ -1,6 +1,7 @@
 import type { LoaderOrigin, LoaderPreference } from '../loader/loaders.ts'
 import type { InstallSource } from '../services.ts'
 import type { NetworkSettings } from './network.ts'
+import type { Selector } from './selectors.ts'
 
 /** A value and the place that set it, to answer "why did this guest get that?". */
 export interface Sourced<T> {
@@ -97,6 +98,8 @@ export interface Profile {
   readonly inherits: readonly string[]
   readonly settings: Settings
   readonly definedAt: string
+  /** Which unknown machines get it, and what then becomes of them. */
+  readonly selector?: Pick<Selector, 'auto' | 'alternatives'>
 }
 
 /**
