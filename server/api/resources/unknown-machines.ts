@@ -92,7 +92,7 @@ export const unknownMachineRoutes: readonly Route[] = [
     async handle(call, context) {
       const machine = await machineNamed(call.params.id, context)
       await context.machines.forgetUnknownMachine(machine.id)
-      const before = machineView(machine)
+      const before = machineView(machine, context.snapshot().selectors)
       await context.accounts.audit.write(actorOf(call), { action: 'inbox.drop', target: machine.id, before })
       return { status: 204 }
     },
