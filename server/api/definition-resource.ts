@@ -16,12 +16,15 @@ import type { Call } from './route.ts'
 import type { setChange } from './schemas/definitions.ts'
 
 /** One kind of definitions, and who may do what with it. */
-export interface DefinitionResource {
+export interface DefinitionResource<
+  Word extends string = string,
+  More extends z.ZodRawShape = z.ZodRawShape,
+> {
   readonly kind: DefinitionKind
   readonly reads: Need
   readonly writes: Need
   /** The word in names of operations: `Guest`. */
-  readonly word: string
+  readonly word: Word
   /** What is done before a definition is made, in the order of the body. */
   readonly before?: (name: string, body: NewDefinition, context: ApiContext) => Promise<void>
   /**
@@ -30,7 +33,7 @@ export interface DefinitionResource {
    */
   readonly beforeRename?: (name: string, newName: string, context: ApiContext) => Promise<string | undefined>
   /** More keys of the body that makes one. */
-  readonly more?: z.ZodRawShape
+  readonly more?: More
   /** What a change needs beside `writes`. */
   readonly alsoNeeds?: (wanted: WantedChange, context: ApiContext) => Need | undefined
   /** Others name definitions of this kind: another one can take the place of one that goes. */

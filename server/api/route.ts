@@ -41,11 +41,15 @@ export interface Answer<Schema extends z.ZodType = z.ZodType> {
 
 export type Answers = Readonly<Record<number, Answer>>
 
+export interface JsonAnswer<Schema extends z.ZodType> extends Answer<Schema> {
+  readonly schema: Schema
+}
+
 /** An answer with this JSON. */
 export function json<Schema extends z.ZodType>(
   schema: Schema,
   headers: Readonly<Record<string, string>> = {},
-): Answer<Schema> {
+): JsonAnswer<Schema> {
   return { schema, headers }
 }
 
@@ -95,12 +99,29 @@ export interface Route extends RouteFacts {
   readonly respond: (call: RawCall, context: ApiContext) => Promise<Reply>
 }
 
+/** A row with the types of its input and answers, for clients that are made from the table: see `operations.ts`. */
+export interface TypedRoute<Types> extends Route {
+  /** Only for the compiler: never there when the program runs. */
+  readonly types?: Types
+}
+
+/** What `TypedRoute` knows of a row. A part that the row does not have is undefined. */
+export interface RouteTypes {
+  readonly operation: string | undefined
+  readonly params: z.ZodObject | undefined
+  readonly query: z.ZodObject | undefined
+  readonly body: z.ZodType | undefined
+  readonly answers: Answers
+}
+
 interface RouteSpec<
+  Operation extends string | undefined,
   Params extends z.ZodObject | undefined,
   Query extends z.ZodObject | undefined,
   Body extends z.ZodType | undefined,
   Given extends Answers,
-> extends RouteFacts {
+> extends Omit<RouteFacts, 'operation'> {
+  readonly operation?: Operation
   readonly params?: Params
   readonly query?: Query
   readonly body?: Body
@@ -123,13 +144,25 @@ type JsonOf<Given extends Answers> = {
  */
 export function route<
   const Given extends Answers,
+  const Operation extends string | undefined = undefined,
   Params extends z.ZodObject | undefined = undefined,
   Query extends z.ZodObject | undefined = undefined,
   Body extends z.ZodType | undefined = undefined,
->({ handle, ...facts }: RouteSpec<Params, Query, Body, Given>): Route {
+>({
+  handle,
+  operation,
+  ...facts
+}: RouteSpec<Operation, Params, Query, Body, Given>): TypedRoute<{
+  readonly operation: Operation
+  readonly params: Params
+  readonly query: Query
+  readonly body: Body
+  readonly answers: Given
+}> {
   const { params, query, body } = facts
   return {
     ...facts,
+    ...(operation !== undefined && { operation }),
     async respond(call, context) {
       const input = {
         // A path with parameters that do not fit the schema does not exist.

@@ -251,6 +251,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'config/oidc.test.ts: a file of 64 KiB is read, and a larger one is refused',
     fuzz: { none: 'it is not parsed' },
   },
+  apiResponse: {
+    test: 'cli/remote/client.test.ts: a response of more than 64 MiB is not read to its end',
+    fuzz: byLibrary('JSON.parse'),
+  },
   configuration: {
     test: 'config/files.test.ts: a file of 64 MiB is read, and a larger one is refused, without reading it to its end',
     fuzz: 'yaml',

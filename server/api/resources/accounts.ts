@@ -10,7 +10,7 @@ import { Failure } from '../../core/failure.ts'
 import { auditKept } from '../../store/accounts.ts'
 import { actorOf, requireKnown } from '../actor.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { json, needs, route } from '../route.ts'
 import {
   accountPage,
   account as accountSchema,
@@ -29,7 +29,7 @@ const path = '/api/v1/accounts'
 const one = `${path}/:name`
 const params = z.object({ name: z.string() })
 
-export const accountRoutes: readonly Route[] = [
+export const accountRoutes = [
   route({
     method: 'GET',
     path,
@@ -138,9 +138,9 @@ export const accountRoutes: readonly Route[] = [
       return { status: 204 }
     },
   }),
-]
+] as const
 
-export const tokenRoutes: readonly Route[] = [
+export const tokenRoutes = [
   route({
     method: 'GET',
     path: '/api/v1/tokens',
@@ -219,9 +219,9 @@ export const tokenRoutes: readonly Route[] = [
       return { status: 204 }
     },
   }),
-]
+] as const
 
-export const auditRoutes: readonly Route[] = [
+export const auditRoutes = [
   route({
     method: 'GET',
     path: '/api/v1/audit',
@@ -262,7 +262,7 @@ export const auditRoutes: readonly Route[] = [
       return {}
     },
   }),
-]
+] as const
 
 /** How many lines there are. Their numbers have no gaps. */
 async function total({ audit }: Pick<Accounts, 'audit'>): Promise<number> {

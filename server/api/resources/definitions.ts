@@ -33,23 +33,31 @@ const patchType = 'application/merge-patch+json'
  * The routes by which definitions of one kind are made, read, changed and removed. A change is checked with all other
  * definitions before anything is written, and is in force when its response is sent.
  */
-export function definitionRoutes(resource: DefinitionResource): readonly Route[] {
+export function definitionRoutes<
+  const Word extends string,
+  More extends z.ZodRawShape = Record<never, never>,
+>(resource: DefinitionResource<Word, More>) {
+  const moves: readonly Route[] = [
+    ...(resource.beforeRename ? [renameRoute(resource)] : []),
+    moveRoute(resource),
+  ]
   return [
-    createRoute,
-    readRoute,
-    putRoute,
-    patchRoute,
-    deleteRoute,
-    ...(resource.beforeRename ? [renameRoute] : []),
-    moveRoute,
-  ].map((make) => make(resource))
+    createRoute(resource),
+    readRoute(resource),
+    putRoute(resource),
+    patchRoute(resource),
+    deleteRoute(resource),
+    ...moves,
+  ] as const
 }
 
-function createRoute(resource: DefinitionResource): Route {
-  const { kind, word, writes, before, more = {} } = resource
+function createRoute<Word extends string, More extends z.ZodRawShape>(
+  resource: DefinitionResource<Word, More>,
+) {
+  const { kind, word, writes, before, more } = resource
   const { plural } = pathsOf(kind)
   const newDefinition = z
-    .object({ name: z.string('a name'), definition: mapping, ...more })
+    .object({ name: z.string('a name'), definition: mapping, ...(more as More) })
     .meta({ id: `New${word}` })
   return route({
     method: 'POST',
@@ -84,7 +92,7 @@ function createRoute(resource: DefinitionResource): Route {
   })
 }
 
-function readRoute({ kind, word, reads }: DefinitionResource): Route {
+function readRoute<Word extends string>({ kind, word, reads }: DefinitionResource<Word>) {
   const { one, params } = pathsOf(kind)
   return route({
     method: 'GET',
@@ -101,7 +109,7 @@ function readRoute({ kind, word, reads }: DefinitionResource): Route {
   })
 }
 
-function putRoute(resource: DefinitionResource): Route {
+function putRoute<Word extends string>(resource: DefinitionResource<Word>) {
   const { kind, word, writes } = resource
   const { one, params } = pathsOf(kind)
   return route({
@@ -132,7 +140,7 @@ function putRoute(resource: DefinitionResource): Route {
   })
 }
 
-function patchRoute(resource: DefinitionResource): Route {
+function patchRoute<Word extends string>(resource: DefinitionResource<Word>) {
   const { kind, word, writes } = resource
   const { one, params } = pathsOf(kind)
   return route({
@@ -159,7 +167,7 @@ function patchRoute(resource: DefinitionResource): Route {
   })
 }
 
-function deleteRoute({ kind, word, writes, isNamed }: DefinitionResource): Route {
+function deleteRoute<Word extends string>({ kind, word, writes, isNamed }: DefinitionResource<Word>) {
   const { one, params } = pathsOf(kind)
   return route({
     method: 'DELETE',

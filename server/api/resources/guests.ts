@@ -20,7 +20,7 @@ import { settingViews } from '../definition-views.ts'
 import { firstBoot, prepareGuest } from '../first-boot.ts'
 import { guestNamed } from '../guest-named.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
-import { type Call, json, needs, type Route, route } from '../route.ts'
+import { type Call, json, needs, route } from '../route.ts'
 import { settingPage } from '../schemas/definitions.ts'
 import {
   explanation,
@@ -100,7 +100,7 @@ function machineText({ mac, uuid, serial, ip }: YamlMapping): string {
   return JSON.stringify([mac, uuid, serial, ip])
 }
 
-export const guestRoutes: readonly Route[] = [
+export const guestRoutes = [
   ...definitionRoutes({
     kind: 'guest',
     word: 'Guest',
@@ -235,7 +235,7 @@ export const guestRoutes: readonly Route[] = [
     answers: { 200: json(guestSchema) },
     handle: async (call, context) => ({ json: await order({ type: 'take-back' }, call, context) }),
   }),
-]
+] as const
 
 type GuestCall = Call<z.output<typeof params>>
 

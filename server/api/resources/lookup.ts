@@ -6,7 +6,7 @@ import { type ApiContext, inputsFor } from '../context.ts'
 import { format } from '../input.ts'
 import { guestInQuery, jsonResponse, type LookupResponse } from '../lookup-responses.ts'
 import { failureReply, type OnFault, problemType } from '../problem.ts'
-import { type Route, route } from '../route.ts'
+import { route } from '../route.ts'
 
 const lookupPath = '/api/v1/lookup'
 
@@ -56,7 +56,7 @@ function queryOf(url: string): string {
 }
 
 /** In practice `lookupFirst` responds before the router is asked. */
-export const lookupRoutes: readonly Route[] = [
+export const lookupRoutes = [
   route({
     method: 'GET',
     path: lookupPath,
@@ -71,7 +71,7 @@ export const lookupRoutes: readonly Route[] = [
       return { status, headers: { 'Content-Type': contentType }, text: body.toString() }
     },
   }),
-]
+] as const
 
 const questionMark = 0x3f
 

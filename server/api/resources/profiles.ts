@@ -7,7 +7,7 @@ import type { ApiContext } from '../context.ts'
 import { settingViews, shownData } from '../definition-views.ts'
 import { segments } from '../input.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { json, needs, route } from '../route.ts'
 import { mirror, mirrorPage, profilePage, profileSummary, settingPage } from '../schemas/definitions.ts'
 import { timeText } from '../views.ts'
 import { definitionRoutes } from './definitions.ts'
@@ -16,7 +16,7 @@ const profileReads = needs('viewer', 'guests:read')
 const profileWrites = needs('operator', 'guests:write')
 
 /** Profiles: settings that guests inherit. */
-export const profileRoutes: readonly Route[] = [
+export const profileRoutes = [
   route({
     method: 'GET',
     path: '/api/v1/profiles',
@@ -71,7 +71,7 @@ export const profileRoutes: readonly Route[] = [
     isNamed: true,
     beforeRename: async () => undefined,
   }),
-]
+] as const
 
 function profileView({ name, where, readOnly, data }: Definition, { snapshot }: ApiContext) {
   const { profiles, guests } = snapshot()
@@ -93,7 +93,7 @@ const mirrorReads = needs('viewer')
 const mirrorWrites = needs('operator')
 
 /** Mirrors: trees that are fetched from elsewhere. */
-export const mirrorRoutes: readonly Route[] = [
+export const mirrorRoutes = [
   route({
     method: 'GET',
     path: '/api/v1/mirrors',
@@ -121,7 +121,7 @@ export const mirrorRoutes: readonly Route[] = [
       json: mirrorView(await context.definitions.read('mirror', name), context),
     }),
   }),
-]
+] as const
 
 function mirrorView({ name, where, readOnly, data }: Definition, { mirrors, jobs, snapshot }: ApiContext) {
   const run = mirrors.lastRun(name)

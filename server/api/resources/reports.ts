@@ -9,7 +9,7 @@ import { requestLimits } from '../../core/limits/requests.ts'
 import { isLoopback } from '../../core/net/address.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { guestNamed } from '../guest-named.ts'
-import { type Route, route } from '../route.ts'
+import { route } from '../route.ts'
 
 /** In characters: a detail becomes one line of the guest's history. */
 const longestDetail = requestLimits.reportDetail.bytes
@@ -35,7 +35,7 @@ const reportParams = z.object({
   token: z.string().optional(),
 })
 
-export const reportRoutes: readonly Route[] = [
+export const reportRoutes = [
   route({
     method: 'POST',
     path: '/api/v1/guests/:name/:report{/:token}',
@@ -64,7 +64,7 @@ export const reportRoutes: readonly Route[] = [
       return { status: 204 }
     },
   }),
-]
+] as const
 
 /** Unless the operator says otherwise, a token is needed where the guest's answer file has it. */
 function needsToken(guest: Guest, { config, templates }: Snapshot): boolean {

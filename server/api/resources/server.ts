@@ -12,7 +12,7 @@ import { type ApiContext, inputsFor } from '../context.ts'
 import { wholeList } from '../lists.ts'
 import { pathShortener, shortenProblem } from '../local-paths.ts'
 import { type FrontView, frontPage } from '../pages/front-page.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { json, needs, route } from '../route.ts'
 import { health, problemPage, readiness, servicePage, version as versionSchema } from '../schemas/server.ts'
 import { guestSummary, identityText } from '../views.ts'
 
@@ -28,7 +28,7 @@ const pageHeaders = {
 
 const v1 = '/api/v1'
 
-export const serverRoutes: readonly Route[] = [
+export const serverRoutes = [
   route({
     method: 'GET',
     path: '/',
@@ -130,7 +130,7 @@ export const serverRoutes: readonly Route[] = [
       return { json: wholeList(services) }
     },
   }),
-]
+] as const
 
 /** Only who may change things sees the paths of this machine. */
 async function shortenerFor(caller: Caller | undefined, { snapshot }: ApiContext) {

@@ -4,7 +4,7 @@ import { requireKnown } from '../actor.ts'
 import { sessionCookie, sessionId } from '../caller.ts'
 import { setCookie } from '../cookies.ts'
 import { setupPage, setupPageHeaders } from '../pages/setup-page.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { json, needs, route } from '../route.ts'
 import { session as sessionSchema } from '../schemas/access.ts'
 import { text } from '../schemas/common.ts'
 
@@ -14,7 +14,7 @@ const credentials = z
   .meta({ id: 'Credentials', description: 'of an account' })
 
 /** Signing in and out. A program needs none of it: it has a token. */
-export const sessionRoutes: readonly Route[] = [
+export const sessionRoutes = [
   route({
     method: 'POST',
     path,
@@ -95,7 +95,7 @@ export const sessionRoutes: readonly Route[] = [
       return { status: 204 }
     },
   }),
-]
+] as const
 
 function sessionView({ kind, account, token, role, scopes }: Caller, csrf?: string) {
   return { kind, account, token: token ?? null, role, scopes: scopes ?? null, csrf: csrf ?? null }

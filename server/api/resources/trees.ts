@@ -3,7 +3,7 @@ import { Failure } from '../../core/failure.ts'
 import type { Tree } from '../../core/tree/tree.ts'
 import { segments } from '../input.ts'
 import { listQuery, pageOf } from '../lists.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { json, needs, route } from '../route.ts'
 import { treePage, treeDetail as treeSchema } from '../schemas/trees.ts'
 import { shownState, treeDetail, treeSummary } from '../views.ts'
 
@@ -28,7 +28,7 @@ function isWanted(query: { readonly [Key in keyof typeof filters]?: string | und
     (q === undefined || `${tree.id} ${tree.family} ${tree.version}`.toLowerCase().includes(q.toLowerCase()))
 }
 
-export const treeRoutes: readonly Route[] = [
+export const treeRoutes = [
   route({
     method: 'GET',
     path: trees,
@@ -60,4 +60,4 @@ export const treeRoutes: readonly Route[] = [
       return { json: treeDetail(tree) }
     },
   }),
-]
+] as const

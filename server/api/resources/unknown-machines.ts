@@ -10,7 +10,7 @@ import { dryRun, etagHeader, inForce, locationOf } from '../definition-resource.
 import { starredData, triedView } from '../definition-views.ts'
 import { firstBoot, prepareGuest, requireFirstBoot } from '../first-boot.ts'
 import { listQuery, pageOf } from '../lists.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { json, needs, route } from '../route.ts'
 import { setChange } from '../schemas/definitions.ts'
 import { unknownMachinePage } from '../schemas/guests.ts'
 import { machineView } from '../views.ts'
@@ -27,7 +27,7 @@ const profile = z
   .union([z.string(), z.array(z.string()).max(100)], 'the name of a profile, or a list of names')
   .default([])
 
-export const unknownMachineRoutes: readonly Route[] = [
+export const unknownMachineRoutes = [
   route({
     method: 'GET',
     path: '/api/v1/inbox',
@@ -97,7 +97,7 @@ export const unknownMachineRoutes: readonly Route[] = [
       return { status: 204 }
     },
   }),
-]
+] as const
 
 /**
  * @param asked Its MAC or UUID, in any spelling.

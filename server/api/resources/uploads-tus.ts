@@ -8,7 +8,7 @@ import type { ApiContext } from '../context.ts'
 import { segments } from '../input.ts'
 import { problemReply } from '../problem.ts'
 import type { Reply } from '../reply.ts'
-import { needs, type Route, route } from '../route.ts'
+import { needs, route } from '../route.ts'
 import { announcedDigest, receive, type Sink } from './receive-body.ts'
 
 const version = '1.0.0'
@@ -90,7 +90,7 @@ const tusUpload = `${uploads}/tus/:length/*path`
 const answers = { 200: {}, 201: {}, 204: {} }
 
 /** They stand before the rows of plain uploads, which would match their paths. */
-export const tusRoutes: readonly Route[] = [
+export const tusRoutes = [
   route({ method: 'OPTIONS', path: `${uploads}/tus{/*rest}`, access, answers, handle: abilities }),
   route({
     method: 'POST',
@@ -115,7 +115,7 @@ export const tusRoutes: readonly Route[] = [
       throw new Failure('bad-request', 'tus is the path of resumable uploads: choose another name')
     },
   }),
-]
+] as const
 
 function setCommonHeaders(res: ServerResponse): void {
   res.setHeader('Tus-Resumable', version)

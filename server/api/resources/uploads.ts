@@ -8,7 +8,7 @@ import { actorOf } from '../actor.ts'
 import { segments } from '../input.ts'
 import { wholeList } from '../lists.ts'
 import { problemOf } from '../problem.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { json, needs, route } from '../route.ts'
 import { publishResult, uploadPage, uploadReceipt, upload as uploadSchema } from '../schemas/uploads.ts'
 import type { UploadReceipt } from '../types.ts'
 import { announcedDigest, receive } from './receive-body.ts'
@@ -39,7 +39,7 @@ const publishQuery = z.object({
     .meta({ type: 'string', description: 'publish although files differ, for this reason' }),
 })
 
-export const uploadRoutes: readonly Route[] = [
+export const uploadRoutes = [
   route({
     method: 'GET',
     path: uploads,
@@ -146,7 +146,7 @@ export const uploadRoutes: readonly Route[] = [
       return { status: 204 }
     },
   }),
-]
+] as const
 
 /** Receives a whole file, or the next part of a file with `Content-Range: bytes 1000-1999/2000`. */
 async function receiveFile(

@@ -2,7 +2,7 @@ import { GiB, KiB, type Limit, MiB } from './limit.ts'
 
 const from = 'upstream'
 
-/** What a mirror reads from the server that it fetches a tree from. */
+/** What is read from servers: by a mirror from the one that it fetches a tree from, by commands from another treeboot. */
 export const upstreamLimits = {
   /** The index of a folder with 20,000 files has some 5 MB. */
   indexPage: {
@@ -68,5 +68,12 @@ export const upstreamLimits = {
     bytes: MiB,
     ms: 10_000,
     beyond: 'the sign-in fails, and the log says why',
+  },
+  /** A page of 1000 guests has some 500 KB; one definition at most 1 MiB. */
+  apiResponse: {
+    what: 'response of a server to a command with `--server`',
+    from,
+    bytes: 64 * MiB,
+    beyond: 'the command fails',
   },
 } as const satisfies Record<string, Limit>

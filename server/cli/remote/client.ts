@@ -1,0 +1,251 @@
+import { z } from 'zod'
+import type {
+  ListItem,
+  ListName,
+  OperationAnswer,
+  OperationInput,
+  OperationName,
+} from '../../api/operations.ts'
+import { problemType } from '../../api/problem.ts'
+import type { Route } from '../../api/route.ts'
+import { routes } from '../../api/routes.ts'
+import { problem as problemSchema } from '../../api/schemas/common.ts'
+import { Failure, type FailureKind, failureKinds } from '../../core/failure.ts'
+import { httpStatus } from '../../core/http-status.ts'
+import { upstreamLimits } from '../../core/limits/upstreams.ts'
+import { unreachable } from './unreachable.ts'
+
+/** A token, and where it was found, for the message that refuses it. */
+export interface Credentials {
+  readonly token: string
+  readonly from: string
+}
+
+export interface ClientOptions {
+  /** As `serverUrl` makes it. */
+  readonly url: string
+  readonly credentials?: Credentials | undefined
+  /** More headers of each request. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** An input of which only the types are known later. */
+interface AnyInput {
+  readonly params?: Readonly<Record<string, string | undefined>>
+  readonly query?: Readonly<Record<string, unknown>>
+  readonly body?: unknown
+  readonly ifMatch?: string
+}
+
+/** A list of a million elements comes from a server that sends the same page for ever. */
+const mostPages = 1000
+const pageSize = 1000
+/** Whatever the list is, only these are read of a page. */
+const anyPage = z.object({ items: z.array(z.unknown()), next: z.string().nullable() })
+
+/**
+ * The API of one server. Input and answers have the types of the route table, and each answer is checked with the schema
+ * of its row. It follows no redirect, so a token reaches no other server.
+ */
+export class ApiClient {
+  readonly url: string
+  readonly #options: ClientOptions
+
+  constructor(options: ClientOptions) {
+    this.url = options.url
+    this.#options = options
+  }
+
+  /**
+   * Calls an operation.
+   *
+   * @throws Failure with the kind, the words and the details of the problem document; `unavailable` for a server that
+   *   cannot be reached; `bad-request` for one that is not treeboot.
+   */
+  async call<Name extends OperationName>(
+    name: Name,
+    input: OperationInput<Name>,
+  ): Promise<OperationAnswer<Name>> {
+    return (await this.#call(name, input as AnyInput)) as OperationAnswer<Name>
+  }
+
+  /** The elements of a list, page by page. */
+  async *each<Name extends ListName>(
+    name: Name,
+    input: OperationInput<Name>,
+  ): AsyncGenerator<ListItem<Name>, void, undefined> {
+    const { query, ...rest } = input as AnyInput
+    const keys = Object.keys(rowOf(name).query?.shape ?? {})
+    const sized = keys.includes('limit') ? { limit: pageSize, ...query } : query
+    let cursor: string | null = null
+    for (let pages = 0; pages < mostPages; pages++) {
+      const asked: AnyInput = { ...rest, query: { ...sized, ...(cursor !== null && { cursor }) } }
+      const { items, next } = anyPage.parse(await this.#call(name, asked))
+      yield* items as ListItem<Name>[]
+      if (next === null) return
+      cursor = next
+    }
+    throw new Failure('invalid-data', `${this.url} sends pages of ${name} without end`)
+  }
+
+  /** All elements of a list. */
+  async all<Name extends ListName>(name: Name, input: OperationInput<Name>): Promise<ListItem<Name>[]> {
+    const items: ListItem<Name>[] = []
+    for await (const item of this.each(name, input)) items.push(item)
+    return items
+  }
+
+  async #call(name: OperationName, input: AnyInput): Promise<unknown> {
+    const row = rowOf(name)
+    return this.#answerIn(await this.send(row, input), row)
+  }
+
+  /** Sends a request, and reads no more than the head of its response. */
+  async send(row: Route, { params = {}, query, body, ifMatch }: AnyInput): Promise<Response> {
+    const { credentials, headers } = this.#options
+    const url = `${this.url}${pathOf(row.path, params)}${queryText(query)}`
+    try {
+      return await fetch(url, {
+        method: row.method,
+        redirect: 'manual',
+        headers: {
+          Accept: 'application/json, */*',
+          ...(credentials && { Authorization: `Bearer ${credentials.token}` }),
+          ...(body !== undefined && { 'Content-Type': row.bodyTypes?.[0] ?? 'application/json' }),
+          ...(ifMatch !== undefined && { 'If-Match': ifMatch }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+    } catch (error) {
+      throw unreachable(this.url, error)
+    }
+  }
+
+  async #answerIn(response: Response, row: Route): Promise<unknown> {
+    const { status, headers } = response
+    if (status >= 300 && status < 400) {
+      const to = headers.get('location') ?? 'elsewhere'
+      throw new Failure('bad-request', `${this.url} sends its clients to ${to}; name that server`)
+    }
+    const text = await this.#text(response)
+    if (status >= 400) throw this.#failure(response, text)
+    const answer = row.answers[status]
+    if (!answer) throw this.#notTreeboot(response)
+    if (!answer.schema) return answer.type === undefined ? undefined : text
+    const value = jsonIn(text)
+    // What is read is handed on as it came: a newer server may say more than we know.
+    if (!answer.schema.safeParse(value).success) throw this.#notTreeboot(response)
+    return value
+  }
+
+  async #text({ body }: Response): Promise<string> {
+    const { bytes: most } = upstreamLimits.apiResponse
+    const pieces: Uint8Array[] = []
+    let length = 0
+    try {
+      for await (const piece of body ?? []) {
+        length += piece.length
+        if (length > most) break
+        pieces.push(piece)
+      }
+    } catch (error) {
+      throw unreachable(this.url, error)
+    }
+    if (length > most)
+      throw new Failure('too-large', `${this.url} answers with more than ${most} bytes, which are not read`)
+    return Buffer.concat(pieces).toString('utf8')
+  }
+
+  #failure(response: Response, text: string): Failure {
+    const { headers, status } = response
+    const isProblem = headers.get('content-type')?.startsWith(problemType) === true
+    const { data } = isProblem ? problemSchema.safeParse(jsonIn(text)) : {}
+    if (!data) return this.#notTreeboot(response)
+    const { error, detail, errors = [] } = data
+    const kind = failureKinds.find((each) => each === error) ?? kindOfStatus(status)
+    const details = errors.map(({ field, found, expected }) => ({
+      field,
+      expected,
+      ...(found !== undefined && { found }),
+    }))
+    return new Failure(kind, `${detail}${this.#remedy(kind)}`, { details })
+  }
+
+  /** What a person can do who is not known there. */
+  #remedy(kind: FailureKind): string {
+    if (kind !== 'unauthenticated') return ''
+    const { credentials, headers } = this.#options
+    // At the sign-in itself.
+    if (headers) return ''
+    const how = `"treeboot login ${this.url}" makes one`
+    return credentials ? `; it is the token of ${credentials.from}: ${how}` : `; for the command line, ${how}`
+  }
+
+  #notTreeboot({ status, headers }: Response): Failure {
+    const type = headers.get('content-type') ?? 'no content type'
+    return new Failure(
+      'bad-request',
+      `${this.url} does not answer as treeboot does (status ${status}, ${type}); expected the URL of a treeboot server, such as http://mirror:8080`,
+    )
+  }
+}
+
+const rows = new Map(routes.map((each) => [each.operation, each]))
+
+export function rowOf(name: OperationName): Route {
+  const row = rows.get(name)
+  if (!row) throw new Failure('internal', `no operation ${name} in the route table`)
+  return row
+}
+
+/** `/api/v1/trees/*id` with the values of its parameters; `{...}` goes when its value is missing. */
+function pathOf(pattern: string, params: NonNullable<AnyInput['params']>): string {
+  return pattern
+    .replace(/\{([^}]*:(\w+)[^}]*)\}/g, (_, inner: string, name: string) =>
+      params[name] === undefined ? '' : inner,
+    )
+    .replace(/([:*])(\w+)/g, (_, mark: string, name: string) => {
+      const value = params[name] ?? ''
+      const segments = mark === '*' ? value.split('/') : [value]
+      // URLs take these away, and another resource would be asked for.
+      if (segments.some((each) => each === '' || each === '.' || each === '..'))
+        throw new Failure('bad-request', `${JSON.stringify(value)} cannot be a name`)
+      return segments.map(encodeURIComponent).join('/')
+    })
+}
+
+function queryText(query: AnyInput['query'] = {}): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined)
+  if (pairs.length === 0) return ''
+  return `?${new URLSearchParams(pairs.map(([key, value]): [string, string] => [key, String(value)]))}`
+}
+
+/** Undefined for what is no JSON. */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function kindOfStatus(status: number): FailureKind {
+  return failureKinds.find((kind) => httpStatus[kind].api === status) ?? 'internal'
+}
+
+/**
+ * The URL of a server as it is used and kept: without a slash at its end.
+ *
+ * @throws Failure `bad-request` for what is no such URL.
+ */
+export function serverUrl(text: string): string {
+  const url = /^https?:\/\/./i.test(text) && URL.canParse(text) ? new URL(text) : undefined
+  const isPlain = url && url.username + url.password + url.search + url.hash === ''
+  if (!isPlain)
+    throw new Failure(
+      'bad-request',
+      `${JSON.stringify(text.replace(/\/\/[^/]*@/, '//***@'))} is not the URL of a server; expected one such as http://mirror:8080`,
+    )
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '')
+}
