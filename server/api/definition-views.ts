@@ -24,8 +24,7 @@ export function definitionView({
     etag: etag ?? null,
     readOnly: readOnly ?? null,
     data: shownData(data),
-    // A text that cannot be read may hold a secret anywhere, and so may a comment.
-    text: hasNoSecret(data) && starred(text) === text ? (text ?? null) : null,
+    text: text !== undefined && isOpen(text, data) ? text : null,
   }
 }
 
@@ -43,8 +42,7 @@ export function changeView(
     where,
     etag: etag ?? null,
     changed: before !== after && !isDryRun,
-    // Of the data: a text may hold a secret in a form that is not found there.
-    difference: lineDifference(starredText(before), starredText(after)),
+    difference: differenceOf(before, after),
   }
 }
 
@@ -70,13 +68,25 @@ export function movedView(
   isDryRun: boolean,
 ): z.input<typeof schemas.moved> {
   const { file, first, last, text, becomes } = toDelete
-  const isOpen = hasNoSecret(dataOf(made.after)) && starred(text) === text
-  const shown = { text: isOpen ? text : null, becomes: isOpen || becomes === '' ? becomes : null }
+  const mayShow = isOpen(text, dataOf(made.after))
+  const shown = { text: mayShow ? text : null, becomes: mayShow || becomes === '' ? becomes : null }
   return { ...changeView(name, made, isDryRun), delete: { file, first, last, ...shown } }
 }
 
-function hasNoSecret(data: YamlMapping | undefined): boolean {
-  return data !== undefined && JSON.stringify(starredDefinition(data)) === JSON.stringify(data)
+/** Whether a text with this data may be shown. One that cannot be read may hold a secret anywhere, and so may a comment. */
+function isOpen(text: string, data: YamlMapping | undefined): boolean {
+  return data !== undefined && hasNoSecret(data) && starred(text) === text
+}
+
+function hasNoSecret(data: YamlMapping): boolean {
+  return JSON.stringify(starredDefinition(data)) === JSON.stringify(data)
+}
+
+/** Of the texts where both may be shown; else of their data, with secrets starred. */
+function differenceOf(before: string | undefined, after: string | undefined): string {
+  const mayShow = [before, after].every((text) => text === undefined || isOpen(text, dataOf(text)))
+  if (mayShow) return lineDifference(before ?? '', after ?? '')
+  return lineDifference(starredText(before), starredText(after))
 }
 
 function starredText(text: string | undefined): string {

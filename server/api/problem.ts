@@ -52,6 +52,11 @@ export function problemOf(
   }
 }
 
+/** The document of any thrown value, for whoever may read its message. */
+export function problemOfError(error: unknown): Problem {
+  return problemOf(failureKind(error), failureMessage(error), detailsOf(error))
+}
+
 /** The response with a problem document. */
 export function problemReply(
   kind: FailureKind,

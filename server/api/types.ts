@@ -4,7 +4,9 @@
  */
 import type { z } from 'zod'
 import type { LookupResultJson } from '../core/lookup/result.ts'
+import type * as access from './schemas/access.ts'
 import type { Problem } from './schemas/common.ts'
+import type * as definitions from './schemas/definitions.ts'
 import type * as guests from './schemas/guests.ts'
 import type * as server from './schemas/server.ts'
 import type * as trees from './schemas/trees.ts'
@@ -30,3 +32,11 @@ export type UnknownMachineView = z.infer<typeof guests.unknownMachine>
 export type UploadView = z.infer<typeof uploads.upload>
 export type UploadReceipt = z.infer<typeof uploads.uploadReceipt>
 export type ProblemView = z.infer<typeof server.problemView>
+export type AccountBody = z.infer<typeof access.account>
+export type SessionBody = z.infer<typeof access.accountSession>
+export type TokenBody = z.infer<typeof access.token>
+export type AuditBody = z.infer<typeof access.auditLine>
+export type ProfileBody = z.infer<typeof definitions.profileSummary>
+export type MirrorBody = z.infer<typeof definitions.mirror>
+export type DefinitionBody = z.infer<typeof definitions.definition>
+export type ChangeBody = z.infer<typeof definitions.setChange>

@@ -1,15 +1,23 @@
+import type { BootPlan } from '../core/boot/plan.ts'
 import { selectForGuest } from '../core/boot/plan-boot.ts'
 import { defined } from '../core/defined.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { factsOfSeen } from '../core/guest/machine-facts.ts'
 import { shownOrNull, type UnknownMachine } from '../core/guest/seen-machine.ts'
 import { type Selected, type Selector, selectProfile } from '../core/guest/selectors.ts'
-import type { GuestState, HistoryEntry, HistoryKind } from '../core/guest/state.ts'
+import { type GuestState, type HistoryEntry, type HistoryKind, newState } from '../core/guest/state.ts'
 import type { TreeIndex } from '../core/select/select.ts'
 import { timeText } from '../core/time-text.ts'
 import { neededFileText } from '../core/tree/description.ts'
 import type { Tree } from '../core/tree/tree.ts'
-import type { GuestSummary, StoryStep, TreeDetail, TreeSummary, UnknownMachineView } from './types.ts'
+import type {
+  GuestDetail,
+  GuestSummary,
+  StoryStep,
+  TreeDetail,
+  TreeSummary,
+  UnknownMachineView,
+} from './types.ts'
 
 export { timeText }
 
@@ -70,8 +78,26 @@ export function guestSummary(guest: Guest, trees: TreeIndex, state?: GuestState)
   }
 }
 
+/** @param seen.plan What its next network boot does. */
+export function guestDetail(
+  guest: Guest,
+  {
+    trees,
+    state,
+    plan,
+  }: { readonly trees: TreeIndex; readonly state?: GuestState | undefined; readonly plan: BootPlan },
+): GuestDetail {
+  return {
+    ...guestSummary(guest, trees, state),
+    install: (state ?? newState).install,
+    nextBoot: { plan: plan.kind, why: 'why' in plan ? plan.why : null },
+  }
+}
+
 /** The addresses and numbers by which a guest is recognised, for one cell of a table. */
-export function identityText(guest: Guest): string {
+export function identityText(
+  guest: Pick<Guest, 'macs'> & Partial<Pick<GuestSummary, 'uuid' | 'serial' | 'ip'>>,
+): string {
   const facts = [...guest.macs, guest.uuid, guest.serial && `serial ${guest.serial}`, guest.ip]
   return facts.filter(Boolean).join(', ') || 'its name only'
 }
@@ -98,10 +124,10 @@ const stepTexts: Readonly<Record<HistoryKind, string>> = {
 /** `its installer says: partitioning`, beside `its installer says: failed, no disk`. */
 const separators: Partial<Record<HistoryKind, string>> = { progress: ': ' }
 
-/** One line of a guest's history, for people. */
-export function stepText({ kind, detail, client }: HistoryEntry): string {
-  const text = stepTexts[kind]
-  const separator = separators[kind] ?? (text.includes('says') ? ', ' : ' ')
+/** One line of a guest's history, for people. A newer server may send steps that are not known here. */
+export function stepText({ step, detail, client }: Omit<StoryStep, 'at' | 'install'>): string {
+  const text = (stepTexts as Readonly<Record<string, string>>)[step] ?? step
+  const separator = separators[step as HistoryKind] ?? (text.includes('says') ? ', ' : ' ')
   const words = detail === '' ? text : `${text}${separator}${detail}`
   return client === '' ? words : `${words} (${client})`
 }

@@ -110,11 +110,6 @@ async function passwordIn(file: string, { cwd }: CliIo): Promise<string> {
   return bytes.toString('utf8').replace(/\r?\n$/, '')
 }
 
-/** `2026-11-23T16:20:31.000Z`, or null. */
-export function isoOrNull(ms: number | undefined): string | null {
-  return ms === undefined ? null : new Date(ms).toISOString()
-}
-
 /**
  * The moment that an option names: `90d`, `12h` and `30m` from now on (or ago), or a date such as `2027-01-31`.
  *

@@ -10,6 +10,8 @@ import { requireConfigHere } from './config-here.ts'
 import type { CommonOptions } from './options.ts'
 import type { CliIo } from './output/io.ts'
 import { json } from './output/table.ts'
+import type { ApiClient } from './remote/client.ts'
+import { serverOf } from './remote/connect.ts'
 
 /** What a command changed, or would change. */
 export interface CommandChange extends DefinitionChange {
@@ -47,49 +49,86 @@ export async function expectedOf(
   return etag
 }
 
+/** A change as it is printed: what was removed and added, and what became of the file. */
+export interface ShownChange {
+  readonly where: string
+  readonly etag: string | null
+  readonly changed: boolean
+  /** Lines that begin with `-` and `+`. */
+  readonly difference: string
+  readonly happened: Happened
+  readonly others?: readonly Pick<ShownChange, 'where' | 'difference' | 'happened'>[]
+  readonly reply?: string
+  readonly next?: NonNullable<CommandChange['next']>
+}
+
+export type Happened = 'made' | 'removed' | 'changed' | 'it was so already'
+
 /** Makes a change of definitions, and prints it line by line. */
 export async function runChange(
   command: Command,
   io: CliIo,
   change: (definitions: FolderDefinitions, options: ChangeOptions) => Promise<CommandChange>,
 ): Promise<void> {
-  // The group has the same options, and commander stores their values there.
-  const options = command.optsWithGlobals<CommonOptions & { readonly dryRun?: boolean }>()
+  const options = changeOptions(command)
   const definitions = await definitionsHere(options, io)
   const dryRun = options.dryRun === true
   printChange(await change(definitions, { dryRun }), options, io)
 }
 
-/** Prints what was changed, or would be. */
-export function printChange(
-  { others = [], reply, next, ...main }: CommandChange,
-  options: { readonly json?: boolean; readonly dryRun?: boolean },
+/** The same for a change that a server can make as well. */
+export async function runChangeThere(
+  command: Command,
   io: CliIo,
-): void {
-  const dryRun = options.dryRun === true
-  if (options.json) {
-    const { where, before, after, etag } = main
-    const shown = { file: where, changed: before !== after && !dryRun, difference: differenceOf(main) }
-    const set = others.map((other) => ({ file: other.where, difference: differenceOf(other) }))
-    io.out(json({ ...shown, etag: etag ?? null, ...(set.length > 0 && { others: set }), ...next?.data }))
-    return
-  }
-  for (const other of others)
-    io.out(
-      `${differenceOf(other)}${other.where}: ${dryRun ? `would be ${whatHappened(other)}` : whatHappened(other)}\n`,
-    )
-  io.out(differenceOf(main))
-  const said = reply === undefined ? '' : `; ${reply}`
-  io.out(`${main.where}: ${dryRun ? 'nothing was changed (--dry-run)' : `${whatHappened(main)}${said}`}\n`)
-  if (next) io.out(next.text)
+  change: (server: ApiClient, options: ChangeOptions) => Promise<ShownChange>,
+): Promise<boolean> {
+  const options = changeOptions(command)
+  const server = await serverOf(options, io)
+  if (!server) return false
+  printShown(await change(server, { dryRun: options.dryRun === true }), options, io)
+  return true
 }
 
-function differenceOf({ before = '', after = '' }: DefinitionChange): string {
-  return lineDifference(before, after)
+/** The group has the same options, and commander stores their values there. */
+function changeOptions(command: Command) {
+  return command.optsWithGlobals<CommonOptions & { readonly dryRun?: boolean }>()
 }
 
-function whatHappened({ before, after }: DefinitionChange): string {
+type PrintOptions = { readonly json?: boolean; readonly dryRun?: boolean }
+
+/** Prints what was changed, or would be. */
+export function printChange(change: CommandChange, options: PrintOptions, io: CliIo): void {
+  const { others, reply, next } = change
+  const shown = { ...shownOf(change), ...defined({ others: others?.map(shownOf), reply, next }) }
+  printShown({ ...shown, changed: shown.changed && options.dryRun !== true }, options, io)
+}
+
+function shownOf({ where, before, after, etag }: DefinitionChange): ShownChange {
+  const difference = lineDifference(before ?? '', after ?? '')
+  const happened = whatHappened(before, after)
+  return { where, etag: etag ?? null, changed: before !== after, difference, happened }
+}
+
+function whatHappened(before: string | undefined, after: string | undefined): Happened {
   if (before === after) return 'it was so already'
   if (before === undefined) return 'made'
   return after === undefined ? 'removed' : 'changed'
+}
+
+function printShown(shown: ShownChange, options: PrintOptions, io: CliIo): void {
+  const { where, etag, changed, difference, happened, others = [], reply, next } = shown
+  const dryRun = options.dryRun === true
+  if (options.json) {
+    const set = others.map((other) => ({ file: other.where, difference: other.difference }))
+    io.out(
+      json({ file: where, changed, difference, etag, ...(set.length > 0 && { others: set }), ...next?.data }),
+    )
+    return
+  }
+  for (const other of others)
+    io.out(`${other.difference}${other.where}: ${dryRun ? `would be ${other.happened}` : other.happened}\n`)
+  io.out(difference)
+  const said = reply === undefined ? '' : `; ${reply}`
+  io.out(`${where}: ${dryRun ? 'nothing was changed (--dry-run)' : `${happened}${said}`}\n`)
+  if (next) io.out(next.text)
 }

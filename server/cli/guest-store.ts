@@ -193,14 +193,6 @@ function namesText(names: readonly string[]): string {
   return `${names.slice(0, mostNames).join(', ')}${more}`
 }
 
-/** `2026-11-23 16:20:31`, in the time zone of this process. */
-export function localTime(ms: number): string {
-  const date = new Date(ms)
-  const two = (number: number): string => String(number).padStart(2, '0')
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
-}
-
 /** Makes a guest boot its own disk until it is ordered to be installed, also one that is not defined yet. */
 export async function keepLocal(store: Store, name: string): Promise<void> {
   await store.change(name, (state) => nextState(state, { type: 'local' }, Date.now()))

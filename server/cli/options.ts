@@ -25,10 +25,12 @@ export function jsonOption(): Option {
   return new Option('--json', 'print JSON, for programs')
 }
 
-/** The values of `configOption` and `jsonOption`. */
+/** The values of the options that nearly every command has. */
 export interface CommonOptions {
   readonly config?: string
   readonly json?: boolean
+  /** The URL of the server that is asked in the place of files: see `remote/served.ts`. */
+  readonly server?: string
 }
 
 /** The value of `verifyOption`. */
@@ -62,8 +64,8 @@ export async function readSnapshot(options: CommonOptions & VerifyOption, io: Cl
  * The options of a command below `guests` without `--verify` of the group, which commander gives to all of them: what only
  * reads or writes definitions does not wait for digests, which may take long.
  */
-export function withoutVerify({ config, json }: CommonOptions): CommonOptions {
-  return defined({ config, json })
+export function withoutVerify({ config, json, server }: CommonOptions): CommonOptions {
+  return defined({ config, json, server })
 }
 
 /** Warns of a tree that the result rests on and that nobody has verified. */

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { Command, CommanderError } from 'commander'
+import { problemOfError } from '../api/problem.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { registerAccounts } from './commands/accounts.ts'
 import { registerAudit } from './commands/audit.ts'
@@ -11,11 +12,13 @@ import { registerDemo } from './commands/demo.ts'
 import { registerDhcpConfig } from './commands/dhcp-config.ts'
 import { registerExplain } from './commands/explain.ts'
 import { registerGuests } from './commands/guests.ts'
+import { registerHelp } from './commands/help.ts'
 import { registerImport } from './commands/import.ts'
 import { registerInbox } from './commands/inbox.ts'
 import { registerInspect } from './commands/inspect.ts'
 import { registerInstall } from './commands/install.ts'
 import { registerLoaders } from './commands/loaders.ts'
+import { registerLogin } from './commands/login.ts'
 import { registerLookup } from './commands/lookup.ts'
 import { registerMirror } from './commands/mirror.ts'
 import { registerMirrors } from './commands/mirrors.ts'
@@ -28,19 +31,20 @@ import { registerTrees } from './commands/trees.ts'
 import { registerTry } from './commands/try.ts'
 import { registerVerify } from './commands/verify.ts'
 import { registerWatch } from './commands/watch.ts'
+import { allCommands, forEveryCommand, type RunIo } from './every-command.ts'
 import { askSecretAtTerminal } from './output/ask-secret.ts'
 import { type CliIo, exitCodes } from './output/io.ts'
 
 import { standardOutput } from './output/standard-output.ts'
 
-import { userCacheFolder } from './user-cache.ts'
+import { userCacheFolder, userConfigFolder } from './user-cache.ts'
 
 import { packageVersion } from './version.ts'
 
 const epilogue = `
-Exit codes: 0 success; 1 something failed; 2 the input is wrong; 3 what you asked for does not exist.
+Exit codes: 0 success; 1 something failed; 2 the input is wrong; 3 what you asked for does not exist ("treeboot help exit-codes").
 Most commands take --json to print JSON for programs, and -c FILE to use another configuration than ./config.yaml.
-treeboot COMMAND --help explains one command.`
+With --server URL many of them ask the server of another machine. treeboot COMMAND --help explains one command.`
 
 /** Runs one command line and resolves to its exit code. */
 export async function runCli(args: readonly string[], io: CliIo = processIo()): Promise<number> {
@@ -52,19 +56,42 @@ export async function runCli(args: readonly string[], io: CliIo = processIo()): 
       io.exit(wanted)
     },
   }
+  const asJson = wantsJson(args)
+  // What commander says of wrong options: with --json it becomes a document.
+  const said: string[] = []
+  const usage = asJson ? (text: string) => void said.push(text) : io.err
   try {
-    await createProgram(inner).parseAsync([...args], { from: 'user' })
+    await createProgram(inner, usage).parseAsync([...args], { from: 'user' })
   } catch (error) {
     // Commander throws this where it would end the process, also after --help. It has printed its message.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.badInput
-    inner.err(`treeboot: ${failureMessage(error)}\n`)
-    if (error instanceof Failure) return codeOf(error)
-    // The message of a system error names the call and the path. Any other error is a fault of treeboot: its
-    // stack shows where.
-    if (error instanceof Error && !isSystemError(error)) inner.err(`${error.stack ?? ''}\n`)
-    return exitCodes.failed
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCodes.ok
+      const [message = ''] = said
+      if (asJson) tell(new Failure('bad-request', message.replace(/^error: /, '').trim()), io, asJson)
+      return exitCodes.badInput
+    }
+    tell(error, io, asJson)
+    return error instanceof Failure ? codeOf(error) : exitCodes.failed
   }
   return code
+}
+
+/** Before the words are parsed: also a mistake in them is told as JSON. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--')
+  return args.slice(0, end < 0 ? undefined : end).includes('--json')
+}
+
+/**
+ * Tells why a command failed on standard error: with --json as a problem document (RFC 9457) of one line, which is the
+ * last one there. Standard output has results only.
+ */
+function tell(error: unknown, io: CliIo, asJson: boolean): void {
+  io.err(asJson ? `${JSON.stringify(problemOfError(error))}\n` : `treeboot: ${failureMessage(error)}\n`)
+  // The message of a system error names the call and the path. Any other error is a fault of treeboot: its
+  // stack shows where.
+  const isFault = error instanceof Error && !(error instanceof Failure) && !isSystemError(error)
+  if (isFault && !asJson) io.err(`${error.stack ?? ''}\n`)
 }
 
 function codeOf({ kind }: Failure): number {
@@ -80,13 +107,15 @@ function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error && 'code' in error
 }
 
-export function createProgram(io: CliIo): Command {
+/** @param usage Gets what is wrong with the words of a command. */
+export function createProgram(outer: CliIo, usage: (text: string) => void = outer.err): Command {
+  const io: RunIo = { ...outer }
   const program = new Command('treeboot')
     .description('A mirror of installation trees that boots machines from them over the network.')
     .version(packageVersion(), '-V, --version')
     // After a command, --version is an option of the command: the version of a tree, for example.
     .enablePositionalOptions()
-    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .configureOutput({ writeOut: io.out, writeErr: usage })
     .showSuggestionAfterError()
     .showHelpAfterError('(treeboot --help shows the commands)')
     .addHelpText('after', epilogue)
@@ -117,12 +146,15 @@ export function createProgram(io: CliIo): Command {
     registerAccounts,
     registerTokens,
     registerAudit,
+    registerLogin,
     registerDemo,
     registerBootTest,
   ]
   for (const register of registrations) register(program, io)
+  registerHelp(program, io)
+  forEveryCommand(program, io)
   // A mistake in the options of a command is followed by the help of that command.
-  for (const command of program.commands) command.showHelpAfterError()
+  for (const command of allCommands(program)) command.showHelpAfterError()
   return program
 }
 
@@ -132,20 +164,28 @@ function processIo(): CliIo {
     out,
     err: (text) => process.stderr.write(text),
     ask: askAtTerminal,
+    askLine: askLineAtTerminal,
     askSecret: askSecretAtTerminal,
     terminal: process.stdout.isTTY === true,
     exit: () => {}, // `runCli` returns the code, and main.ts sets it.
     color: process.stdout.isTTY === true && !process.env.NO_COLOR,
     cwd: process.cwd(),
     cacheFolder: () => userCacheFolder(process.env),
+    configFolder: () => userConfigFolder(process.env),
+    environment: process.env,
   }
 }
 
 async function askAtTerminal(question: string): Promise<boolean | undefined> {
+  const reply = await askLineAtTerminal(question)
+  return reply === undefined ? undefined : /^y(?:es)?$/i.test(reply)
+}
+
+async function askLineAtTerminal(question: string): Promise<string | undefined> {
   if (!process.stdin.isTTY) return undefined
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    return /^y(?:es)?$/i.test((await terminal.question(question)).trim())
+    return (await terminal.question(question)).trim()
   } finally {
     terminal.close()
   }

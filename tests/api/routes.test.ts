@@ -87,7 +87,8 @@ describe('the API', () => {
     const { body, text } = await get('/api/v1/guests/web01').expect(200)
     expect(body).toMatchObject({ name: 'web01', state: 'install', since: null, tree: 'old/fedora-40' })
     expect(text).not.toContain('secret')
-    const { nextBoot, ...summary } = body
+    const { nextBoot, install, ...summary } = body
+    expect(install).toBe(0)
     expect(nextBoot).toEqual({ plan: 'install', why: null })
     expect((await get('/api/v1/guests')).body).toEqual({ items: [summary], total: 1, next: null })
   })

@@ -1,3 +1,4 @@
+import type { CliIo } from '../../server/cli/output/io.ts'
 import { runCli } from '../../server/cli/program.ts'
 import type { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { sharedRenderer } from './renderer.ts'
@@ -15,12 +16,24 @@ export function treebootIn(cwd: string, ...args: string[]): Promise<CliResult> {
 }
 
 /** The same with another renderer of templates. */
-export async function treebootWith(
-  renderer: TemplateRenderer,
+export function treebootWith(renderer: TemplateRenderer, cwd: string, ...args: string[]): Promise<CliResult> {
+  return treebootAt(cwd, args, { renderer })
+}
+
+interface Surroundings extends Partial<Pick<CliIo, 'environment' | 'configFolder' | 'renderer' | 'color'>> {
+  /** What a person at the terminal types to each question. Default: nobody is there. */
+  readonly typed?: readonly string[]
+}
+
+/** The same in other surroundings. */
+export async function treebootAt(
   cwd: string,
-  ...args: string[]
+  args: readonly string[],
+  { typed, ...surroundings }: Surroundings = {},
 ): Promise<CliResult> {
   const said = { out: '', err: '' }
+  const left = [...(typed ?? [])]
+  const next = async (): Promise<string | undefined> => left.shift()
   const code = await runCli(args, {
     out: (text) => {
       said.out += text
@@ -29,11 +42,13 @@ export async function treebootWith(
       said.err += text
     },
     ask: async () => undefined,
+    ...(typed && { askLine: next, askSecret: next, ask: async () => (await next()) === 'y' }),
     exit: () => {},
     color: false,
     cwd,
     settle: { quietMs: 100 },
-    renderer,
+    renderer: sharedRenderer,
+    ...surroundings,
   })
   return { code, ...said }
 }

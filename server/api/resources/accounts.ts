@@ -1,13 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import { z } from 'zod'
 import type { Accounts } from '../../accounts/accounts.ts'
-import type { SessionView } from '../../accounts/sessions.ts'
-import type { AccountView, TokenView } from '../../accounts/views.ts'
 import { hasRole } from '../../core/access/access.ts'
-import type { NumberedAuditLine } from '../../core/access/records.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { auditKept } from '../../store/accounts.ts'
+import { accountJson, auditJson, sessionJson, tokenJson } from '../access-views.ts'
 import { actorOf, requireKnown } from '../actor.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
 import { json, needs, route } from '../route.ts'
@@ -22,7 +20,6 @@ import {
   tokenPage,
 } from '../schemas/access.ts'
 import { text, time } from '../schemas/common.ts'
-import { timeText } from '../views.ts'
 
 const admin = needs('admin', 'admin')
 const path = '/api/v1/accounts'
@@ -285,44 +282,4 @@ async function accountNamed(name: string, accounts: Accounts) {
   const found = (await accounts.accounts()).find((each) => each.name === name)
   if (!found) throw new Failure('not-found', `no account ${name}; ${path} lists them`)
   return accountJson(found)
-}
-
-function accountJson({ createdMs, lastSignInMs, issuer, ...shown }: AccountView) {
-  return {
-    ...shown,
-    issuer: issuer ?? null,
-    created: timeText(createdMs),
-    lastSignIn: timeOrNull(lastSignInMs),
-  }
-}
-
-function sessionJson({ createdMs, lastUsedMs, ...shown }: SessionView) {
-  return { ...shown, created: timeText(createdMs), lastUsed: timeText(lastUsedMs) }
-}
-
-function tokenJson(view: TokenView) {
-  const { createdMs, expiresMs, lastUsedMs, lastFrom, roleNow, scopes, ...shown } = view
-  return {
-    ...shown,
-    roleNow: roleNow ?? null,
-    scopes: scopes ?? null,
-    created: timeText(createdMs),
-    expires: timeOrNull(expiresMs),
-    lastUsed: timeOrNull(lastUsedMs),
-    lastFrom: lastFrom ?? null,
-  }
-}
-
-function auditJson({ atMs, before, after, token, ...line }: NumberedAuditLine) {
-  return {
-    ...line,
-    at: timeText(atMs),
-    token: token ?? null,
-    before: before === undefined ? null : (JSON.parse(before) as unknown),
-    after: after === undefined ? null : (JSON.parse(after) as unknown),
-  }
-}
-
-function timeOrNull(ms: number | undefined): string | null {
-  return ms === undefined ? null : timeText(ms)
 }

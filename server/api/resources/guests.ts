@@ -30,7 +30,7 @@ import {
   storyPage,
 } from '../schemas/guests.ts'
 import type { GuestDetail } from '../types.ts'
-import { guestSummary, stepView } from '../views.ts'
+import { guestDetail, stepView } from '../views.ts'
 import { definitionRoutes } from './definitions.ts'
 
 const guests = '/api/v1/guests'
@@ -272,8 +272,7 @@ async function detailOf(
   context: ApiContext,
 ): Promise<GuestDetail> {
   const plan = planFor(found, await inputsForGuest(context, who, found), 'next-boot')
-  const summary = guestSummary(found, context.snapshot().trees, state)
-  return { ...summary, nextBoot: { plan: plan.kind, why: 'why' in plan ? plan.why : null } }
+  return guestDetail(found, { trees: context.snapshot().trees, state, plan })
 }
 
 async function explain(name: string, who: Requester, context: ApiContext) {

@@ -79,6 +79,7 @@ function profileView({ name, where, readOnly, data }: Definition, { snapshot }: 
   return {
     name,
     where,
+    definedAt: profile?.definedAt ?? where,
     inherits: profile?.inherits ?? [],
     guests: guests.all.filter((guest) => guest.profiles.includes(name)).length,
     selects: profile?.selector

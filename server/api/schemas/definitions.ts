@@ -73,6 +73,7 @@ export const profileSummary = z
   .object({
     name: text,
     where: text,
+    definedAt: text.meta({ description: '`config.yaml:12`, `profiles.d/web.yaml:1`' }),
     inherits: listOf(text).meta({ description: 'the profiles that it inherits, nearest first' }),
     guests: z.int().meta({ description: 'how many guests have it, directly or by another profile' }),
     selects: z

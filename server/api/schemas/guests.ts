@@ -39,6 +39,7 @@ export const guestPage = pageOf(guestSummary, 'GuestPage')
 export const guestDetail = z
   .object({
     ...summary,
+    install: z.int().meta({ description: 'the number of its present installation' }),
     nextBoot: z
       .object({
         plan: z.enum(['install', 'menu', 'local-disk', 'refuse']),

@@ -1,20 +1,22 @@
 import { type Command, Option } from 'commander'
-import type { SessionView } from '../../accounts/sessions.ts'
-import type { AccountView } from '../../accounts/views.ts'
+import { accountJson, sessionJson } from '../../api/access-views.ts'
+import type { AccountBody, SessionBody } from '../../api/types.ts'
 import { type Role, roles } from '../../core/access/access.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
-import { isoOrNull, passwordFor, readAccounts, withAccounts } from '../access.ts'
-import { localTime } from '../guest-store.ts'
+import { passwordFor, readAccounts, withAccounts } from '../access.ts'
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
-import { count, json, table } from '../output/table.ts'
+import { count, json, localTimeOf, table } from '../output/table.ts'
+import type { ApiClient } from '../remote/client.ts'
+import { serverOf } from '../remote/connect.ts'
 import { webBase } from '../setup-link.ts'
 
 const help = `
 viewer reads. operator also changes guests, profiles, templates, mirrors and uploads, and orders installations. admin also
 has accounts, tokens of others and the audit. A running server follows each change with its next request.
-Whoever may write the data folder may run these commands: they ask for no password of yours.`
+Whoever may write the data folder may run these commands: they ask for no password of yours. With --server they need a token
+of the role admin.`
 
 const passwordHelp = `
 Without --password-file it asks at the terminal, and shows nothing. A password has at least 12 characters.`
@@ -92,33 +94,38 @@ folder, which only its owner may read, and the hour begins when somebody opens /
 }
 
 async function list(options: CommonOptions, io: CliIo): Promise<void> {
-  const all = await readAccounts(options, io, ({ accounts }) => accounts.accounts())
-  if (options.json) io.out(json(all.map(accountJson)))
+  const server = await serverOf(options, io)
+  const all = server
+    ? await server.all('listAccounts', {})
+    : await readAccounts(options, io, async ({ accounts }) => (await accounts.accounts()).map(accountJson))
+  if (options.json) io.out(json(all))
   else if (all.length === 0) io.out('no accounts yet: treeboot accounts add NAME --role admin makes one\n')
   else io.out(accountTable(all))
   if (all.length === 0) io.exit(exitCodes.notFound)
 }
 
-function accountTable(all: readonly AccountView[]): string {
+function accountTable(all: readonly AccountBody[]): string {
   const rows = all.map((account) => [
     account.name,
     account.disabled ? `${account.role}, disabled` : account.role,
     String(account.sessions),
     String(account.tokens),
-    account.lastSignInMs === undefined ? '-' : localTime(account.lastSignInMs),
+    account.lastSignIn === null ? '-' : localTimeOf(account.lastSignIn),
   ])
   return table([['ACCOUNT', 'ROLE', 'SESSIONS', 'TOKENS', 'LAST SIGN-IN'], ...rows])
 }
 
-function accountJson({ createdMs, lastSignInMs, ...account }: AccountView): Record<string, unknown> {
-  return { ...account, created: isoOrNull(createdMs), lastSignIn: isoOrNull(lastSignInMs) }
-}
-
 async function add(name: string, options: AddOptions, io: CliIo): Promise<void> {
   const { role } = options
-  await withAccounts(options, io, async ({ accounts, by }) => {
-    await accounts.addAccount({ name, role, password: await passwordFor(name, options, io) }, by)
-  })
+  const server = await serverOf(options, io)
+  if (server)
+    await server.call('createAccount', {
+      body: { name, role, password: await passwordFor(name, options, io) },
+    })
+  else
+    await withAccounts(options, io, async ({ accounts, by }) => {
+      await accounts.addAccount({ name, role, password: await passwordFor(name, options, io) }, by)
+    })
   said({ name, role }, `${name} is ${role} now`, { options, io })
 }
 
@@ -130,45 +137,65 @@ async function set(name: string, options: SetOptions, io: CliIo): Promise<void> 
       'bad-request',
       'nothing to set: give --role, --password, --password-file, --disable or --enable',
     )
-  await withAccounts(options, io, async ({ accounts, by }) => {
-    // A name that is none is told before a password is typed.
-    await accounts.sessions(name)
+  const wanted = async () => {
     const changesPassword = asks === true || passwordFile !== undefined
     const password = changesPassword ? await passwordFor(name, options, io) : undefined
     const disabled = disable || enable ? disable === true : undefined
-    await accounts.setAccount(name, defined({ role, password, disabled }), by)
-  })
+    return defined({ role, password, disabled })
+  }
+  const server = await serverOf(options, io)
+  // A name that is none is told before a password is typed.
+  if (server) {
+    await server.call('getAccount', { params: { name } })
+    await server.call('patchAccount', { params: { name }, body: await wanted() })
+  } else
+    await withAccounts(options, io, async ({ accounts, by }) => {
+      await accounts.sessions(name)
+      await accounts.setAccount(name, await wanted(), by)
+    })
   said({ name }, `${name}: changed`, { options, io })
 }
 
 async function remove(name: string, options: CommonOptions, io: CliIo): Promise<void> {
-  await withAccounts(options, io, ({ accounts, by }) => accounts.removeAccount(name, by))
+  const server = await serverOf(options, io)
+  if (server) await server.call('deleteAccount', { params: { name } })
+  else await withAccounts(options, io, ({ accounts, by }) => accounts.removeAccount(name, by))
   said({ name }, `${name}: removed, with its tokens and sessions`, { options, io })
 }
 
 async function sessions(name: string, options: SessionsOptions, io: CliIo): Promise<void> {
+  const server = await serverOf(options, io)
   if (options.end) {
-    const ended = await withAccounts(options, io, ({ accounts, by }) => accounts.revokeSessions(name, by))
+    const ended = server
+      ? await endSessions(server, name)
+      : await withAccounts(options, io, ({ accounts, by }) => accounts.revokeSessions(name, by))
     return said({ name, ended }, `${name}: ${count(ended, 'session')} ended`, { options, io })
   }
-  const all = await readAccounts(options, io, ({ accounts }) => accounts.sessions(name))
-  if (options.json) io.out(json(all.map(sessionJson)))
+  const all = server
+    ? await server.all('listSessions', { params: { name } })
+    : await readAccounts(options, io, async ({ accounts }) =>
+        (await accounts.sessions(name)).map(sessionJson),
+      )
+  if (options.json) io.out(json(all))
   else if (all.length === 0) io.out(`${name} is not signed in\n`)
   else io.out(sessionTable(all))
 }
 
-function sessionTable(all: readonly SessionView[]): string {
-  const rows = all.map(({ reference, createdMs, lastUsedMs, from }) => [
+/** How many there were when they were ended: the server itself does not say it. */
+async function endSessions(server: ApiClient, name: string): Promise<number> {
+  const all = await server.all('listSessions', { params: { name } })
+  await server.call('deleteSessions', { params: { name } })
+  return all.length
+}
+
+function sessionTable(all: readonly SessionBody[]): string {
+  const rows = all.map(({ reference, created, lastUsed, from }) => [
     reference,
-    localTime(createdMs),
-    localTime(lastUsedMs),
+    localTimeOf(created),
+    localTimeOf(lastUsed),
     from,
   ])
   return table([['SESSION', 'SINCE', 'LAST USED', 'ADDRESS'], ...rows])
-}
-
-function sessionJson({ createdMs, lastUsedMs, ...session }: SessionView): Record<string, unknown> {
-  return { ...session, created: isoOrNull(createdMs), lastUsed: isoOrNull(lastUsedMs) }
 }
 
 async function setupLink(options: SetupLinkOptions, io: CliIo): Promise<void> {

@@ -1,12 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { auditJson } from '../../api/access-views.ts'
+import type { AuditBody } from '../../api/types.ts'
 import { callerText } from '../../core/access/access.ts'
 import type { NumberedAuditLine } from '../../core/access/records.ts'
 import { defined } from '../../core/defined.ts'
-import { isoOrNull, momentOf, readAccounts } from '../access.ts'
-import { localTime } from '../guest-store.ts'
+import { momentOf, readAccounts } from '../access.ts'
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
-import { json, table } from '../output/table.ts'
+import { json, localTimeOf, table } from '../output/table.ts'
+import { serverOf } from '../remote/connect.ts'
 
 interface AuditOptions extends CommonOptions {
   readonly jsonLines?: boolean
@@ -49,21 +51,35 @@ async function audit(options: AuditOptions, io: CliIo): Promise<void> {
   const sinceMs = options.since === undefined ? undefined : momentOf('--since', options.since, -1)
   const isAll = options.jsonLines === true || sinceMs !== undefined
   const most = options.limit ?? (isAll ? Number.POSITIVE_INFINITY : shownLines)
-  await readAccounts(options, io, async ({ accounts }) => {
-    const found = firstOf(accounts.audit.export(defined({ sinceMs })), most)
-    if (options.jsonLines) for await (const line of found) io.out(`${JSON.stringify(lineJson(line))}\n`)
+  const show = async (lines: AsyncIterable<AuditBody>): Promise<void> => {
+    const found = firstOf(lines, most)
+    if (options.jsonLines) for await (const line of found) io.out(`${JSON.stringify(line)}\n`)
     else await print(found, options, io)
-  })
+  }
+  const server = await serverOf(options, io)
+  if (server) return show(since(server.each('listAudit', {}), sinceMs))
+  await readAccounts(options, io, ({ accounts }) => show(asJson(accounts.audit.export(defined({ sinceMs })))))
+}
+
+async function* asJson(lines: AsyncIterable<NumberedAuditLine>): AsyncGenerator<AuditBody> {
+  for await (const line of lines) yield auditJson(line)
+}
+
+/** All are looked at: a clock that was set back leaves newer times behind older ones. */
+async function* since(lines: AsyncIterable<AuditBody>, sinceMs = 0): AsyncGenerator<AuditBody> {
+  for await (const line of lines) {
+    if (Date.parse(line.at) >= sinceMs) yield line
+  }
 }
 
 async function print(
-  found: AsyncIterable<NumberedAuditLine>,
+  found: AsyncIterable<AuditBody>,
   { json: asJson }: AuditOptions,
   io: CliIo,
 ): Promise<void> {
-  const lines: NumberedAuditLine[] = []
+  const lines: AuditBody[] = []
   for await (const line of found) lines.push(line)
-  if (asJson) io.out(json(lines.map(lineJson)))
+  if (asJson) io.out(json(lines))
   else io.out(lines.length === 0 ? 'nothing was done yet\n' : auditTable(lines))
 }
 
@@ -75,10 +91,10 @@ async function* firstOf<T>(all: AsyncIterable<T>, most: number): AsyncGenerator<
   }
 }
 
-function auditTable(lines: readonly NumberedAuditLine[]): string {
+function auditTable(lines: readonly AuditBody[]): string {
   const rows = lines.map((line) => [
-    localTime(line.atMs),
-    callerText(line),
+    localTimeOf(line.at),
+    callerText({ account: line.account, ...(line.token !== null && { token: line.token }) }),
     line.from,
     line.action,
     line.target || '-',
@@ -90,16 +106,10 @@ function auditTable(lines: readonly NumberedAuditLine[]): string {
 /** As long as a line of a terminal bears. */
 const mostOfChange = 200
 
-function changeText({ before, after }: NumberedAuditLine): string {
-  const text = [before, after].filter((value) => value !== undefined).join(' -> ')
+function changeText({ before, after }: AuditBody): string {
+  const text = [before, after]
+    .filter((value) => value !== null)
+    .map((value) => JSON.stringify(value))
+    .join(' -> ')
   return text.length <= mostOfChange ? text : `${text.slice(0, mostOfChange)}…`
-}
-
-function lineJson({ atMs, before, after, ...line }: NumberedAuditLine): Record<string, unknown> {
-  return { at: isoOrNull(atMs), ...line, before: storedValue(before), after: storedValue(after) }
-}
-
-/** What is stored is JSON. */
-function storedValue(text: string | undefined): unknown {
-  return text === undefined ? null : JSON.parse(text)
 }

@@ -1,5 +1,6 @@
 import { join, relative } from 'node:path'
 import type { Command } from 'commander'
+import type { ProblemView } from '../../api/types.ts'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
 import type { Config } from '../../config/schema.ts'
@@ -24,6 +25,7 @@ import {
 } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, json } from '../output/table.ts'
+import { serverOf } from '../remote/connect.ts'
 import { withRenderer } from '../with-renderer.ts'
 
 export function registerCheck(program: Command, io: CliIo): void {
@@ -33,13 +35,32 @@ export function registerCheck(program: Command, io: CliIo): void {
     .addOption(verifyOption())
     .addOption(configOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExit code 0: nothing is wrong, or there are only warnings; 2: there are errors.')
+    .addHelpText('after', exitHelp)
+    .action(async (options: CommonOptions & VerifyOption) =>
+      tell(await allProblems(options, io), options, io),
+    )
+  program
+    .command('problems')
+    .description(
+      'the same; with --server: what a running server finds wrong, with what happened since its start',
+    )
+    .addOption(verifyOption())
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .addHelpText('after', exitHelp)
     .action(async (options: CommonOptions & VerifyOption) => {
-      const problems = await allProblems(options, io)
-      if (options.json) io.out(json(problems))
-      else io.out(describeProblems(problems))
-      if (problems.some((problem) => problem.severity === 'error')) io.exit(exitCodes.badInput)
+      const server = await serverOf(options, io)
+      const problems = server ? await server.all('listProblems', {}) : await allProblems(options, io)
+      tell(problems, options, io)
     })
+}
+
+const exitHelp = '\nExit code 0: nothing is wrong, or there are only warnings; 2: there are errors.'
+
+function tell(problems: readonly ProblemView[], options: CommonOptions, io: CliIo): void {
+  if (options.json) io.out(json(problems))
+  else io.out(describeProblems(problems))
+  if (problems.some((problem) => problem.severity === 'error')) io.exit(exitCodes.badInput)
 }
 
 async function allProblems(
@@ -118,7 +139,7 @@ async function renderingProblems(
   return [...problems, ...(await guestProblems(snapshot, renderer))]
 }
 
-export function describeProblems(problems: readonly SnapshotProblem[]): string {
+export function describeProblems(problems: readonly ProblemView[]): string {
   if (problems.length === 0) return 'nothing is wrong\n'
   const errors = problems.filter((problem) => problem.severity === 'error').length
   const lines = problems.map(({ severity, where, message, remedy }) => {

@@ -10,9 +10,16 @@ import type {
   Definitions,
   MovedDefinition,
 } from '../../definitions/definitions.ts'
-import { expectedOf, runChange as run } from '../definition-change.ts'
+import {
+  expectedOf,
+  runChange as run,
+  runChangeThere as runThere,
+  type ShownChange,
+} from '../definition-change.ts'
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
+import type { ApiClient } from '../remote/client.ts'
+import { changeAt, makeAt, removeAt } from '../remote/definitions.ts'
 
 export interface VerbOptions extends CommonOptions {
   readonly dryRun?: boolean
@@ -29,6 +36,13 @@ export interface AddHooks {
   readonly before: (name: string, options: VerbOptions) => Promise<void>
   /** What the reply says of it. */
   readonly reply: (name: string, options: VerbOptions) => Promise<string>
+  /** Makes it at a server, with what else is done for a new one. */
+  readonly create: (
+    server: ApiClient,
+    name: string,
+    data: YamlMapping,
+    options: VerbOptions,
+  ) => Promise<ShownChange>
 }
 
 /** Adds `add`, `set` and `rm` to the command of a kind. Returns `add`, for options that only this kind has. */
@@ -51,41 +65,35 @@ export function registerDefinitionVerbs(
     .argument('[key=value...]', 'its settings')
     .addHelpText('after', pairsHelp)
     .action((name: string, pairs: string[], _: unknown, command: Command) =>
-      run(command, io, async (definitions, options) => {
-        const data = changedBy({}, pairs)
-        if (hooks) {
-          // What is wrong is told before anything is done.
-          await definitions.write(kind, name, data, { ...options, dryRun: true })
-          if (!options.dryRun) await hooks.before(name, command.optsWithGlobals())
-        }
-        const made = await definitions.write(kind, name, data, options)
-        if (options.dryRun || !hooks) return made
-        return { ...made, reply: await hooks.reply(name, command.optsWithGlobals()) }
-      }),
+      addDefinition({ kind, name, pairs }, command, { io, hooks }),
     )
   verb('set', `change settings of a ${kind} in its file`)
     .argument('<key=value...>', 'the settings that change')
     .addHelpText('after', pairsHelp)
-    .action((name: string, pairs: string[], _: unknown, command: Command) =>
-      run(command, io, async (definitions, options) => {
-        const begun = performance.now()
-        for (;;)
-          try {
-            return await setPairs(definitions, { kind, name, pairs, options })
-          } catch (error) {
-            // The keys are named: they can be set in what somebody else has written meanwhile, and nothing of it is lost.
-            const isConflict = error instanceof Failure && error.kind === 'conflict'
-            if (!isConflict || performance.now() - begun > triedForMs) throw error
-          }
-      }),
-    )
+    .action(async (name: string, pairs: string[], _: unknown, command: Command) => {
+      const isSet = await runThere(command, io, (server, { dryRun }) =>
+        untilNoConflict(() =>
+          changeAt(server, { kind, name, dryRun }, (present) => changedBy(present, pairs)),
+        ),
+      )
+      if (isSet) return
+      await run(command, io, (definitions, options) =>
+        untilNoConflict(() => setPairs(definitions, { kind, name, pairs, options })),
+      )
+    })
   const remove = verb('rm', `remove the file of a ${kind}`).action(
-    (name: string, _: unknown, command: Command) =>
-      run(command, io, async (definitions, options) => {
-        const { replaceBy } = command.optsWithGlobals<ReplaceOption>()
+    async (name: string, _: unknown, command: Command) => {
+      const { replaceBy } = command.optsWithGlobals<ReplaceOption>()
+      const isRemoved = await runThere(command, io, (server, { dryRun }) => {
+        if (replaceBy === undefined) return removeAt(server, { kind, name, dryRun })
+        throw new Failure('unsupported', '--replace-by changes several files: run it beside the server')
+      })
+      if (isRemoved) return
+      await run(command, io, async (definitions, options) => {
         const expected = await expectedOf(definitions, kind, name)
         return definitions.remove(kind, name, { ...options, ...defined({ expected, replaceBy }) })
-      }),
+      })
+    },
   )
   verb('move', `write the file of a ${kind} that stands in config.yaml`)
     .addOption(
@@ -103,6 +111,29 @@ export function registerDefinitionVerbs(
       'write another profile wherever this one is named; config.yaml is not changed, so it may not name it',
     )
   return add
+}
+
+async function addDefinition(
+  { kind, name, pairs }: Omit<SetPairs, 'options'>,
+  command: Command,
+  { io, hooks }: { readonly io: CliIo; readonly hooks: AddHooks | undefined },
+): Promise<void> {
+  const data = changedBy({}, pairs)
+  const given = command.optsWithGlobals<VerbOptions>()
+  const isMade = await runThere(command, io, (server, { dryRun }) =>
+    hooks ? hooks.create(server, name, data, given) : makeAt(server, { kind, name, dryRun }, data),
+  )
+  if (isMade) return
+  await run(command, io, async (definitions, options) => {
+    if (hooks) {
+      // What is wrong is told before anything is done.
+      await definitions.write(kind, name, data, { ...options, dryRun: true })
+      if (!options.dryRun) await hooks.before(name, given)
+    }
+    const made = await definitions.write(kind, name, data, options)
+    if (options.dryRun || !hooks) return made
+    return { ...made, reply: await hooks.reply(name, given) }
+  })
 }
 
 function deleteText({ file, first, last, text, becomes }: MovedDefinition['toDelete']): string {
@@ -130,6 +161,18 @@ interface SetPairs {
 
 /** How long a change of named keys is tried again, when others change the file at the same time. */
 const triedForMs = 60_000
+
+/** The keys are named: they can be set in what somebody else has written meanwhile, and nothing of it is lost. */
+async function untilNoConflict<T>(change: () => Promise<T>): Promise<T> {
+  const begun = performance.now()
+  for (;;)
+    try {
+      return await change()
+    } catch (error) {
+      const isConflict = error instanceof Failure && error.kind === 'conflict'
+      if (!isConflict || performance.now() - begun > triedForMs) throw error
+    }
+}
 
 /** @throws Failure `conflict` when somebody else was quicker. */
 async function setPairs(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { explainBoot, type KnownOfMachine } from '../../core/boot/explain.ts'
+import { type Explanation, explainBoot, type KnownOfMachine } from '../../core/boot/explain.ts'
 import { selectForGuest } from '../../core/boot/plan-boot.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
@@ -30,6 +30,8 @@ import {
 } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
+import type { ApiClient } from '../remote/client.ts'
+import { serverOf } from '../remote/connect.ts'
 import { withRenderer } from '../with-renderer.ts'
 
 const help = `
@@ -51,11 +53,38 @@ export function registerExplain(program: Command, io: CliIo): void {
     .addOption(jsonOption())
     .addHelpText('after', help)
     .action(async (asked: string, options: CommonOptions & VerifyOption) => {
+      const server = await serverOf(options, io)
+      if (server) return explainAt(server, asked, options, io)
       const stored = await readStoredStates(await readSnapshot(options, io), io)
       if (!asked.startsWith('/')) requireMachine(asked, stored.snapshot.guests)
       if (asked.startsWith('/')) await explainAPath(asked, stored, options, io)
       else await explainAMachine(asked, stored, options, io)
     })
+}
+
+/** A server explains guests. */
+async function explainAt(server: ApiClient, asked: string, options: CommonOptions, io: CliIo): Promise<void> {
+  const { macs, uuid } = factsOf(asked)
+  if (asked.startsWith('/') || macs !== undefined || uuid !== undefined)
+    throw new Failure(
+      'unsupported',
+      `a server explains guests by their names, not ${asked}: treeboot guests lists them with their addresses; for other machines and for paths, run this beside the server`,
+    )
+  const explanation = await server.all('explainGuest', { params: { name: asked } })
+  printMachine({ asked, known: true, explanation }, options, io)
+}
+
+interface ExplainedMachine {
+  readonly asked: string
+  /** Whether it is a guest. */
+  readonly known: boolean
+  readonly explanation: readonly Explanation[]
+}
+
+function printMachine(shown: ExplainedMachine, options: CommonOptions, io: CliIo): void {
+  if (options.json) io.out(json(shown))
+  else
+    io.out(table(shown.explanation.map(({ what, value, from }) => [what, value, from ? `<- ${from}` : ''])))
 }
 
 /**
@@ -94,8 +123,7 @@ async function explainAMachine(
   const known = guest !== undefined
   const selection = guest && selectForGuest(guest, snapshot.trees, stateOf(guest.name))
   if (selection?.found) warnIfUnverified(selection.tree, io)
-  if (options.json) io.out(json({ asked, known, explanation: lines }))
-  else io.out(table(lines.map(({ what, value, from }) => [what, value, from ? `<- ${from}` : ''])))
+  printMachine({ asked, known, explanation: lines }, options, io)
   if (known) return
   io.err(`treeboot: ${asked} is not a guest; above is what an unknown machine gets\n`)
   io.exit(exitCodes.notFound)

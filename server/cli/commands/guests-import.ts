@@ -167,7 +167,7 @@ async function addGuests(
     return { ...checked, whyNone: 'an entry is wrong; correct it, or leave it out with --skip-faulty' }
   if (dryRun) return { ...checked, whyNone: '--dry-run' }
   if (checked.made.length === 0) return checked
-  const names = checked.made.map((name) => ({ name }))
+  const names = checked.made
   if (options.install && names.length > 1 && !(await isAgreed(names, options, io)))
     return { ...checked, whyNone: 'you did not agree' }
   const store = await openGuestStore(snapshot, io)

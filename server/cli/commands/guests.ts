@@ -1,19 +1,15 @@
 import type { Command } from 'commander'
-import { guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
-import { planGuest, selectForGuest } from '../../core/boot/plan-boot.ts'
+import type { GuestDetail, GuestSummary, StoryStep } from '../../api/types.ts'
+import { guestDetail, guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
+import type { YamlMapping } from '../../config/yaml.ts'
+import { planKnown, selectForGuest } from '../../core/boot/plan-boot.ts'
 import { willBeHeldText } from '../../core/guest/doubt.ts'
 import type { Guest } from '../../core/guest/guest.ts'
-import { type GuestState, type HistoryEntry, newState, whyLocalDisk } from '../../core/guest/state.ts'
+import { type GuestState, newState } from '../../core/guest/state.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { inputsForGuest, nextInstallation } from '../answers.ts'
-import {
-  guestNamed,
-  keepLocal,
-  localTime,
-  openGuestStore,
-  readStoredStates,
-  type StoredStates,
-} from '../guest-store.ts'
+import type { ShownChange } from '../definition-change.ts'
+import { guestNamed, keepLocal, openGuestStore, readStoredStates, type StoredStates } from '../guest-store.ts'
 import {
   type CommonOptions,
   configOption,
@@ -25,7 +21,11 @@ import {
   withoutVerify,
 } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
-import { json, table } from '../output/table.ts'
+import { json, localTimeOf, sortedBy, table } from '../output/table.ts'
+import type { ApiClient } from '../remote/client.ts'
+import { serverOf } from '../remote/connect.ts'
+import { dryRunQuery, shownAt } from '../remote/definitions.ts'
+import { nextText } from '../remote/next-boot.ts'
 import { registerDefinitionVerbs, type VerbOptions } from './definition-verbs.ts'
 import { registerGuestsExport } from './guests-export.ts'
 import { registerGuestsImport } from './guests-import.ts'
@@ -58,14 +58,38 @@ export function registerGuests(program: Command, io: CliIo): void {
   registerDefinitionVerbs(guests, 'guest', io, {
     before: (name, options) => prepareGuest(name, options, io),
     reply: (name, options) => firstBootText(name, options, io),
+    create: (server, name, definition, options) => createAt(server, name, definition, options),
   }).option('--local', 'the guest boots its own disk until "treeboot install NAME"')
+}
+
+/** A new guest at a server, which stores what its first boot does before it exists. */
+async function createAt(
+  server: ApiClient,
+  name: string,
+  definition: YamlMapping,
+  { local, dryRun }: VerbOptions,
+): Promise<ShownChange> {
+  const firstBoot = local ? 'local' : 'install'
+  const body = { name, definition, firstBoot } as const
+  const shown = shownAt(await server.call('createGuest', { body, query: dryRunQuery(dryRun) }), 'made')
+  if (dryRun) return shown
+  if (local) return { ...shown, reply: keptText(name) }
+  const made = await server.call('getGuest', { params: { name } })
+  return { ...shown, reply: replyText(name, nextText(made)) }
+}
+
+function keptText(name: string): string {
+  return `it boots its own disk until "treeboot install ${name}"`
 }
 
 /** What the machine of a guest that was just added will do. */
 async function firstBootText(name: string, options: VerbOptions, io: CliIo): Promise<string> {
-  if (options.local) return `it boots its own disk until "treeboot install ${name}"`
+  if (options.local) return keptText(name)
   const snapshot = await readSnapshot(withoutVerify(options), io)
-  const { installs, text } = await nextInstallation(guestNamed(snapshot, name), { snapshot, io })
+  return replyText(name, await nextInstallation(guestNamed(snapshot, name), { snapshot, io }))
+}
+
+function replyText(name: string, { installs, text }: Awaited<ReturnType<typeof nextInstallation>>): string {
   const unless = `, unless its machine is known already; "treeboot guests show ${name}" tells`
   return `its first network boot ${text}${installs ? unless : ''}`
 }
@@ -85,28 +109,41 @@ async function prepareGuest(name: string, options: VerbOptions, io: CliIo): Prom
 }
 
 async function listGuests(options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {
+  const server = await serverOf(options, io)
+  const { guests, foretold } = server
+    ? { guests: await server.all('listGuests', {}), foretold: '' }
+    : await guestsHere(options, io)
+  if (options.json) io.out(json(guests))
+  else if (guests.length === 0)
+    io.out('no guests yet: treeboot guests add NAME mac=... makes one, and so does guests: in config.yaml\n')
+  else io.out(`${guestTable(guests)}${foretold}`)
+  if (guests.length === 0) io.exit(exitCodes.notFound)
+}
+
+/** By their names, and what the next start of the server will do to them. */
+async function guestsHere(
+  options: CommonOptions & VerifyOption,
+  io: CliIo,
+): Promise<{ readonly guests: readonly GuestSummary[]; readonly foretold: string }> {
   const { snapshot, stateOf } = await readStoredStates(await readSnapshot(options, io), io)
   const { guests, trees } = snapshot
-  const summary = (guest: Guest) => guestSummary(guest, trees, stateOf(guest.name))
   const selections = guests.all.map((guest) => selectForGuest(guest, trees, stateOf(guest.name)))
   const named = new Set(selections.flatMap((each) => (each.found ? [each.tree] : [])))
   for (const tree of named) warnIfUnverified(tree, io)
-  if (options.json) io.out(json(guests.all.map(summary)))
-  else if (guests.all.length === 0)
-    io.out('no guests yet: treeboot guests add NAME mac=... makes one, and so does guests: in config.yaml\n')
-  else {
-    const rows = guests.all.map((guest) => [
-      guest.name,
-      ...stateCells(stateOf(guest.name)),
-      identityText(guest),
-      guest.profiles.join(' < ') || '-',
-      summary(guest).tree ?? 'no tree fits',
-      guest.settings.template?.value ?? '-',
-    ])
-    io.out(table([['GUEST', 'STATE', 'SINCE', 'KNOWN BY', 'PROFILE', 'TREE', 'TEMPLATE'], ...rows]))
-    io.out(foretoldText(guests.all, stateOf))
-  }
-  if (guests.all.length === 0) io.exit(exitCodes.notFound)
+  const summaries = guests.all.map((guest) => guestSummary(guest, trees, stateOf(guest.name)))
+  return { guests: sortedBy(summaries, ({ name }) => name), foretold: foretoldText(guests.all, stateOf) }
+}
+
+function guestTable(guests: readonly GuestSummary[]): string {
+  const rows = guests.map((guest) => [
+    guest.name,
+    ...stateCells(guest),
+    identityText(guest),
+    guest.profiles.join(' < ') || '-',
+    guest.tree ?? 'no tree fits',
+    guest.template ?? '-',
+  ])
+  return table([['GUEST', 'STATE', 'SINCE', 'KNOWN BY', 'PROFILE', 'TREE', 'TEMPLATE'], ...rows])
 }
 
 /** Which guests the next start of the server holds, and how their installation is ordered; '' when it holds none. */
@@ -119,38 +156,43 @@ function foretoldText(guests: readonly Guest[], stateOf: StoredStates['stateOf']
   return `\n${willBeHeldText({ reason, held: [first, ...others] })}\n`
 }
 
-function stateCells(guestState: GuestState = newState): [string, string] {
-  const { state, hold, sinceMs } = guestState
-  return [hold === undefined ? state : `${state} (${hold})`, sinceMs === 0 ? '-' : localTime(sinceMs)]
+function stateCells({ state, hold, since }: GuestSummary): [string, string] {
+  return [hold === null ? state : `${state} (${hold})`, since === null ? '-' : localTimeOf(since)]
 }
 
 async function showGuest(name: string, options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {
+  const server = await serverOf(options, io)
+  const params = { name }
+  const { guest, story } = server
+    ? { guest: await server.call('getGuest', { params }), story: await server.all('getStory', { params }) }
+    : await guestHere(name, options, io)
+  io.out(options.json ? json({ ...guest, story }) : storyText(guest, story))
+}
+
+async function guestHere(
+  name: string,
+  options: CommonOptions & VerifyOption,
+  io: CliIo,
+): Promise<{ readonly guest: GuestDetail; readonly story: readonly StoryStep[] }> {
   const snapshot = await readSnapshot(options, io)
   const guest = guestNamed(snapshot, name)
   const state = (await readStoredStates(snapshot, io)).stateOf(name) ?? newState
   const store = await openExistingStore(snapshot.config.paths)
   const story = (await store?.history(name, state.install)) ?? []
   await store?.close()
-  if (options.json) {
-    const summary = guestSummary(guest, snapshot.trees, state)
-    return io.out(json({ ...summary, story: story.map(stepView) }))
-  }
-  const next = await inputsForGuest(guest, { snapshot, stateOf: () => state }, io)
-  const plan = planGuest(guest, {}, next)
+  const plan = planKnown(guest, {}, await inputsForGuest(guest, { snapshot, stateOf: () => state }, io))
   if (plan.kind === 'install') warnIfUnverified(plan.tree, io)
-  const installs = plan.kind === 'install' ? plan.tree.id : `nothing: ${plan.why}`
-  io.out(storyText(guest, state, story, installs))
+  return { guest: guestDetail(guest, { trees: snapshot.trees, state, plan }), story: story.map(stepView) }
 }
 
-function storyText(
-  guest: Guest,
-  guestState: GuestState,
-  story: readonly HistoryEntry[],
-  installs: string,
-): string {
-  const now = whyLocalDisk(guest, guestState) ?? `${guest.name}: its next network boot installs ${installs}`
-  const [state, since] = stateCells(guestState)
-  const rows = story.map((step) => [`  ${localTime(step.atMs)}`, stepText(step)])
+function storyText(guest: GuestDetail, story: readonly StoryStep[]): string {
+  const [state, since] = stateCells(guest)
+  const rows = story.map((step) => [`  ${localTimeOf(step.at)}`, stepText(step)])
   const steps = rows.length === 0 ? '  nothing has happened yet\n' : table(rows)
-  return `${guest.name}  ${state}${since === '-' ? '' : ` since ${since}`}\n${steps}${now}\n`
+  return `${guest.name}  ${state}${since === '-' ? '' : ` since ${since}`}\n${steps}${nowText(guest)}\n`
+}
+
+function nowText({ name, tree, nextBoot: { plan, why } }: GuestDetail): string {
+  if (plan === 'local-disk') return why ?? `${name} boots its own disk`
+  return `${name}: its next network boot installs ${plan === 'install' ? tree : `nothing: ${why}`}`
 }

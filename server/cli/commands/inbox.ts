@@ -1,19 +1,18 @@
 import type { Command } from 'commander'
-import { machineView, selectedText } from '../../api/views.ts'
+import type { UnknownMachineView } from '../../api/types.ts'
+import { machineView } from '../../api/views.ts'
 import { Failure } from '../../core/failure.ts'
-import { factsOfSeen } from '../../core/guest/machine-facts.ts'
-import type { UnknownMachine } from '../../core/guest/seen-machine.ts'
-import { type Selector, selectProfile } from '../../core/guest/selectors.ts'
 import { whyLocalDisk } from '../../core/guest/state.ts'
 import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
 import { addGuest } from '../../definitions/add-guest.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { nextInstallation } from '../answers.ts'
-import { guestNamed, keepLocal, localTime, openGuestStore, recordGuests } from '../guest-store.ts'
+import { guestNamed, keepLocal, openGuestStore, recordGuests } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
-import { json, table } from '../output/table.ts'
+import { json, localTimeOf, sortedBy, table } from '../output/table.ts'
+import { serverOf } from '../remote/connect.ts'
 
 export function registerInbox(program: Command, io: CliIo): void {
   program
@@ -38,21 +37,31 @@ export function registerInbox(program: Command, io: CliIo): void {
 }
 
 async function inbox(options: CommonOptions, io: CliIo): Promise<void> {
+  const server = await serverOf(options, io)
+  const machines = server ? await server.all('listUnknownMachines', {}) : await machinesHere(options, io)
+  if (options.json) io.out(json(machines))
+  else if (machines.length === 0) io.out('no unknown machine asked for boot\n')
+  else io.out(describe(machines))
+  if (machines.length === 0) io.exit(exitCodes.notFound)
+}
+
+async function machinesHere(options: CommonOptions, io: CliIo): Promise<readonly UnknownMachineView[]> {
   const { config, guests, selectors } = await readSnapshot(options, io)
   const store = await openExistingStore(config.paths)
   const all = (await store?.unknownMachines()) ?? []
   await store?.close()
   // Leaves out machines that the operator has since made guests by editing the configuration.
-  const machines = all.filter(
+  const unknown = all.filter(
     ({ mac, uuid }) => !guests.match({ ...(mac && { macs: [mac] }), ...(uuid && { uuid }) }),
   )
-  if (options.json) io.out(json(machines.map((each) => machineView(each, selectors))))
-  else if (machines.length === 0) io.out('no unknown machine asked for boot\n')
-  else io.out(describe(machines, selectors))
-  if (machines.length === 0) io.exit(exitCodes.notFound)
+  // Of those that asked at the same time the API has the larger id first.
+  return sortedBy(unknown, ({ id }) => id)
+    .sort((a, b) => a.lastMs - b.lastMs)
+    .reverse()
+    .map((each) => machineView(each, selectors))
 }
 
-function describe(machines: readonly UnknownMachine[], selectors: readonly Selector[]): string {
+function describe(machines: readonly UnknownMachineView[]): string {
   const rows = machines.map((machine) => [
     machine.mac ?? machine.id,
     machine.address ?? '-',
@@ -60,9 +69,9 @@ function describe(machines: readonly UnknownMachine[], selectors: readonly Selec
     machine.uuid ?? '-',
     machine.serial ?? '-',
     machine.vendor ?? '-',
-    localTime(machine.lastMs),
+    localTimeOf(machine.last),
     String(machine.count),
-    selectedText(selectProfile(factsOfSeen(machine), selectors)) ?? '-',
+    machine.selected ?? '-',
   ])
   const head = ['MAC', 'ADDRESS', 'FIRMWARE', 'UUID', 'SERIAL', 'VENDOR', 'LAST SEEN', 'TIMES', 'PROFILE']
   return `${table([head, ...rows])}\ntreeboot adopt MAC --name NAME --profile PROFILE  makes a machine a guest\n`

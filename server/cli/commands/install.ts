@@ -1,17 +1,9 @@
 import type { Command } from 'commander'
-import type { Snapshot } from '../../catalog/snapshot.ts'
 import { Failure } from '../../core/failure.ts'
-import type { Guest } from '../../core/guest/guest.ts'
-import { nextState } from '../../core/guest/next-state.ts'
-import { type GuestState, newState } from '../../core/guest/state.ts'
-import { heldByDoubt } from '../../machines/guest-records.ts'
-import type { Order } from '../../machines/history.ts'
-import type { Store } from '../../store/store.ts'
-import { nextInstallation } from '../answers.ts'
-import { endDoubtIfOver, guestNamed, localTime, openGuestStore } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption } from '../options.ts'
+import { type OrderedGuest, type OrderName, type Orders, withOrders } from '../orders.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
-import { count, json } from '../output/table.ts'
+import { count, json, localTimeOf } from '../output/table.ts'
 
 interface InstallOptions extends CommonOptions {
   readonly held?: boolean
@@ -66,38 +58,33 @@ async function install(names: readonly string[], options: InstallOptions, io: Cl
   if (options.held === true && options.takeBack === true)
     throw new Failure('bad-request', '--held installs and --take-back takes back: give one of them')
   if (options.held === true) refuseNames(names, '--held', 'install')
-  const snapshot = await readSnapshot(options, io)
-  if (options.takeBack === true) {
-    if (names.length === 0) throw noNames('"treeboot install --take-back web01"')
-    return decide({ type: 'take-back' }, names, { snapshot, options, io })
-  }
-  const store = await openGuestStore(snapshot, io)
-  try {
-    const wanted = options.held === true ? await heldNames(store, snapshot) : names
-    if (options.held !== true && names.length === 0) throw noNames('"treeboot install web01", or use --held')
-    const guests = wanted.map((name) => guestNamed(snapshot, name))
-    refuseTooMany(guests.length, options)
-    const mustAsk = options.held === true || guests.length > 1
-    if (mustAsk && guests.length > 0 && !(await isAgreed(guests, options, io)))
+  if (options.takeBack === true && names.length === 0) throw noNames('"treeboot install --take-back web01"')
+  if (options.held !== true && names.length === 0) throw noNames('"treeboot install web01", or use --held')
+  await withOrders(options, io, async (orders) => {
+    if (options.takeBack === true) return carryOut('take-back', names, { orders, options, io })
+    const wanted = options.held === true ? await orders.held() : names
+    await orders.check(wanted)
+    refuseTooMany(wanted.length, options)
+    const mustAsk = options.held === true || wanted.length > 1
+    if (mustAsk && wanted.length > 0 && !(await isAgreed(wanted, options, io)))
       return io.exit(exitCodes.failed)
-    await carryOut({ type: 'install-once' }, guests, { snapshot, store, options, io })
-    if (guests.length === 0 && !options.json)
+    await carryOut('install', wanted, { orders, options, io })
+    if (wanted.length === 0 && !options.json)
       io.out('no guest is held; guests that are defined from now on are installed\n')
-  } finally {
-    await store.close()
-  }
+  })
 }
 
 async function hold(names: readonly string[], options: HoldOptions, io: CliIo): Promise<void> {
   if (options.all === true) refuseNames(names, '--all', 'hold')
-  const snapshot = await readSnapshot(options, io)
   if (options.all !== true && names.length === 0) throw noNames('"treeboot hold web01", or use --all')
-  const all = options.all === true ? snapshot.guests.all.map((guest) => guest.name) : names
-  await decide({ type: 'hold', reason: 'by the operator' }, all, { snapshot, options, io })
+  await withOrders(options, io, async (orders) => {
+    const all = options.all === true ? await orders.all() : names
+    await carryOut('hold', all, { orders, options, io })
+  })
 }
 
-async function keepLocal(names: readonly string[], options: CommonOptions, io: CliIo): Promise<void> {
-  await decide({ type: 'local' }, names, { snapshot: await readSnapshot(options, io), options, io })
+function keepLocal(names: readonly string[], options: CommonOptions, io: CliIo): Promise<void> {
+  return withOrders(options, io, (orders) => carryOut('local', names, { orders, options, io }))
 }
 
 function noNames(example: string): Failure {
@@ -115,11 +102,6 @@ function refuseNames(names: readonly string[], option: string, command: string):
   )
 }
 
-/** The guests that are held because the store is in doubt, and are still in the configuration. */
-async function heldNames(store: Store, { guests }: Snapshot): Promise<string[]> {
-  return heldByDoubt(await store.states(), guests)
-}
-
 function refuseTooMany(number: number, { max }: InstallOptions): void {
   if (max === undefined) return
   if (!/^\d{1,6}$/.test(max)) throw new Failure('bad-request', `--max ${max}: expected a whole number`)
@@ -134,14 +116,14 @@ function refuseTooMany(number: number, { max }: InstallOptions): void {
 const mostShown = 10
 
 export async function isAgreed(
-  guests: readonly Pick<Guest, 'name'>[],
+  names: readonly string[],
   { yes }: Pick<InstallOptions, 'yes'>,
   io: CliIo,
 ): Promise<boolean> {
   if (yes === true) return true
-  const shown = guests.slice(0, mostShown).map(({ name }) => name)
-  const more = guests.length > shown.length ? `, and ${guests.length - shown.length} more` : ''
-  const what = `This erases the disks of ${count(guests.length, 'guest')} at the next network boot: ${shown.join(', ')}${more}.`
+  const shown = names.slice(0, mostShown)
+  const more = names.length > shown.length ? `, and ${names.length - shown.length} more` : ''
+  const what = `This erases the disks of ${count(names.length, 'guest')} at the next network boot: ${shown.join(', ')}${more}.`
   const agreed = await io.ask(`${what}\nInstall them? [y/N] `)
   if (agreed === undefined)
     throw new Failure('bad-request', `${what} Nothing was changed: nobody can be asked here; give --yes`)
@@ -149,88 +131,35 @@ export async function isAgreed(
   return agreed
 }
 
-async function decide(
-  order: Order,
+async function carryOut(
+  order: OrderName,
   names: readonly string[],
-  context: Omit<OrderContext, 'store'>,
+  { orders, options, io }: { readonly orders: Orders; readonly options: CommonOptions; readonly io: CliIo },
 ): Promise<void> {
   // All names are looked up before any change: a mistyped third name must not leave two guests changed.
-  const guests = names.map((name) => guestNamed(context.snapshot, name))
-  const store = await openGuestStore(context.snapshot, context.io)
-  try {
-    await carryOut(order, guests, { ...context, store })
-  } finally {
-    await store.close()
-  }
-}
-
-interface OrderContext {
-  readonly snapshot: Snapshot
-  readonly store: Store
-  readonly options: CommonOptions
-  readonly io: CliIo
-}
-
-async function carryOut(
-  order: Order,
-  guests: readonly Guest[],
-  { snapshot, store, options, io }: OrderContext,
-): Promise<void> {
-  const done = []
-  for (const guest of guests) done.push({ guest, ...(await change(store, guest, order)) })
-  await endDoubtIfOver(store, snapshot.guests)
-  if (options.json)
-    io.out(
-      json(
-        done.map(({ guest, after }) => ({ name: guest.name, state: after.state, install: after.install })),
-      ),
-    )
-  else for (const each of done) io.out(`${await outcome(order, each, { snapshot, io })}\n`)
-}
-
-async function change(
-  store: Store,
-  guest: Guest,
-  order: Order,
-): Promise<{ before: GuestState; after: GuestState }> {
-  let before = newState
-  const after = await store.change(
-    guest.name,
-    (stored) => {
-      before = stored ?? newState
-      return nextState(stored, order, Date.now())
-    },
-    { durableFirst: true },
-  )
-  return { before, after: after ?? before }
-}
-
-interface Done {
-  readonly guest: Guest
-  readonly before: GuestState
-  readonly after: GuestState
+  await orders.check(names)
+  const done: OrderedGuest[] = []
+  for (const name of names) done.push(await orders.give(order, name))
+  await orders.end()
+  if (options.json) io.out(json(done.map(({ name, after }) => ({ name, ...after }))))
+  else for (const each of done) io.out(`${await outcome(order, each)}\n`)
 }
 
 /** The other states are words that fit behind "was". */
-function stateWords({ state }: GuestState): string {
+function stateWords(state: string): string {
   if (state === 'install') return 'to be installed'
   return state === 'installing' ? 'being installed' : state
 }
 
-async function outcome(
-  { type }: Order,
-  { guest, before, after }: Done,
-  context: Pick<OrderContext, 'snapshot' | 'io'>,
-): Promise<string> {
+async function outcome(order: OrderName, { name, before, after, next }: OrderedGuest): Promise<string> {
   const was =
-    before.sinceMs === 0 ? 'was new' : `was ${stateWords(before)} since ${localTime(before.sinceMs)}`
-  if (type === 'take-back')
+    before.since === null ? 'was new' : `was ${stateWords(before.state)} since ${localTimeOf(before.since)}`
+  if (order === 'take-back')
     return before.state === after.state
-      ? `${guest.name} is ${after.state}: there is no order to take back`
-      : `${guest.name} ${was}; it is ${after.state} again`
-  if (type === 'hold')
-    return `${guest.name} ${was}; it is held, and boots its own disk until you say otherwise`
-  if (type === 'local') return `${guest.name} ${was}; it boots its own disk from now on`
-  const next = await nextInstallation(guest, context)
-  return `${guest.name} ${was}; its next network boot ${next.text}${next.installs ? ', once' : ''}`
+      ? `${name} is ${after.state}: there is no order to take back`
+      : `${name} ${was}; it is ${after.state} again`
+  if (order === 'hold') return `${name} ${was}; it is held, and boots its own disk until you say otherwise`
+  if (order === 'local') return `${name} ${was}; it boots its own disk from now on`
+  const { text, installs } = await next()
+  return `${name} ${was}; its next network boot ${text}${installs ? ', once' : ''}`
 }

@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander'
+import { z } from 'zod'
 import { defined } from '../../core/defined.ts'
+import { Failure } from '../../core/failure.ts'
 import { lookup, lookupResultJson } from '../../core/lookup/lookup.ts'
 import { parseLookupQuery } from '../../core/lookup/query.ts'
 import { notesOf } from '../../core/lookup/result.ts'
@@ -16,8 +18,10 @@ import {
   verifyOption,
   warnIfUnverified,
 } from '../options.ts'
-import { type CliIo, exitCodes } from '../output/io.ts'
+import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
+import type { ApiClient } from '../remote/client.ts'
+import { serverOf } from '../remote/connect.ts'
 
 interface LookupOptions extends CommonOptions, VerifyOption {
   readonly as: string
@@ -59,28 +63,62 @@ function asOption(key: string, value?: string): string {
   return value === undefined ? `--${key}` : `--${key} ${value}`
 }
 
-async function runLookup({ config, json: _, as, verify, ...query }: LookupOptions, io: CliIo): Promise<void> {
-  // `json` is not used: --as says the format, and its default is JSON.
+/** The options that are not part of the question. */
+const otherOptions: ReadonlySet<string> = new Set([
+  'config',
+  'json',
+  'as',
+  'verify',
+  'server',
+  'quiet',
+  'color',
+])
+
+async function runLookup(options: LookupOptions, io: CliIo): Promise<void> {
+  const { as } = options
+  const query = Object.fromEntries(Object.entries(options).filter(([key]) => !otherOptions.has(key)))
   const asked = parseLookupQuery(query, asOption)
+  const server = await serverOf(options, io)
+  const { notes, text } = server ? await lookUpAt(server, query, as) : await lookUpHere(asked, options, io)
+  // Standard output is for scripts.
+  for (const note of notes) io.err(`treeboot: note: ${note}\n`)
+  io.out(text)
+}
+
+interface LookedUp {
+  readonly notes: readonly string[]
+  readonly text: string
+}
+
+const notesForm = z.looseObject({ notes: z.array(z.string()) })
+
+/** The notes are in the JSON alone. */
+async function lookUpAt(server: ApiClient, query: Record<string, unknown>, as: string): Promise<LookedUp> {
+  const asked = query as Record<string, string>
+  const result: unknown = JSON.parse(await server.call('lookUp', { query: { ...asked, as: 'json' } }))
+  const { notes } = notesForm.parse(result)
+  if (as === 'json') return { notes, text: json(result) }
+  return { notes, text: await server.call('lookUp', { query: { ...asked, as } }) }
+}
+
+async function lookUpHere(
+  asked: ReturnType<typeof parseLookupQuery>,
+  { config, as, verify }: LookupOptions,
+  io: CliIo,
+): Promise<LookedUp> {
+  // `json` is not used: --as says the format, and its default is JSON.
   const current = await readSnapshot(defined({ config, verify }), io)
   // Only guests have a history: a lookup of a tree does not need the store.
   const stored = asked.guest && (await readStoredStates(current, io))
   const guest = stored && asked.guest && stored.snapshot.guests.match(asked.guest)?.guest
   const inputs = guest ? await inputsForGuest(guest, stored, io) : cliInputs(current)
   const result = lookup(asked, inputs)
-  if (result.found) warnIfUnverified(result.plan.tree, io)
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''
-    io.err(`treeboot: ${result.why}${near}\n`)
-    io.exit(exitCodes.notFound)
-    return
+    throw new Failure('not-found', `${result.why}${near}`)
   }
-  // Standard output is for scripts.
-  for (const note of notesOf(result.plan)) io.err(`treeboot: note: ${note}\n`)
-  if (as === 'json' || !isFormat(as)) {
-    // Unlike `renderPlan`, this JSON also has the other trees that matched.
-    io.out(json(lookupResultJson(result)))
-  } else {
-    io.out(renderPlan(result.plan, as))
-  }
+  warnIfUnverified(result.plan.tree, io)
+  // Unlike `renderPlan`, this JSON also has the other trees that matched.
+  const text = as === 'json' || !isFormat(as) ? json(lookupResultJson(result)) : renderPlan(result.plan, as)
+  return { notes: notesOf(result.plan), text }
 }

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
-import type { YamlValue } from '../../config/yaml.ts'
+import type { MirrorBody } from '../../api/types.ts'
 import { definitionsHere } from '../definition-change.ts'
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
-import { json, table } from '../output/table.ts'
+import { json, sortedBy, table } from '../output/table.ts'
+import { serverOf } from '../remote/connect.ts'
 import { registerDefinitionVerbs } from './definition-verbs.ts'
 
 export function registerMirrors(program: Command, io: CliIo): void {
@@ -17,11 +18,10 @@ export function registerMirrors(program: Command, io: CliIo): void {
 }
 
 async function listMirrors(options: CommonOptions, io: CliIo): Promise<void> {
-  const definitions = await definitionsHere(options, io)
-  const all = (await definitions.list('mirror')).map(({ name, data = {}, where }) => ({
-    id: name,
-    urls: [data.url ?? []].flat().map(shownUrl),
-    schedule: data.schedule ?? null,
+  const all = (await mirrorsOf(options, io)).map(({ id, data, where }) => ({
+    id,
+    urls: [data?.url ?? []].flat().map(shownUrl),
+    schedule: data?.schedule ?? null,
     definedAt: where,
   }))
   if (options.json) io.out(json(all))
@@ -38,7 +38,19 @@ async function listMirrors(options: CommonOptions, io: CliIo): Promise<void> {
   if (all.length === 0) io.exit(exitCodes.notFound)
 }
 
+/** By their ids. */
+async function mirrorsOf(
+  options: CommonOptions,
+  io: CliIo,
+): Promise<readonly Pick<MirrorBody, 'id' | 'where' | 'data'>[]> {
+  const server = await serverOf(options, io)
+  if (server) return server.all('listMirrors', {})
+  const all = await (await definitionsHere(options, io)).list('mirror')
+  const mirrors = all.map(({ name, where, data = null }) => ({ id: name, where, data }))
+  return sortedBy(mirrors, ({ id }) => id)
+}
+
 /** Without the name and the password that a URL may have. */
-function shownUrl(url: YamlValue): string {
+function shownUrl(url: unknown): string {
   return String(url).replace(/\/\/[^/]*@/, '//...@')
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
-import { shownState, treeSummary } from '../../api/views.ts'
-import type { Tree } from '../../core/tree/tree.ts'
+import type { TreeDetail, TreeSummary } from '../../api/types.ts'
+import { treeDetail, treeSummary } from '../../api/views.ts'
+import { Failure } from '../../core/failure.ts'
 import {
   type CommonOptions,
   configOption,
@@ -11,6 +12,7 @@ import {
 } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
+import { serverOf } from '../remote/connect.ts'
 import { registerTreesGc } from './trees-gc.ts'
 import { registerTreesHistory } from './trees-history.ts'
 
@@ -21,32 +23,100 @@ export function registerTrees(program: Command, io: CliIo): void {
     .addOption(verifyOption())
     .addOption(configOption())
     .addOption(jsonOption())
-    .action(async (options: CommonOptions & VerifyOption) => {
-      const { trees } = await readSnapshot(options, io)
-      if (options.json) io.out(json(trees.all.map(treeSummary)))
-      else io.out(trees.all.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees.all))
-      if (trees.all.length === 0) io.exit(exitCodes.notFound)
-    })
+    .action((options: CommonOptions & VerifyOption) => listTrees(options, io))
+  command
+    .command('show')
+    .description(
+      'show one tree: what it is, its boot files with their digests, its repositories, and its problems',
+    )
+    .argument('<tree>', 'the id of a tree')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    // `trees` has the same options, and commander stores their values there: hence `optsWithGlobals`.
+    .action((id: string, _: unknown, shown: Command) => showTree(id, shown.optsWithGlobals(), io))
   registerTreesHistory(command, io)
   registerTreesGc(command, io)
 }
 
+async function listTrees(options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {
+  const server = await serverOf(options, io)
+  const trees = server
+    ? await server.all('listTrees', {})
+    : (await readSnapshot(options, io)).trees.all.map(treeSummary)
+  if (options.json) io.out(json(trees))
+  else io.out(trees.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees))
+  if (trees.length === 0) io.exit(exitCodes.notFound)
+}
+
 /** Nothing is known of it: an image that cannot be read. */
-function isUnknown({ state, family }: Tree): boolean {
+function isUnknown({ state, family }: TreeSummary): boolean {
   return state !== 'ready' && family === ''
 }
 
-function describeTrees(trees: readonly Tree[]): string {
+function describeTrees(trees: readonly TreeSummary[]): string {
   const rows = trees.map((tree) => [
-    shownState(tree),
+    tree.state,
     tree.id,
-    [tree.family, tree.version, tree.variant].filter(Boolean).join(' '),
+    systemText(tree),
     tree.arch,
     // A pair whose architecture nothing tells has a platform without a name.
-    Object.keys(tree.platforms)
-      .map((name) => name || 'unknown')
-      .join(' ') || (isUnknown(tree) ? '-' : 'packages only'),
+    tree.platforms.map((name) => name || 'unknown').join(' ') || (isUnknown(tree) ? '-' : 'packages only'),
   ])
   const reasons = trees.flatMap((tree) => tree.reasons.map((reason) => `${tree.id}: ${reason}\n`))
   return `${table([['STATE', 'TREE', 'SYSTEM', 'ARCH', 'PLATFORMS'], ...rows])}${reasons.length > 0 ? `\n${reasons.join('')}` : ''}`
+}
+
+function systemText({
+  family,
+  version,
+  variant,
+}: Pick<TreeSummary, 'family' | 'version' | 'variant'>): string {
+  return [family, version, variant].filter(Boolean).join(' ')
+}
+
+async function showTree(id: string, options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {
+  const server = await serverOf(options, io)
+  const tree = server ? await server.call('getTree', { params: { id } }) : await treeHere(id, options, io)
+  io.out(options.json ? json(tree) : describeTree(tree))
+}
+
+async function treeHere(id: string, options: CommonOptions & VerifyOption, io: CliIo): Promise<TreeDetail> {
+  const tree = (await readSnapshot(options, io)).trees.byId(id)
+  if (!tree) throw new Failure('not-found', `no tree ${id}; treeboot trees lists them`)
+  // As JSON has it: without what is undefined.
+  return JSON.parse(JSON.stringify(treeDetail(tree))) as TreeDetail
+}
+
+function describeTree(tree: TreeDetail): string {
+  const { id, state, arch, era, origin, platforms, repositories, problems, reasons } = tree
+  const facts = [
+    ['system', systemText(tree) || '-'],
+    ['arch', arch || '-'],
+    ['kept as', origin === 'iso' ? 'an ISO image' : 'a folder'],
+    ['described by', era],
+    ...(tree.release ? [['version', String(tree.release.version)]] : []),
+    ...(tree.upstream === undefined ? [] : [['packages at', tree.upstream]]),
+    ...Object.entries(platforms).flatMap(([name, { kernel, initrd }]) => [
+      ...fileRow(`${name || 'unknown'} kernel`, kernel, tree),
+      ...fileRow(`${name || 'unknown'} initrd`, initrd, tree),
+    ]),
+    ...fileRow('stage 2', tree.stage2, tree),
+    ...repositories.map((each) => ['repository', `${each.path}  ${each.name || each.id} (${each.kind})`]),
+    ...reasons.map((reason) => ['why', reason]),
+    ...(tree.remedy === undefined ? [] : [['remedy', tree.remedy]]),
+    ...problems.map(({ file, line, message }) => [
+      'problem',
+      [file, line, message].filter((part) => part !== undefined).join(': '),
+    ]),
+  ]
+  return `${id}  ${state}\n${table(facts.map(([what = '', value = '']) => [`  ${what}`, value]))}`
+}
+
+/** A file with its size and digest, as far as they are known. */
+function fileRow(what: string, path: string | undefined, { sizes, sha256 }: TreeDetail): string[][] {
+  if (path === undefined) return []
+  const size = sizes[path]
+  const digest = sha256[path]
+  const known = [size !== undefined && `${size} bytes`, digest !== undefined && `sha256 ${digest}`]
+  return [[what, [path, ...known.filter(Boolean)].join('  ')]]
 }

@@ -1,8 +1,7 @@
 import { type Boot, machineName, type Step, stepWords } from '../../core/boots/boot.ts'
 import { type ReasonId, reasonNamed } from '../../core/boots/reasons.ts'
 import { bytes, duration } from '../../events/units.ts'
-import { localTime } from '../guest-store.ts'
-import { printable, table } from './table.ts'
+import { localTime, printable, table } from './table.ts'
 
 /** Boots as the terminal shows them. */
 

@@ -25,8 +25,8 @@ export interface ClientOptions {
   /** As `serverUrl` makes it. */
   readonly url: string
   readonly credentials?: Credentials | undefined
-  /** More headers of each request. */
-  readonly headers?: Readonly<Record<string, string>>
+  /** The headers of a session, in the place of a token. */
+  readonly session?: Readonly<Record<string, string>>
 }
 
 /** An input of which only the types are known later. */
@@ -42,6 +42,9 @@ const mostPages = 1000
 const pageSize = 1000
 /** Whatever the list is, only these are read of a page. */
 const anyPage = z.object({ items: z.array(z.unknown()), next: z.string().nullable() })
+
+/** `nearest` is that of a lookup which finds nothing. */
+const problemForm = problemSchema.extend({ nearest: z.array(z.string()).optional() })
 
 /**
  * The API of one server. Input and answers have the types of the route table, and each answer is checked with the schema
@@ -67,6 +70,17 @@ export class ApiClient {
     input: OperationInput<Name>,
   ): Promise<OperationAnswer<Name>> {
     return (await this.#call(name, input as AnyInput)) as OperationAnswer<Name>
+  }
+
+  /** The same with the headers of the response. */
+  async exchange<Name extends OperationName>(
+    name: Name,
+    input: OperationInput<Name>,
+  ): Promise<{ readonly answer: OperationAnswer<Name>; readonly headers: Headers }> {
+    const row = rowOf(name)
+    const response = await this.#send(row, input as AnyInput)
+    const answer = (await this.#answerIn(response, row)) as OperationAnswer<Name>
+    return { answer, headers: response.headers }
   }
 
   /** The elements of a list, page by page. */
@@ -97,12 +111,12 @@ export class ApiClient {
 
   async #call(name: OperationName, input: AnyInput): Promise<unknown> {
     const row = rowOf(name)
-    return this.#answerIn(await this.send(row, input), row)
+    return this.#answerIn(await this.#send(row, input), row)
   }
 
   /** Sends a request, and reads no more than the head of its response. */
-  async send(row: Route, { params = {}, query, body, ifMatch }: AnyInput): Promise<Response> {
-    const { credentials, headers } = this.#options
+  async #send(row: Route, { params = {}, query, body, ifMatch }: AnyInput): Promise<Response> {
+    const { credentials, session } = this.#options
     const url = `${this.url}${pathOf(row.path, params)}${queryText(query)}`
     try {
       return await fetch(url, {
@@ -113,7 +127,7 @@ export class ApiClient {
           ...(credentials && { Authorization: `Bearer ${credentials.token}` }),
           ...(body !== undefined && { 'Content-Type': row.bodyTypes?.[0] ?? 'application/json' }),
           ...(ifMatch !== undefined && { 'If-Match': ifMatch }),
-          ...headers,
+          ...session,
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       })
@@ -160,24 +174,24 @@ export class ApiClient {
   #failure(response: Response, text: string): Failure {
     const { headers, status } = response
     const isProblem = headers.get('content-type')?.startsWith(problemType) === true
-    const { data } = isProblem ? problemSchema.safeParse(jsonIn(text)) : {}
+    const { data } = isProblem ? problemForm.safeParse(jsonIn(text)) : {}
     if (!data) return this.#notTreeboot(response)
-    const { error, detail, errors = [] } = data
+    const { error, detail, errors = [], nearest = [] } = data
     const kind = failureKinds.find((each) => each === error) ?? kindOfStatus(status)
     const details = errors.map(({ field, found, expected }) => ({
       field,
       expected,
       ...(found !== undefined && { found }),
     }))
-    return new Failure(kind, `${detail}${this.#remedy(kind)}`, { details })
+    const near = nearest.length > 0 ? `; nearest: ${nearest.join(', ')}` : ''
+    return new Failure(kind, `${detail}${near}${this.#remedy(kind)}`, { details })
   }
 
   /** What a person can do who is not known there. */
   #remedy(kind: FailureKind): string {
     if (kind !== 'unauthenticated') return ''
-    const { credentials, headers } = this.#options
-    // At the sign-in itself.
-    if (headers) return ''
+    const { credentials, session } = this.#options
+    if (session) return ''
     const how = `"treeboot login ${this.url}" makes one`
     return credentials ? `; it is the token of ${credentials.from}: ${how}` : `; for the command line, ${how}`
   }
@@ -193,7 +207,7 @@ export class ApiClient {
 
 const rows = new Map(routes.map((each) => [each.operation, each]))
 
-export function rowOf(name: OperationName): Route {
+function rowOf(name: OperationName): Route {
   const row = rows.get(name)
   if (!row) throw new Failure('internal', `no operation ${name} in the route table`)
   return row
@@ -232,20 +246,4 @@ function jsonIn(text: string): unknown {
 
 function kindOfStatus(status: number): FailureKind {
   return failureKinds.find((kind) => httpStatus[kind].api === status) ?? 'internal'
-}
-
-/**
- * The URL of a server as it is used and kept: without a slash at its end.
- *
- * @throws Failure `bad-request` for what is no such URL.
- */
-export function serverUrl(text: string): string {
-  const url = /^https?:\/\/./i.test(text) && URL.canParse(text) ? new URL(text) : undefined
-  const isPlain = url && url.username + url.password + url.search + url.hash === ''
-  if (!isPlain)
-    throw new Failure(
-      'bad-request',
-      `${JSON.stringify(text.replace(/\/\/[^/]*@/, '//***@'))} is not the URL of a server; expected one such as http://mirror:8080`,
-    )
-  return `${url.origin}${url.pathname}`.replace(/\/+$/, '')
 }

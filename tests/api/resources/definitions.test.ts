@@ -213,6 +213,7 @@ test('no viewer sees a secret by a comment, a removed argument or a mistake', as
     m4: 'vars: { root_password: *MARKED }\n',
     m5: 'vars: { root_password: !MARKED x }\n',
     m6: '%MARKED\n---\nvars: {}\n',
+    m8: '# the password was MARKED\nprofile: marked\n',
   }
   for (const [name, text] of Object.entries(texts)) writeBelow(home.path, `guests.d/${name}.yaml`, text)
   writeBelow(home.path, 'mirrors.d/m7.yaml', 'url: htps://u:MARKED@h/\n')
@@ -236,5 +237,7 @@ test('no viewer sees a secret by a comment, a removed argument or a mistake', as
   const path = '/api/v1/guests/m1/definition'
   for (const json of [{ vars: { root_pass: 'MARKED***' } }, { args: ['rootpw=MARKED x'] }])
     seen.push(await ask('PATCH', path, { json, headers: { 'if-match': '*' } }))
+  const gone = await ask('DELETE', '/api/v1/guests/m8?dry-run=1', { headers: { 'if-match': '*' } })
+  expect(gone).toMatchObject({ status: 200, body: { difference: '-profile: marked\n' } })
   for (const { text } of seen) expect(text).not.toContain('MARKED')
 })

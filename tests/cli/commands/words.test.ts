@@ -4,7 +4,7 @@ import { describeEvent } from '../../../server/events/log.ts'
 import { treebootIn } from '../../support/cli.ts'
 import { temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
 
-const step = { atMs: 0, install: 1, client: '' }
+const step = { client: '' }
 
 test('a list of guests that is cut says how many more there are', async () => {
   const cwd = temporaryFolder()
@@ -131,11 +131,11 @@ test('a variable of many guests that no template reads is told once', async () =
 })
 
 test('what an installer says is told alike', () => {
-  expect(stepText({ ...step, kind: 'progress', detail: 'partitioning' })).toBe(
+  expect(stepText({ ...step, step: 'progress', detail: 'partitioning' })).toBe(
     'its installer says: partitioning',
   )
-  expect(stepText({ ...step, kind: 'failed', detail: 'no disk' })).toBe('its installer says: failed, no disk')
-  expect(stepText({ ...step, kind: 'installed', detail: '' })).toBe('its installer says: installed')
+  expect(stepText({ ...step, step: 'failed', detail: 'no disk' })).toBe('its installer says: failed, no disk')
+  expect(stepText({ ...step, step: 'installed', detail: '' })).toBe('its installer says: installed')
 })
 
 test.each([

@@ -1,0 +1,107 @@
+/**
+ * Which commands can ask a server (`--server`). What can be asked is less than what the API has: the other commands read or
+ * write the files of the server, and say so.
+ */
+
+/** These ask the server for the same, and print the same. */
+const served: ReadonlySet<string> = new Set([
+  'trees',
+  'trees show',
+  'guests',
+  'guests show',
+  'guests add',
+  'guests set',
+  'guests rm',
+  'guests install',
+  'guests local',
+  'guests hold',
+  'install',
+  'local',
+  'hold',
+  'profiles',
+  'profiles add',
+  'profiles set',
+  'profiles rm',
+  'mirrors',
+  'mirrors add',
+  'mirrors set',
+  'mirrors rm',
+  'inbox',
+  'problems',
+  'explain',
+  'lookup',
+  'accounts',
+  'accounts list',
+  'accounts add',
+  'accounts set',
+  'accounts rm',
+  'accounts sessions',
+  'tokens',
+  'tokens list',
+  'tokens add',
+  'tokens rm',
+  'audit',
+])
+
+const there = 'run it on the machine of the server, in the folder of its config.yaml'
+const editThere = `${there}; guests, profiles and mirrors themselves can be changed with --server`
+
+/** These act on what a server has, and can only be run beside it. Why, and what to do. */
+const beside: Readonly<Record<string, string>> = {
+  import: `${there}, or upload the tree: curl -T FILE URL/api/v1/uploads/NAME`,
+  mirror: `${there}, or define one that the server fetches: treeboot mirrors add ID url=URL`,
+  verify: there,
+  'trees import': `${there}, or upload the tree: curl -T FILE URL/api/v1/uploads/NAME`,
+  'trees mirror': `${there}, or define one that the server fetches: treeboot mirrors add ID url=URL`,
+  'trees verify': there,
+  'trees rm': there,
+  'trees history': there,
+  'trees rollback': there,
+  'trees gc': there,
+  'guests move': editThere,
+  'guests rename': editThere,
+  'guests import': editThere,
+  'guests export': there,
+  'profiles move': editThere,
+  'profiles rename': editThere,
+  'mirrors move': editThere,
+  templates: there,
+  'templates list': there,
+  'templates show': there,
+  'templates save': there,
+  'templates rm': there,
+  'templates rename': there,
+  adopt: `${there}, or make the guest: treeboot guests add NAME mac=MAC`,
+  boots: there,
+  'boots show': there,
+  watch: there,
+  try: there,
+  render: `${there}; its boot plan is at URL/api/v1/guests/NAME/plan`,
+  check: 'treeboot problems asks a server what is wrong',
+  loaders: there,
+  'dhcp-config': there,
+  'accounts setup-link': there,
+}
+
+/** These need no server, or are one. */
+const local: ReadonlySet<string> = new Set([
+  'serve',
+  'demo',
+  'inspect',
+  'config-schema',
+  'login',
+  'logout',
+  'help',
+])
+
+export type Serving =
+  | { readonly kind: 'served' | 'local' }
+  | { readonly kind: 'beside'; readonly remedy: string }
+
+/** @param command Its words, such as `guests show`. */
+export function servingOf(command: string): Serving | undefined {
+  if (served.has(command)) return { kind: 'served' }
+  if (local.has(command)) return { kind: 'local' }
+  const remedy = beside[command]
+  return remedy === undefined ? undefined : { kind: 'beside', remedy }
+}

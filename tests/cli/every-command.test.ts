@@ -1,0 +1,156 @@
+import { expect, test } from 'vitest'
+import { allCommands, wordsOf } from '../../server/cli/every-command.ts'
+import { exitCodeTexts } from '../../server/cli/output/io.ts'
+import { createProgram } from '../../server/cli/program.ts'
+import { servingOf } from '../../server/cli/remote/served.ts'
+import { treebootAt, treebootIn } from '../support/cli.ts'
+import { documentText } from '../support/documents.ts'
+import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
+
+const program = createProgram({
+  out: () => undefined,
+  err: () => undefined,
+  ask: async () => undefined,
+  exit: () => undefined,
+  color: false,
+  cwd: '/',
+})
+const commands = allCommands(program)
+const server = 'http://127.0.0.1:9'
+
+test('it is said of every command whether it can ask a server, and what to do where it cannot', () => {
+  for (const command of commands) expect(servingOf(wordsOf(command)), wordsOf(command)).toBeDefined()
+})
+
+/** What a command wants beside that. */
+const more: Readonly<Record<string, readonly string[]>> = {
+  lookup: ['--tree', 'x'],
+  install: ['x'],
+  hold: ['x'],
+  'guests install': ['x'],
+  'guests hold': ['x'],
+}
+
+/** Enough words for each argument that a command needs. */
+function wordsFor(words: string): string[] {
+  const command = commands.find((each) => wordsOf(each) === words)
+  const options = (command?.options ?? []).filter(({ mandatory }) => mandatory)
+  return [
+    ...words.split(' '),
+    ...(command?.registeredArguments ?? [])
+      .filter(({ required }) => required)
+      .map(({ argChoices }) => argChoices?.[0] ?? 'x=1'),
+    ...(more[words] ?? []),
+    ...options.flatMap(({ long, argChoices }) => [long ?? '', argChoices?.[0] ?? 'x']),
+  ]
+}
+
+const kinds = (kind: string) => commands.map(wordsOf).filter((words) => servingOf(words)?.kind === kind)
+
+test.each(kinds('beside'))(
+  '%s does nothing here when a server is named, and says what to do',
+  async (words) => {
+    const cwd = temporaryFolder()
+    writeBelow(cwd, 'config.yaml', '')
+    for (const [args, environment] of [
+      [[...wordsFor(words), '--server', server], {}],
+      [wordsFor(words), { TREEBOOT_SERVER: server }],
+    ] as const) {
+      const { code, out, err } = await treebootAt(cwd, args, { environment })
+      expect([code, out]).toEqual([1, ''])
+      expect(err).toMatch(new RegExp(`^treeboot: treeboot ${words} cannot ask a server \\(${server}\\): \\w`))
+    }
+  },
+)
+
+test.each(kinds('served'))('%s asks the server that is named, and no files', async (words) => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'password', 'correct horse battery')
+  const { out, err } = await treebootAt(
+    cwd,
+    [...wordsFor(words), ...(/accounts (add|set)/.test(words) ? ['--password-file', 'password'] : [])],
+    { environment: { TREEBOOT_SERVER: server } },
+  )
+  expect(out).toBe('')
+  expect(err).toContain(`${server} cannot be asked`)
+})
+
+test('files that are named win over a server of the environment, and both at once are refused', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', 'guests: { web01: {} }\n')
+  const args = ['guests', '-c', 'config.yaml']
+  expect((await treebootAt(cwd, args, { environment: { TREEBOOT_SERVER: server } })).out).toContain('web01')
+  expect(await treebootIn(cwd, ...args, '--server', server)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--config names files of this machine, and --server another'),
+  })
+  expect((await treebootIn(cwd, 'inspect', 'x', '--server', server)).err).toContain('no use for --server')
+  expect((await treebootIn(cwd, 'guests', '--server', 'mirror:8080')).err).toContain(
+    'such as http://mirror:8080',
+  )
+  // Before the command, and before the word of its group.
+  for (const words of [
+    ['--server', server, 'guests'],
+    ['guests', '--server', server, 'show', 'web01'],
+  ])
+    expect((await treebootIn(cwd, ...words)).err).toContain(`${server} cannot be asked`)
+})
+
+test.each([
+  [['guests', 'show', 'nope'], 'not-found', 3],
+  [['guests', '--nope'], 'bad-request', 2],
+  [['nope'], 'bad-request', 2],
+  [['lookup', '--tree', 'nope'], 'not-found', 3],
+  [['accounts', '--server', 'http://127.0.0.1:9'], 'unavailable', 1],
+])(
+  'with --json the error of %j is a problem document on the last line of standard error',
+  async (args, kind, exit) => {
+    const cwd = temporaryFolder()
+    writeBelow(cwd, 'config.yaml', 'guests: { web01: {} }\n')
+    const { code, out, err } = await treebootIn(cwd, ...args, '--json')
+    expect([code, out]).toEqual([exit, ''])
+    const problem = JSON.parse(err.trimEnd().split('\n').at(-1) ?? '')
+    expect(problem).toMatchObject({
+      error: kind,
+      type: `/api/docs#problem-${kind}`,
+      detail: expect.any(String),
+    })
+    const words = await treebootIn(cwd, ...args)
+    expect(words.err).toContain(problem.detail.split('\n')[0])
+  },
+)
+
+test('a wrong configuration is told with each fault by itself', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', 'nonsense: 1\nguests: { web01: { mac: x } }\n')
+  const { code, err } = await treebootIn(cwd, 'guests', '--json')
+  expect(code).toBe(2)
+  expect(JSON.parse(err)).toMatchObject({
+    error: 'invalid-data',
+    errors: [
+      { field: expect.stringContaining('config.yaml:1') },
+      { field: expect.stringContaining('config.yaml:2') },
+    ],
+  })
+})
+
+test('--quiet leaves results and errors', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', 'guests: { web01: { vars: { password: x } } }\n')
+  expect((await treebootIn(cwd, 'guests', 'export')).err).toContain('1 secret left out')
+  expect(await treebootIn(cwd, 'guests', 'export', '-q')).toEqual({
+    ...(await treebootIn(cwd, 'guests', 'export')),
+    err: '',
+  })
+  expect((await treebootIn(cwd, '-q', 'guests', 'show', 'nope')).err).toMatch(/^treeboot: no guest nope/)
+})
+
+test('the exit codes are one table', async () => {
+  const { out } = await treebootIn('/', 'help', 'exit-codes')
+  for (const [code, text] of Object.entries(exitCodeTexts)) {
+    expect(out).toContain(`${code}  ${text}`)
+    expect(documentText('docs/cli.md')).toContain(`| ${code} | ${text} |`)
+  }
+  expect((await treebootIn('/', 'help', 'guests', 'show')).out).toContain('Usage: treeboot guests show')
+  expect((await treebootIn('/', 'help', 'gusts')).code).toBe(3)
+})
