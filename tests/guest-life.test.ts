@@ -178,7 +178,7 @@ describe('the operator', () => {
       code: exitCodes.notFound,
       err: expect.stringMatching(/did you mean/),
     })
-    expect((await treeboot('guests')).out).toMatch(/^web01 +install +- /m)
+    expect((await treeboot('guests')).out).toMatch(/^web01 +will install +- /m)
   })
 })
 

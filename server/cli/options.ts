@@ -1,4 +1,4 @@
-import { Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { loadSnapshot } from '../catalog/load-snapshot.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { defined } from '../core/defined.ts'
@@ -66,6 +66,15 @@ export async function readSnapshot(options: CommonOptions & VerifyOption, io: Cl
  */
 export function withoutVerify({ config, json, server }: CommonOptions): CommonOptions {
   return defined({ config, json, server })
+}
+
+/**
+ * The options of a command, which may stand in a group: of those of the group it takes what all commands have. Commander
+ * stores them there, with others of which the command knows nothing.
+ */
+export function optionsOf<Options extends CommonOptions>(command: Command): Options {
+  const { config, json, server } = command.optsWithGlobals<CommonOptions>()
+  return { ...command.opts<Options>(), ...defined({ config, json, server }) }
 }
 
 /** Warns of a tree that the result rests on and that nobody has verified. */

@@ -1,11 +1,12 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { allCommands, wordsOf } from '../../server/cli/every-command.ts'
 import { exitCodeTexts } from '../../server/cli/output/io.ts'
 import { createProgram } from '../../server/cli/program.ts'
-import { servingOf } from '../../server/cli/remote/served.ts'
+import { namedCommands, servingOf } from '../../server/cli/remote/served.ts'
 import { treebootAt, treebootIn } from '../support/cli.ts'
 import { documentText } from '../support/documents.ts'
-import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
+import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 const program = createProgram({
   out: () => undefined,
@@ -145,6 +146,20 @@ test('--quiet leaves results and errors', async () => {
   expect((await treebootIn(cwd, '-q', 'guests', 'show', 'nope')).err).toMatch(/^treeboot: no guest nope/)
 })
 
+test('states have colours on a terminal, and none with --no-color', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', 'guests: { web01: {} }\n')
+  const at = (...args: string[]) => treebootAt(cwd, args, { color: true })
+  await at('local', 'web01')
+  expect((await at('guests')).out).toContain('\x1b[2mlocal\x1b[0m  ')
+  for (const args of [
+    ['guests', '--no-color'],
+    ['--no-color', 'guests'],
+    ['guests', '--no-color', 'show', 'web01'],
+  ])
+    expect((await at(...args)).out).not.toContain('\x1b')
+})
+
 test('the exit codes are one table', async () => {
   const { out } = await treebootIn('/', 'help', 'exit-codes')
   for (const [code, text] of Object.entries(exitCodeTexts)) {
@@ -153,4 +168,55 @@ test('the exit codes are one table', async () => {
   }
   expect((await treebootIn('/', 'help', 'guests', 'show')).out).toContain('Usage: treeboot guests show')
   expect((await treebootIn('/', 'help', 'gusts')).code).toBe(3)
+})
+
+test('what can ask a server is a command', () => {
+  const known = new Set(commands.map(wordsOf))
+  for (const words of namedCommands) expect(known.has(words), words).toBe(true)
+})
+
+test.each([
+  ['trees import', 'import'],
+  ['trees mirror', 'mirror'],
+  ['trees verify', 'verify'],
+  ['guests install', 'install'],
+  ['guests local', 'local'],
+  ['guests hold', 'hold'],
+])('%s is the same as %s', (long, short) => {
+  const named = (words: string) => commands.find((each) => wordsOf(each) === words)
+  const [one, other] = [named(long), named(short)]
+  expect(one?.description()).toBe(other?.description())
+  expect(one?.options.map(({ flags }) => flags)).toEqual(other?.options.map(({ flags }) => flags))
+})
+
+test('a command of a group takes its own options and those of all commands, wherever they stand', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'other.yaml', 'guests: { web01: {}, web02: {} }\n')
+  const held = await treebootIn(cwd, 'guests', '-c', 'other.yaml', 'hold', '--all', '--json')
+  expect(JSON.parse(held.out)).toMatchObject([{ state: 'held' }, { state: 'held' }])
+  writeBelow(cwd, 'config.yaml', 'paths: { trees: trees }\n')
+  makeTree(join(cwd, 'from'), { version: '40' })
+  makeTree(join(cwd, 'trees/other'), { version: '41' })
+  for (const round of [1, 2]) {
+    const { out } = await treebootIn(cwd, 'trees', 'import', 'from', '--id', 'f40', '--json')
+    expect(JSON.parse(out.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
+      event: 'published',
+      id: 'f40',
+      version: round,
+    })
+  }
+  expect((await treebootIn(cwd, 'trees', 'verify', 'f40', '--no-packages')).out).toMatch(/^f40: whole/m)
+  const rm = (version: string, ...more: string[]) =>
+    treebootIn(cwd, 'trees', 'rm', 'f40', '--version', version, ...more)
+  expect(await rm('1')).toMatchObject({ code: 2, err: expect.stringContaining('give --yes') })
+  expect(await rm('2', '--yes')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('is the current one'),
+  })
+  expect(await rm('7', '--yes')).toMatchObject({ code: 3, err: expect.stringContaining('it has 1, 2') })
+  expect(await rm('x', '--yes')).toMatchObject({ code: 2 })
+  expect(await rm('1', '--yes')).toMatchObject({ code: 0, out: 'f40: version 1 is removed\n' })
+  expect((await treebootIn(cwd, 'trees', 'rm', 'other', '--version', '1', '--yes')).err).toMatch(
+    /did not publish it/,
+  )
 })

@@ -48,7 +48,7 @@ async function list(options: ListOptions, io: CliIo): Promise<void> {
   const boots = [...found].sort((a, b) => rank(a) - rank(b) || b.id - a.id)
   if (options.json) io.out(json(boots.map(withReason)))
   else if (boots.length === 0) io.out('no boot yet\n')
-  else io.out(bootsTable(boots, nowMs))
+  else io.out(bootsTable(boots, nowMs, io))
   if (boots.length === 0) io.exit(exitCodes.notFound)
 }
 
@@ -57,7 +57,7 @@ async function show(text: string, options: CommonOptions, io: CliIo): Promise<vo
   const nowMs = Date.now()
   const boot = await withBoots(options, io, (store) => readBoot(store, id, nowMs))
   if (!boot) throw new Failure('not-found', `no boot ${id}; treeboot boots lists them`)
-  io.out(options.json ? json(withReason(boot)) : bootText(boot, nowMs))
+  io.out(options.json ? json(withReason(boot)) : bootText(boot, nowMs, io))
 }
 
 /** Opens the boots of the store, which a running server may be using. Undefined without a store. */

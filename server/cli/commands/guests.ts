@@ -21,6 +21,7 @@ import {
   withoutVerify,
 } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
+import { stateCell, stateText } from '../output/states.ts'
 import { json, localTimeOf, sortedBy, table } from '../output/table.ts'
 import type { ApiClient } from '../remote/client.ts'
 import { serverOf } from '../remote/connect.ts'
@@ -29,6 +30,7 @@ import { nextText } from '../remote/next-boot.ts'
 import { registerDefinitionVerbs, type VerbOptions } from './definition-verbs.ts'
 import { registerGuestsExport } from './guests-export.ts'
 import { registerGuestsImport } from './guests-import.ts'
+import { registerInstall } from './install.ts'
 import { registerRename } from './rename.ts'
 
 export function registerGuests(program: Command, io: CliIo): void {
@@ -52,6 +54,7 @@ export function registerGuests(program: Command, io: CliIo): void {
       const options: CommonOptions & VerifyOption = command.optsWithGlobals()
       return showGuest(name, { ...options, verify: options.verify === true && verify === true }, io)
     })
+  registerInstall(guests, io)
   registerGuestsExport(guests, io)
   registerGuestsImport(guests, io)
   registerRename(guests, 'guest', io)
@@ -116,7 +119,7 @@ async function listGuests(options: CommonOptions & VerifyOption, io: CliIo): Pro
   if (options.json) io.out(json(guests))
   else if (guests.length === 0)
     io.out('no guests yet: treeboot guests add NAME mac=... makes one, and so does guests: in config.yaml\n')
-  else io.out(`${guestTable(guests)}${foretold}`)
+  else io.out(`${guestTable(guests, io)}${foretold}`)
   if (guests.length === 0) io.exit(exitCodes.notFound)
 }
 
@@ -134,10 +137,11 @@ async function guestsHere(
   return { guests: sortedBy(summaries, ({ name }) => name), foretold: foretoldText(guests.all, stateOf) }
 }
 
-function guestTable(guests: readonly GuestSummary[]): string {
+function guestTable(guests: readonly GuestSummary[], io: CliIo): string {
   const rows = guests.map((guest) => [
     guest.name,
-    ...stateCells(guest),
+    stateCell('guest', guest.state, io, holdText(guest)),
+    sinceText(guest) ?? '-',
     identityText(guest),
     guest.profiles.join(' < ') || '-',
     guest.tree ?? 'no tree fits',
@@ -156,8 +160,12 @@ function foretoldText(guests: readonly Guest[], stateOf: StoredStates['stateOf']
   return `\n${willBeHeldText({ reason, held: [first, ...others] })}\n`
 }
 
-function stateCells({ state, hold, since }: GuestSummary): [string, string] {
-  return [hold === null ? state : `${state} (${hold})`, since === null ? '-' : localTimeOf(since)]
+function holdText({ hold }: GuestSummary): string {
+  return hold === null ? '' : ` (${hold})`
+}
+
+function sinceText({ since }: GuestSummary): string | undefined {
+  return since === null ? undefined : localTimeOf(since)
 }
 
 async function showGuest(name: string, options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {
@@ -166,7 +174,7 @@ async function showGuest(name: string, options: CommonOptions & VerifyOption, io
   const { guest, story } = server
     ? { guest: await server.call('getGuest', { params }), story: await server.all('getStory', { params }) }
     : await guestHere(name, options, io)
-  io.out(options.json ? json({ ...guest, story }) : storyText(guest, story))
+  io.out(options.json ? json({ ...guest, story }) : storyText(guest, story, io))
 }
 
 async function guestHere(
@@ -185,11 +193,12 @@ async function guestHere(
   return { guest: guestDetail(guest, { trees: snapshot.trees, state, plan }), story: story.map(stepView) }
 }
 
-function storyText(guest: GuestDetail, story: readonly StoryStep[]): string {
-  const [state, since] = stateCells(guest)
+function storyText(guest: GuestDetail, story: readonly StoryStep[], io: CliIo): string {
+  const state = stateText('guest', guest.state, io, holdText(guest))
+  const since = sinceText(guest)
   const rows = story.map((step) => [`  ${localTimeOf(step.at)}`, stepText(step)])
   const steps = rows.length === 0 ? '  nothing has happened yet\n' : table(rows)
-  return `${guest.name}  ${state}${since === '-' ? '' : ` since ${since}`}\n${steps}${nowText(guest)}\n`
+  return `${guest.name}  ${state}${since === undefined ? '' : ` since ${since}`}\n${steps}${nowText(guest)}\n`
 }
 
 function nowText({ name, tree, nextBoot: { plan, why } }: GuestDetail): string {

@@ -4,7 +4,7 @@ import { defined } from '../../core/defined.ts'
 import { cdInitrd } from '../../core/distro/cd-initrd.ts'
 import type { ImportedTree } from '../../intake/import/import-tree.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
-import { configOption, jsonOption, readSnapshot } from '../options.ts'
+import { configOption, jsonOption, optionsOf, readSnapshot } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import {
   commandLine,
@@ -20,8 +20,9 @@ interface ImportFlags extends ImportCommandOptions {
   readonly withNetboot?: boolean
 }
 
-export function registerImport(program: Command, io: CliIo): void {
-  const command = program
+/** @param group The program, or `treeboot trees`. */
+export function registerImport(group: Command, io: CliIo): void {
+  const command = group
     .command('import')
     .description('import a tree: a folder, an ISO, a tar archive, a Debian package, or a URL of one of these')
     .argument('<source>', 'a path or a URL; its content decides which kind it is')
@@ -47,7 +48,8 @@ other programs read (a kernel's NFS server, createrepo_c), or that treeboot mirr
 shares its unchanged files with the version before, and they take no more space. A disc can be burnt from the ISO, but
 not from the folder, which does not have the boot sectors.`,
     )
-    .action(async (source: string, options: ImportFlags) => {
+    .action(async (source: string, _: unknown, command: Command) => {
+      const options = optionsOf<ImportFlags>(command)
       const versions = await versionStoreOf(options, io)
       const outcome = await runImport(options, io, ['import', source], async (shared) => {
         const wanted = {

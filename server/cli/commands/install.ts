@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Failure } from '../../core/failure.ts'
-import { type CommonOptions, configOption, jsonOption } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption, optionsOf } from '../options.ts'
 import { type OrderedGuest, type OrderName, type Orders, withOrders } from '../orders.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, json, localTimeOf } from '../output/table.ts'
@@ -18,9 +18,11 @@ interface HoldOptions extends CommonOptions {
 
 /**
  * `treeboot install`, `local` and `hold`: the operator's decisions. A running server follows them at once.
+ *
+ * @param group The program, or `treeboot guests`.
  */
-export function registerInstall(program: Command, io: CliIo): void {
-  program
+export function registerInstall(group: Command, io: CliIo): void {
+  group
     .command('install')
     .description('install guests: the next network boot of each installs it, once, whatever its state is')
     .argument('[guest...]', 'the names of guests')
@@ -34,15 +36,15 @@ export function registerInstall(program: Command, io: CliIo): void {
     .addOption(configOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nMore than one guest: it names the number and asks, unless --yes is given.')
-    .action((names: string[], options: InstallOptions) => install(names, options, io))
-  program
+    .action((names: string[], _: unknown, command: Command) => install(names, optionsOf(command), io))
+  group
     .command('local')
     .description('keep guests on their own disks: network boot does not install them any more')
     .argument('<guest...>', 'the names of guests')
     .addOption(configOption())
     .addOption(jsonOption())
-    .action((names: string[], options: CommonOptions) => keepLocal(names, options, io))
-  program
+    .action((names: string[], _: unknown, command: Command) => keepLocal(names, optionsOf(command), io))
+  group
     .command('hold')
     .description(
       'hold guests on their own disks: no report, retry or profile ends that, only install or local',
@@ -51,7 +53,7 @@ export function registerInstall(program: Command, io: CliIo): void {
     .option('--all', 'all guests; before data/ is restored from a backup, or a machine is rolled back')
     .addOption(configOption())
     .addOption(jsonOption())
-    .action((names: string[], options: HoldOptions) => hold(names, options, io))
+    .action((names: string[], _: unknown, command: Command) => hold(names, optionsOf(command), io))
 }
 
 async function install(names: readonly string[], options: InstallOptions, io: CliIo): Promise<void> {

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
-import { configOption, jsonOption } from '../options.ts'
+import { configOption, jsonOption, optionsOf } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { type ImportCommandOptions, importOptions, runImport, versionStoreOf } from '../run-import.ts'
 
-export function registerMirror(program: Command, io: CliIo): void {
-  const command = program
+/** @param group The program, or `treeboot trees`. */
+export function registerMirror(group: Command, io: CliIo): void {
+  const command = group
     .command('mirror')
     .description('fetch a tree from a mirror: the files that its descriptors name')
     .argument(
@@ -26,7 +27,8 @@ Reads .treeinfo and repomd.xml, checks the size and digest of every file, shares
 version, and includes repositories beside the tree. After Ctrl-C clients see nothing of the new version, and the same
 command resumes the mirroring.`,
     )
-    .action(async (urls: string[], options: ImportCommandOptions & { bootOnly?: boolean }) => {
+    .action(async (urls: string[], _: unknown, command: Command) => {
+      const options = optionsOf<ImportCommandOptions & { bootOnly?: boolean }>(command)
       const store = await versionStoreOf(options, io)
       // Loaded only here: other commands start faster without it.
       const { mirrorTree } = await import('../../intake/mirror/mirror-tree.ts')

@@ -64,15 +64,15 @@ function bootText({ bootTest = [] }: VersionView): string {
 const words = { passed: 'passed', failed: 'failed', impossible: 'not possible' } as const
 
 async function rollback(id: string, options: CommonOptions & { to?: string }, io: CliIo): Promise<void> {
-  const record = await (await versionStoreOf(options, io)).rollback(id, versionNumber(options.to))
+  const version = options.to === undefined ? undefined : versionNumber('--to', options.to)
+  const record = await (await versionStoreOf(options, io)).rollback(id, version)
   if (options.json) return io.out(json(record))
-  const { version, publishedMs, source } = record
-  io.out(`${id} is version ${version} again, of ${dateText(publishedMs)}, from ${source}\n`)
+  const { publishedMs, source } = record
+  io.out(`${id} is version ${record.version} again, of ${dateText(publishedMs)}, from ${source}\n`)
 }
 
-function versionNumber(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new Failure('bad-request', `--to ${text}: expected the number of a version`)
-  return Number(text)
+/** @throws Failure `bad-request` for what is no number of a version. */
+export function versionNumber(option: string, text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new Failure('bad-request', `${option} ${text}: expected the number of a version`)
 }

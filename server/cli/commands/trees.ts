@@ -11,10 +11,15 @@ import {
   verifyOption,
 } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
+import { stateCell, stateText } from '../output/states.ts'
 import { json, table } from '../output/table.ts'
 import { serverOf } from '../remote/connect.ts'
+import { registerImport } from './import.ts'
+import { registerMirror } from './mirror.ts'
 import { registerTreesGc } from './trees-gc.ts'
 import { registerTreesHistory } from './trees-history.ts'
+import { registerTreesRm } from './trees-rm.ts'
+import { registerVerify } from './verify.ts'
 
 export function registerTrees(program: Command, io: CliIo): void {
   const command = program
@@ -34,7 +39,11 @@ export function registerTrees(program: Command, io: CliIo): void {
     .addOption(jsonOption())
     // `trees` has the same options, and commander stores their values there: hence `optsWithGlobals`.
     .action((id: string, _: unknown, shown: Command) => showTree(id, shown.optsWithGlobals(), io))
+  registerImport(command, io)
+  registerMirror(command, io)
+  registerVerify(command, io)
   registerTreesHistory(command, io)
+  registerTreesRm(command, io)
   registerTreesGc(command, io)
 }
 
@@ -44,7 +53,7 @@ async function listTrees(options: CommonOptions & VerifyOption, io: CliIo): Prom
     ? await server.all('listTrees', {})
     : (await readSnapshot(options, io)).trees.all.map(treeSummary)
   if (options.json) io.out(json(trees))
-  else io.out(trees.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees))
+  else io.out(trees.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees, io))
   if (trees.length === 0) io.exit(exitCodes.notFound)
 }
 
@@ -53,9 +62,9 @@ function isUnknown({ state, family }: TreeSummary): boolean {
   return state !== 'ready' && family === ''
 }
 
-function describeTrees(trees: readonly TreeSummary[]): string {
+function describeTrees(trees: readonly TreeSummary[], io: CliIo): string {
   const rows = trees.map((tree) => [
-    tree.state,
+    stateCell('tree', tree.state, io),
     tree.id,
     systemText(tree),
     tree.arch,
@@ -77,7 +86,7 @@ function systemText({
 async function showTree(id: string, options: CommonOptions & VerifyOption, io: CliIo): Promise<void> {
   const server = await serverOf(options, io)
   const tree = server ? await server.call('getTree', { params: { id } }) : await treeHere(id, options, io)
-  io.out(options.json ? json(tree) : describeTree(tree))
+  io.out(options.json ? json(tree) : describeTree(tree, io))
 }
 
 async function treeHere(id: string, options: CommonOptions & VerifyOption, io: CliIo): Promise<TreeDetail> {
@@ -87,7 +96,7 @@ async function treeHere(id: string, options: CommonOptions & VerifyOption, io: C
   return JSON.parse(JSON.stringify(treeDetail(tree))) as TreeDetail
 }
 
-function describeTree(tree: TreeDetail): string {
+function describeTree(tree: TreeDetail, io: CliIo): string {
   const { id, state, arch, era, origin, platforms, repositories, problems, reasons } = tree
   const facts = [
     ['system', systemText(tree) || '-'],
@@ -109,7 +118,7 @@ function describeTree(tree: TreeDetail): string {
       [file, line, message].filter((part) => part !== undefined).join(': '),
     ]),
   ]
-  return `${id}  ${state}\n${table(facts.map(([what = '', value = '']) => [`  ${what}`, value]))}`
+  return `${id}  ${stateText('tree', state, io)}\n${table(facts.map(([what = '', value = '']) => [`  ${what}`, value]))}`
 }
 
 /** A file with its size and digest, as far as they are known. */

@@ -4,7 +4,7 @@ import { bytes as size } from '../../events/units.ts'
 import { findingText } from '../../intake/publish-tree.ts'
 import { verifyAgain } from '../../intake/verify-again.ts'
 import { hasErrors, type VerifyReport } from '../../verify/verify-tree.ts'
-import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption, optionsOf, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { progressLine, terminalOrNone } from '../output/progress.ts'
 import {
@@ -22,8 +22,9 @@ interface VerifyOptions extends CommonOptions, SignatureOptions {
 /** At most this many findings are printed; further ones are only counted. */
 const mostLines = 200
 
-export function registerVerify(program: Command, io: CliIo): void {
-  const command = program
+/** @param group The program, or `treeboot trees`. */
+export function registerVerify(group: Command, io: CliIo): void {
+  const command = group
     .command('verify')
     .description('check every file that the descriptors of a tree name, down to the packages')
     .argument('<tree>', 'the id of a tree')
@@ -36,7 +37,8 @@ export function registerVerify(program: Command, io: CliIo): void {
       'after',
       '\nExit code 0: complete and undamaged; 2: something is missing or damaged; 3: no such tree.',
     )
-    .action(async (id: string, options: VerifyOptions) => {
+    .action(async (id: string, _: unknown, command: Command) => {
+      const options = optionsOf<VerifyOptions>(command)
       const report = await verify(id, options, io)
       io.out(options.json ? json({ id, ...plain(report) }) : describe(id, report))
       if (hasErrors(report)) io.exit(exitCodes.badInput)

@@ -10,6 +10,7 @@ import { readBoot } from '../../timeline/boots.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { clock, stepText } from '../output/boots.ts'
 import type { CliIo } from '../output/io.ts'
+import { stateText } from '../output/states.ts'
 import { printable } from '../output/table.ts'
 
 interface WatchOptions extends CommonOptions {
@@ -111,7 +112,9 @@ class Printer {
     const before = this.#states.get(event.boot) ?? 'running '
     if (before === state) return
     remember(this.#states, event.boot, state)
-    this.#io.out(`${clock(event.atMs)}  ${who}  ${this.#coloured(event.state)}${await this.#why(event)}\n`)
+    this.#io.out(
+      `${clock(event.atMs)}  ${who}  ${stateText('boot', event.state, this.#io)}${await this.#why(event)}\n`,
+    )
   }
 
   #isDue(boot: number, atMs: number): boolean {
@@ -126,11 +129,6 @@ class Printer {
     const { seen, try: attempt } = reasonNamed(reason)
     return boot ? `: ${printable(seen(boot))} Try: ${attempt}` : `: ${reason}`
   }
-
-  #coloured(state: BootEvent['state']): string {
-    const color = colors[state]
-    return this.#io.color && color !== '' ? `${color}${state}\x1b[0m` : state
-  }
 }
 
 /** Keeps the newest boots only: `watch` may run for months. */
@@ -139,12 +137,4 @@ function remember<T>(map: Map<number, T>, boot: number, value: T): void {
   map.set(boot, value)
   const [oldest = 0] = map.keys()
   if (map.size > pageSize) map.delete(oldest)
-}
-
-const colors: Readonly<Record<BootEvent['state'], string>> = {
-  stalled: '\x1b[33m',
-  failed: '\x1b[31m',
-  running: '',
-  done: '\x1b[32m',
-  gone: '\x1b[2m',
 }

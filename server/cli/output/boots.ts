@@ -1,15 +1,17 @@
 import { type Boot, machineName, type Step, stepWords } from '../../core/boots/boot.ts'
 import { type ReasonId, reasonNamed } from '../../core/boots/reasons.ts'
 import { bytes, duration } from '../../events/units.ts'
+import type { CliIo } from './io.ts'
+import { stateCell, stateText } from './states.ts'
 import { localTime, printable, table } from './table.ts'
 
 /** Boots as the terminal shows them. */
 
 /** One line for each boot. */
-export function bootsTable(boots: readonly Boot[], nowMs: number): string {
+export function bootsTable(boots: readonly Boot[], nowMs: number, io: Pick<CliIo, 'color'>): string {
   const rows = boots.map((boot) => [
     String(boot.id),
-    boot.state,
+    stateCell('boot', boot.state, io),
     machineName(boot),
     whereItIs(boot),
     duration((boot.endMs === undefined && boot.state !== 'done' ? nowMs : boot.lastMs) - boot.startMs),
@@ -33,9 +35,9 @@ export function whereItIs(boot: Boot): string {
 }
 
 /** One boot: a sentence, its steps, and what to try. */
-export function bootText(boot: Boot, nowMs: number): string {
+export function bootText(boot: Boot, nowMs: number, io: Pick<CliIo, 'color'>): string {
   const { id, state, reason, startMs, firmware, tree, macs, addresses } = boot
-  const head = [`boot ${id} of ${machineName(boot)}`, state, localTime(startMs)]
+  const head = [`boot ${id} of ${machineName(boot)}`, stateText('boot', state, io), localTime(startMs)]
   const about = [
     firmware && `firmware ${firmware}`,
     macs.length > 0 && `MAC ${macs.join(', ')}`,

@@ -1,4 +1,4 @@
-export { printable, table } from '../../core/text-table.ts'
+export { type Cell, printable, table } from '../../core/text-table.ts'
 
 /** One value as indented JSON with a final newline. */
 export function json(value: unknown): string {

@@ -89,10 +89,14 @@ const local: ReadonlySet<string> = new Set([
   'demo',
   'inspect',
   'config-schema',
+  'boot-test',
   'login',
   'logout',
   'help',
 ])
+
+/** All commands that are named here. */
+export const namedCommands: readonly string[] = [...served, ...Object.keys(beside), ...local]
 
 export type Serving =
   | { readonly kind: 'served' | 'local' }

@@ -14,3 +14,13 @@ test('columns line up and no line ends in blanks', () => {
   ).toBe('http  0.0.0.0:8080\ntftp  :69           port 69\n')
   expect(table([])).toBe('')
 })
+
+test('a coloured cell is as wide as its text, and what stands in it gives no orders', () => {
+  const green = { text: 'ready\x1b', begin: '\x1b[32m', end: '\x1b[0m' }
+  expect(
+    table([
+      [green, 'a'],
+      ['verifying', 'b'],
+    ]),
+  ).toBe('\x1b[32mready?\x1b[0m     a\nverifying  b\n')
+})

@@ -1,0 +1,69 @@
+import type { Command } from 'commander'
+import { Failure } from '../../core/failure.ts'
+import { boundVersions } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption, optionsOf } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { json } from '../output/table.ts'
+import { configOf, versionStoreOf } from '../run-import.ts'
+import { versionNumber } from './trees-history.ts'
+
+interface RemoveOptions extends CommonOptions {
+  readonly version: string
+  readonly yes?: boolean
+}
+
+/** `treeboot trees rm`: removes one earlier version of a published tree. */
+export function registerTreesRm(trees: Command, io: CliIo): void {
+  trees
+    .command('rm')
+    .description('remove an earlier version of a published tree; the current one stays')
+    .argument('<tree>', 'the id of a tree')
+    .requiredOption('--version <number>', 'the version, as treeboot trees history shows it')
+    .option('-y, --yes', 'do not ask')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+A version from which a machine is installing stays. A tree that was copied by hand has no versions: stop offering it by
+removing its folder or image from trees/. "treeboot trees gc" finds all versions that nobody needs.`,
+    )
+    .action((id: string, _: unknown, command: Command) => remove(id, optionsOf(command), io))
+}
+
+async function remove(id: string, options: RemoveOptions, io: CliIo): Promise<void> {
+  const version = versionNumber('--version', options.version)
+  const store = await versionStoreOf(options, io)
+  const versions = await store.versions(id)
+  const found = versions.find((each) => each.version === version)
+  if (!found) {
+    const known = versions.map((each) => each.version).join(', ')
+    const hint = known === '' ? 'treeboot did not publish it' : `it has ${known}`
+    throw new Failure('not-found', `no version ${version} of ${id}: ${hint}`)
+  }
+  await requireUnused(id, version, options, io)
+  if (!(await isAgreed(`${id}, version ${version}`, options, io))) return io.exit(exitCodes.failed)
+  await store.remove(id, version)
+  io.out(options.json ? json({ id, version }) : `${id}: version ${version} is removed\n`)
+}
+
+async function requireUnused(id: string, version: number, options: CommonOptions, io: CliIo): Promise<void> {
+  const store = await versionStoreOf(options, io)
+  const needed = await store.neededVersion(id)
+  const bound = await boundVersions(await configOf(options, io), Date.now())
+  const why = bound.has(`${id}@${version}`) ? 'a machine is installing from it' : undefined
+  const stays = needed?.version === version ? needed.why : why
+  if (stays !== undefined) throw new Failure('conflict', `version ${version} of ${id} stays: ${stays}`)
+}
+
+async function isAgreed(what: string, { yes }: RemoveOptions, io: CliIo): Promise<boolean> {
+  if (yes === true) return true
+  const agreed = await io.ask(`Remove ${what} from the disk? [y/N] `)
+  if (agreed === undefined)
+    throw new Failure(
+      'bad-request',
+      `this removes ${what} from the disk. Nothing was changed: nobody can be asked here; give --yes`,
+    )
+  if (!agreed) io.err('nothing was changed\n')
+  return agreed
+}
