@@ -149,7 +149,10 @@ describe('a tree that is removed', () => {
     writeBelow(home.path, 'config.yaml', named)
     await app.reload()
     const refused = await ask('DELETE', '/api/v1/trees/f41?replace-by=f43')
-    expect(refused).toMatchObject({ status: 409, body: { errors: [{ field: expect.stringMatching(/^config\.yaml:\d+$/) }] } })
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { errors: [{ field: expect.stringMatching(/^config\.yaml:\d+$/) }] },
+    })
     expect(readFileSync(join(home.path, 'profiles.d/pinned.yaml'), 'utf8')).toContain('f41')
   })
 
