@@ -65,7 +65,9 @@ const groups = [
   'ghijklmnopqrstuvwxyz',
   'ABCDEF',
   'GHIJKLMNOPQRSTUVWXYZ',
-  '!#%+-._~^@*/:;,?',
+  // Unreserved in URLs (RFC 3986 section 2.3): a URL with the other secret is as long.
+  '-._~',
+  '!#%+^@*/:;,?',
   '\'"`\\$&<>|(){}[]=',
 ] as const
 
