@@ -5,7 +5,7 @@ import { type Need, whyNotAllowed } from '../core/access/access.ts'
 import type { Done } from '../core/access/audit.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
-import { configurationLimits } from '../core/limits/configuration.ts'
+import { requestLimits } from '../core/limits/requests.ts'
 import type { Definition, Definitions, SetChange } from '../definitions/definitions.ts'
 import { actorOf } from './actor.ts'
 import type { ApiContext } from './context.ts'
@@ -58,7 +58,7 @@ export interface NewDefinition {
 export const dryRun = {
   'dry-run': flag.meta({ type: 'boolean', description: 'check the change, and make none' }),
 }
-export const definitionBytes = configurationLimits.definitionFile.bytes
+export const definitionBytes = requestLimits.definitionBody.bytes
 export const etagHeader = { ETag: 'the entity tag of the file, for `If-Match`' }
 
 export function pathsOf(kind: DefinitionKind) {
@@ -134,8 +134,9 @@ export async function inForce(
   if (before !== after) {
     const done = deed ?? { action: deedOf(changed), before: starredData(before), after: starredData(after) }
     const action = `${definitionKinds[kind].section}.${done.action}`
-    await accounts.audit.write(actorOf(call), { ...defined({ ...done }), action, target: name })
+    // In force first: when the audit cannot be written, the server must not go on with what is no more.
     await catalog.readConfig()
+    await accounts.audit.write(actorOf(call), { ...defined({ ...done }), action, target: name })
   }
   return {
     json: { ...changeView(name, changed, false), others: othersView(others) },

@@ -37,6 +37,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'protocols/http/connections.test.ts: a head of 16 KiB is read, and a longer one is refused',
     fuzz: byLibrary("Node's HTTP parser; the fast path has `http-request`"),
   },
+  definitionBody: {
+    test: 'api/resources/definitions.test.ts: a definition of 5,000 values and 128 KiB is read, and a larger one is refused',
+    fuzz: { none: 'parsed by JSON.parse and by the reader of YAML, which has its own search' },
+  },
   jsonBody: {
     test: 'api/routes.test.ts: reads a body of 16 KiB, and refuses a longer one, announced or in chunks',
     fuzz: byLibrary('body-parser'),

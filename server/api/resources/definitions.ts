@@ -23,7 +23,13 @@ import {
 import { definitionView, starredData, triedView } from '../definition-views.ts'
 import type { Reply } from '../reply.ts'
 import { json, type Route, route } from '../route.ts'
-import { definition as definitionSchema, mapping, setChange } from '../schemas/definitions.ts'
+import {
+  definition as definitionSchema,
+  isPlain,
+  mapping,
+  plainText,
+  setChange,
+} from '../schemas/definitions.ts'
 import { moveRoute, renameRoute } from './definition-moves.ts'
 
 const yamlType = 'application/yaml'
@@ -238,11 +244,12 @@ function mappingIn(text: string): YamlMapping | undefined {
   return isMapping(value) ? value : undefined
 }
 
-/** @throws Failure `bad-request` for a text with stars: nobody can say which secret they stand for. */
+/** @throws Failure `bad-request` for a text with stars, since nobody can say which secret they stand for, or too many values. */
 function textFor(text: string): string {
   const { value } = readYaml(text)
-  if (isMapping(value) && hasStars(value)) {
-    const expected = 'no stars in a whole file; send JSON, or PATCH what changes'
+  const hasNoPlace = isMapping(value) && hasStars(value)
+  if (hasNoPlace || !isPlain(value)) {
+    const expected = hasNoPlace ? 'no stars in a whole file; send JSON, or PATCH what changes' : plainText
     throw new Failure('bad-request', `the body: expected ${expected}`, {
       details: [{ field: 'body', expected }],
     })

@@ -1,12 +1,17 @@
 import { z } from 'zod'
 import { selectorActions } from '../../core/guest/selectors.ts'
 import { configurationLimits } from '../../core/limits/configuration.ts'
+import { requestLimits } from '../../core/limits/requests.ts'
 import { listOf, pageOf, text, time } from './common.ts'
+
+const mostValues = requestLimits.definitionBody.entries
+/** What `isPlain` asks for. */
+export const plainText = `at most ${configurationLimits.yaml.depth} levels and ${mostValues} values, and no key __proto__`
 
 /** A definition is a mapping, whose keys `treeboot config-schema` describes. What is wrong in it is told by their names. */
 export const mapping = z
   .record(z.string(), z.unknown(), 'a mapping of keys to values')
-  .refine(isPlain, `at most ${configurationLimits.yaml.depth} levels, and no key __proto__`)
+  .refine(isPlain, plainText)
   .meta({
     id: 'DefinitionData',
     description:
@@ -122,13 +127,16 @@ export const setting = z
 export const settingPage = pageOf(setting, 'SettingPage')
 
 /** Whether all that reads it by recursion can. The data are of `JSON.parse`, which has no limit of its own. */
-function isPlain(data: unknown): boolean {
+export function isPlain(data: unknown): boolean {
+  let count = 0
   let level: readonly unknown[] = [data]
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > configurationLimits.yaml.depth) return false
     const objects = level.filter((value) => typeof value === 'object' && value !== null)
     if (objects.some((value) => Object.hasOwn(value as object, '__proto__'))) return false
     level = objects.flatMap((value) => Object.values(value as object))
+    count += level.length
+    if (count > mostValues) return false
   }
   return true
 }

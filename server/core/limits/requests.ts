@@ -37,6 +37,14 @@ export const requestLimits = {
     bytes: 16 * KiB,
     beyond: '413',
   },
+  /** A guest has some twenty values. To write 5,000 of them costs half a second of the server's time. */
+  definitionBody: {
+    what: 'definition in a request of the API: values',
+    from: 'operator',
+    bytes: 128 * KiB,
+    entries: 5_000,
+    beyond: '413, or 400 for too many values; a file may be edited by hand',
+  },
   reportDetail: {
     what: 'detail in a report: characters',
     from,

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../../../server/app.ts'
+import { requestLimits } from '../../../server/core/limits/requests.ts'
 import { asking, makeToken } from '../../support/api.ts'
 import { httpOnly, portOf, testApp } from '../../support/app.ts'
 import { keptFolder, writeBelow } from '../../support/tree-folder.ts'
@@ -174,6 +175,38 @@ describe('a definition', () => {
     const { body } = await ask('POST', '/api/v1/guests', { json: { name: 'odd', definition } })
     expect(body).toMatchObject({ status: 400, errors: [{ field: 'body.definition' }] })
   })
+})
+
+test('a definition of 5,000 values and 128 KiB is read, and a larger one is refused', async () => {
+  const { bytes, entries } = requestLimits.definitionBody
+  const send = (values: number, more = '') => {
+    // Two of the values are `vars` and its list.
+    const definition = {
+      mac: '52:54:00:aa:bb:30',
+      vars: { list: Array.from({ length: values - 3 }, () => 1) },
+    }
+    const text = JSON.stringify({ name: 'large', definition })
+    return ask('POST', '/api/v1/guests?dry-run', {
+      body: text + more.padEnd(Math.max(more.length, more === '' ? 0 : bytes - text.length)),
+      headers: { 'content-type': 'application/json' },
+    })
+  }
+  expect((await send(entries)).status).toBe(200)
+  expect((await send(entries + 1)).body).toMatchObject({
+    status: 400,
+    errors: [{ field: 'body.definition' }],
+  })
+  const many = await ask('PUT', '/api/v1/profiles/web/definition', {
+    body: `vars: { list: [${'1,'.repeat(entries)}1] }\n`,
+    headers: { 'content-type': 'application/yaml', 'if-match': '*' },
+  })
+  expect(many.body).toMatchObject({ status: 400, errors: [{ field: 'body' }] })
+  expect((await send(10, ' ')).status).toBe(200)
+  const long = await ask('POST', '/api/v1/guests?dry-run', {
+    body: ' '.repeat(bytes + 1),
+    headers: { 'content-type': 'application/json' },
+  })
+  expect(long.body).toMatchObject({ status: 413, error: 'too-large' })
 })
 
 test('a second request with the same Idempotency-Key gets the first response', async () => {
