@@ -8,6 +8,7 @@ import { listenText } from '../../core/net/address.ts'
 import { isInNetworks } from '../../core/net/network.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import type { TreeIndex } from '../../core/select/select.ts'
+import { stoppedProblem } from '../../definitions/journal.ts'
 import { type ApiContext, inputsFor } from '../context.ts'
 import { wholeList } from '../lists.ts'
 import { pathShortener, shortenProblem } from '../local-paths.ts'
@@ -37,7 +38,8 @@ export const serverRoutes = [
     answers: { 200: { type: 'text/html' } },
     async handle({ who, caller }, context) {
       const shorten = await pathShortener(context.snapshot().config)
-      const view = frontView(context, inputsFor(context, who).urls, shorten)
+      const problems = (await allProblems(context)).map((each) => shortenProblem(each, shorten))
+      const view = { ...frontView(context, inputsFor(context, who).urls, shorten), problems }
       return { headers: pageHeaders, text: frontPage(caller ? view : publicView(view)) }
     },
   }),
@@ -108,7 +110,7 @@ export const serverRoutes = [
     answers: { 200: json(problemPage) },
     async handle({ caller }, context) {
       const shorten = await shortenerFor(caller, context)
-      return { json: wholeList(allProblems(context).map((each) => shortenProblem(each, shorten))) }
+      return { json: wholeList((await allProblems(context)).map((each) => shortenProblem(each, shorten))) }
     },
   }),
   route({
@@ -143,19 +145,24 @@ function publicView(view: FrontView): FrontView {
   return { ...view, guests: undefined, services: undefined, problems: undefined }
 }
 
-/** The problems of the snapshot, and those of the running server. */
-function allProblems({ snapshot, health }: ApiContext): readonly SnapshotProblem[] {
-  return [...snapshot().problems, ...health.problems()]
+/** The problems of the snapshot, those of the running server, and what a change of several files left undone. */
+async function allProblems({ snapshot, health }: ApiContext): Promise<readonly SnapshotProblem[]> {
+  const { problems, config } = snapshot()
+  const stopped = await stoppedProblem(config.paths.data)
+  return [...problems, ...health.problems(), ...(stopped ? [stopped] : [])]
 }
 
-function frontView(context: ApiContext, urls: ServerUrls, shorten: (text: string) => string): FrontView {
+function frontView(
+  context: ApiContext,
+  urls: ServerUrls,
+  shorten: (text: string) => string,
+): Omit<FrontView, 'problems'> {
   const { snapshot, version, machines, guestChecks, serviceLines } = context
   const { trees, guests } = snapshot()
   return {
     version,
     url: urls.http,
     trees: trees.all.map((tree) => ({ ...tree, reasons: tree.reasons.map(shorten) })),
-    problems: allProblems(context).map((each) => shortenProblem(each, shorten)),
     guests: guests.all.map((guest) => ({
       name: guest.name,
       identity: identityText(guest),

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../../../server/app.ts'
@@ -273,4 +273,38 @@ test('no viewer sees a secret by a comment, a removed argument or a mistake', as
   const gone = await ask('DELETE', '/api/v1/guests/m8?dry-run=1', { headers: { 'if-match': '*' } })
   expect(gone).toMatchObject({ status: 200, body: { difference: '-profile: marked\n' } })
   for (const { text } of seen) expect(text).not.toContain('MARKED')
+})
+
+test('a change of several files that stopped is a problem that the server tells, until it is whole', async () => {
+  const where = 'profiles.d/web.yaml'
+  const step = {
+    kind: 'profile',
+    name: 'web',
+    where,
+    path: join(home.path, where),
+    before: null,
+    after: null,
+  }
+  const set = {
+    version: 1,
+    config: join(home.path, 'config.yaml'),
+    what: 'profile web goes',
+    remedy: 'rm it',
+    steps: [step],
+  }
+  const note = join(home.path, 'data/definitions-stopped.json')
+  writeFileSync(note, JSON.stringify(set))
+  const told = async () =>
+    (await ask('GET', '/api/v1/problems')).body.items.filter((each: { where: string }) =>
+      /web\.yaml|stopped/.test(each.where),
+    )
+  expect(await told()).toEqual([
+    expect.objectContaining({
+      severity: 'warning',
+      where: expect.stringContaining(where),
+      message: expect.stringContaining('in part'),
+    }),
+  ])
+  rmSync(note)
+  expect(await told()).toEqual([])
 })
