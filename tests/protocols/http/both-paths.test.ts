@@ -328,3 +328,16 @@ test.each([
     expect(response).toContain(JSON.stringify(['host', expected.replace('PORT', String(port))]))
   }
 })
+
+test('of two User-Agent headers the first counts on both paths', async () => {
+  const lines = [
+    'GET /ks/web01 HTTP/1.1',
+    'User-Agent: UefiHttpBoot/1.0',
+    'Host: boot.example',
+    'User-Agent: curl/8.5.0',
+  ]
+  const turns = [{ text: `${lines.join('\r\n')}\r\n\r\n`, count: 1, cuts: [] }]
+  const [byFast, byNode] = await Promise.all([converse(fast.port, turns), converse(node.port, turns)])
+  expect(byFast).toEqual(byNode)
+  expect(byFast.join()).toContain('UefiHttpBoot/1.0')
+})

@@ -50,7 +50,8 @@ function senderOf(lines: readonly string[]): Pick<PlainGet, 'host' | 'agent'> | 
     const lower = name.toLowerCase()
     if (lower === 'host' && host === undefined) host = value.trim()
     else if (!isHarmless(lower, value)) return undefined
-    else if (lower === 'user-agent') agent = value.trim()
+    // Of several node:http takes the first, too.
+    else if (lower === 'user-agent') agent ??= value.trim()
   }
   if (!host) return undefined
   return agent ? { host, agent } : { host }
