@@ -86,6 +86,30 @@ export function pageOf<Item>(all: readonly Item[], query: PageQuery, spec: ListS
   return { items, total: ordered.length, next: isEnd ? null : cursorOf(query.sort, placeOf(last)) }
 }
 
+/** The query of a list whose elements have numbers that only grow, such as lines of the audit; the newest comes first. */
+export const numberedQuery = {
+  limit,
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}$/, cursorText)
+    .optional(),
+}
+
+/**
+ * One page of such a list, in which a cursor is a number.
+ *
+ * @param read Resolves to at most `limit` elements, with `before` only those with smaller numbers.
+ */
+export async function numberedPage<Item extends { readonly id: number }>(
+  { limit: most, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+  read: (query: { readonly limit: number; readonly before?: number }) => Promise<readonly Item[]>,
+): Promise<Omit<Page<Item>, 'total'>> {
+  const found = await read({ limit: most + 1, ...(cursor !== undefined && { before: Number(cursor) }) })
+  const items = found.slice(0, most)
+  const last = items.at(-1)
+  return { items, next: found.length > most && last ? String(last.id) : null }
+}
+
 /** All elements of a list that is never long, as a page. */
 export function wholeList<Item>(items: readonly Item[]): Page<Item> {
   return { items, total: items.length, next: null }

@@ -4,7 +4,7 @@ import type { BootInputs } from '../core/boot/plan-boot.ts'
 import { type OpenServices, openServices } from '../core/boot/urls.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
 import { bootInputs } from '../machines/decide.ts'
-import { noMachines } from '../machines/machines.ts'
+import { noMachines } from '../machines/no-machines.ts'
 import { ownRequester } from '../machines/own-requester.ts'
 
 export { firstAddress, ownRequester as cliRequester } from '../machines/own-requester.ts'

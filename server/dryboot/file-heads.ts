@@ -1,4 +1,5 @@
 import type { TestCpu } from '../core/boot/test-firmware.ts'
+import { readWhole } from '../files/read-whole.ts'
 import type { Entry } from '../files/source.ts'
 
 /** How much of a file is read to see what it is. */
@@ -10,20 +11,7 @@ export const headBytes = 1024
  * @throws Failure, or the error of the system, when the file cannot be opened or read.
  */
 export async function headOf(entry: Entry): Promise<Uint8Array> {
-  if (entry.content) return entry.content.subarray(0, headBytes)
-  const file = await entry.open()
-  try {
-    const bytes = new Uint8Array(Math.min(headBytes, file.size))
-    let filled = 0
-    while (filled < bytes.length) {
-      const got = await file.read(bytes, filled, bytes.length - filled, filled)
-      if (got === 0) break
-      filled += got
-    }
-    return bytes.subarray(0, filled)
-  } finally {
-    await file.close()
-  }
+  return (await readWhole(entry, headBytes)).subarray(0, headBytes)
 }
 
 /** Whether a file that shall be a program or an image is a page, as a download of an error leaves it. */

@@ -348,16 +348,3 @@ export class Machines implements BootMachines {
     this.#options.events({ type: 'trouble', where, message: failureMessage(error) })
   }
 }
-
-/** Machines without a past, for commands: every guest is new, and every client sees the newest versions. */
-export const noMachines: BootMachines = {
-  fresh: async () => {},
-  stateOf: () => undefined,
-  whyNotWritable: () => undefined,
-  versionFor: (_who, { version }) => version,
-  versionsOf: () => new Map(),
-  uuidOf: () => undefined,
-  shownByDhcp: () => ({}),
-  reportToken: () => undefined,
-  claimAnswerFile: async () => {},
-}

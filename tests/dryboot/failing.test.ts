@@ -5,7 +5,7 @@ import { explainBoot } from '../../server/core/boot/explain.ts'
 import type { TriedBoot } from '../../server/dryboot/steps.ts'
 import type { TryOptions, TryParts } from '../../server/dryboot/try-boot.ts'
 import { bootInputs } from '../../server/machines/decide.ts'
-import { noMachines } from '../../server/machines/machines.ts'
+import { noMachines } from '../../server/machines/no-machines.ts'
 import {
   allServices,
   efiFile,

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { noMachines } from '../../server/machines/machines.ts'
+import { noMachines } from '../../server/machines/no-machines.ts'
 import { renderAnswerFile } from '../../server/namespace/answer-files.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { guestWith, shippedTemplates, snapshotWith, urls } from '../support/answers.ts'

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { noMachines } from '../../server/machines/machines.ts'
+import { noMachines } from '../../server/machines/no-machines.ts'
 import { createAnswers } from '../../server/namespace/namespace.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { fedora40, makeGuest, makeInputs } from '../support/boot-inputs.ts'

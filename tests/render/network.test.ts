@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { planBoot } from '../../server/core/boot/plan-boot.ts'
-import { noMachines } from '../../server/machines/machines.ts'
+import { noMachines } from '../../server/machines/no-machines.ts'
 import { renderAnswerFile } from '../../server/namespace/answer-files.ts'
 import { machineOf } from '../../server/render/machine.ts'
 import { networkData } from '../../server/render/network/network.ts'

@@ -7,7 +7,7 @@ import { Failure } from '../../core/failure.ts'
 import { auditKept } from '../../store/accounts.ts'
 import { accountJson, auditJson, sessionJson, tokenJson } from '../access-views.ts'
 import { actorOf, requireKnown } from '../actor.ts'
-import { listQuery, pageOf, wholeList } from '../lists.ts'
+import { listQuery, numberedPage, numberedQuery, pageOf, wholeList } from '../lists.ts'
 import { json, needs, route } from '../route.ts'
 import {
   accountPage,
@@ -225,20 +225,10 @@ export const auditRoutes = [
     operation: 'listAudit',
     summary: 'who changed what, from where, with what it was before and after; the newest first',
     access: admin,
-    query: z.object({
-      limit: listQuery(['id'], {}).shape.limit,
-      cursor: z
-        .string()
-        .regex(/^\d{1,15}$/, '`next` of the page before')
-        .optional(),
-    }),
+    query: z.object(numberedQuery),
     answers: { 200: json(auditPage) },
-    async handle({ query: { limit, cursor } }, { accounts }) {
-      const before = cursor === undefined ? {} : { before: Number(cursor) }
-      const lines = await accounts.audit.list({ ...before, limit: limit + 1 })
-      const items = lines.slice(0, limit)
-      const last = items.at(-1)
-      const next = lines.length > limit && last ? String(last.id) : null
+    async handle({ query }, { accounts }) {
+      const { items, next } = await numberedPage(query, (page) => accounts.audit.list(page))
       return { json: { items: items.map(auditJson), total: await total(accounts), next } }
     },
   }),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { bootDetailView, bootSummaryView } from '../boot-views.ts'
-import { listQuery } from '../lists.ts'
+import { numberedPage, numberedQuery } from '../lists.ts'
 import { json, needs, type Route, route } from '../route.ts'
 import { bootDetail, bootPage, bootState } from '../schemas/boots.ts'
 
@@ -20,11 +20,7 @@ export const bootRoutes: readonly Route[] = [
     summary: 'what machines booted, how far they came and why they do not go on; the newest first',
     access,
     query: z.object({
-      limit: listQuery(['id'], {}).shape.limit,
-      cursor: z
-        .string()
-        .regex(/^\d{1,15}$/, '`next` of the page before')
-        .optional(),
+      ...numberedQuery,
       guest: z.string().optional().meta({ description: 'only boots of this guest' }),
       state: bootState.optional(),
       since: z.iso
@@ -33,13 +29,10 @@ export const bootRoutes: readonly Route[] = [
         .meta({ description: 'only boots that began at this time or later' }),
     }),
     answers: { 200: json(bootPage) },
-    async handle({ query: { limit, cursor, guest, state, since } }, { boots }) {
+    async handle({ query }, { boots }) {
+      const { guest, state, since } = query
       const filter = defined({ guest, state, since: since === undefined ? undefined : Date.parse(since) })
-      const before = cursor === undefined ? {} : { before: Number(cursor) }
-      const found = await boots.list({ ...filter, ...before, limit: limit + 1 })
-      const items = found.slice(0, limit)
-      const last = items.at(-1)
-      const next = found.length > limit && last ? String(last.id) : null
+      const { items, next } = await numberedPage(query, (page) => boots.list({ ...filter, ...page }))
       return { json: { items: items.map(bootSummaryView), total: await boots.count(filter), next } }
     },
   }),

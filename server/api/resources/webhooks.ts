@@ -4,7 +4,7 @@ import type { FeedType } from '../../core/feed-types.ts'
 import type { WebhookDelivery } from '../../store/webhooks.ts'
 import { shownUrl } from '../../webhooks/hook.ts'
 import type { WebhookView } from '../../webhooks/webhooks.ts'
-import { listQuery, wholeList } from '../lists.ts'
+import { numberedPage, numberedQuery, wholeList } from '../lists.ts'
 import { json, needs, type Route, route } from '../route.ts'
 import { deliveryPage, webhookPage } from '../schemas/webhooks.ts'
 import { timeText } from '../views.ts'
@@ -31,24 +31,19 @@ export const webhookRoutes: readonly Route[] = [
     summary: 'what was and is to be sent to a webhook, the newest first',
     access,
     params: z.object({ n: z.string().regex(/^\d{1,3}$/, 'the number of a webhook') }),
-    query: z.object({
-      limit: listQuery(['id'], {}).shape.limit,
-      cursor: z
-        .string()
-        .regex(/^\d{1,15}$/, '`next` of the page before')
-        .optional(),
-    }),
+    query: z.object(numberedQuery),
     answers: { 200: json(deliveryPage) },
-    async handle({ params, query: { limit, cursor } }, { webhooks }) {
+    async handle({ params, query }, { webhooks }) {
       const n = Number(params.n)
-      const before = cursor === undefined ? {} : { before: Number(cursor) }
-      const found = await webhooks.deliveries(n, { ...before, limit: limit + 1 })
+      const missing = () => new Failure('not-found', `no webhook ${n}; ${path} lists them`)
+      const { items, next } = await numberedPage(query, async (page) => {
+        const found = await webhooks.deliveries(n, page)
+        if (!found) throw missing()
+        return found
+      })
       const hook = (await webhooks.list())[n - 1]
-      if (!found || !hook) throw new Failure('not-found', `no webhook ${n}; ${path} lists them`)
+      if (!hook) throw missing()
       const { waiting, delivered, failed } = hook.counts
-      const items = found.slice(0, limit)
-      const last = items.at(-1)
-      const next = found.length > limit && last ? String(last.id) : null
       return { json: { items: items.map(deliveryJson), total: waiting + delivered + failed, next } }
     },
   }),

@@ -5,7 +5,7 @@ import { defined } from '../../core/defined.ts'
 import type { Step, TriedBoot } from '../../dryboot/steps.ts'
 import { type TryOptions, tryBoot } from '../../dryboot/try-boot.ts'
 import { LoaderMemory } from '../../machines/loader-memory.ts'
-import { noMachines } from '../../machines/machines.ts'
+import { noMachines } from '../../machines/no-machines.ts'
 import { cliRequester, expectedServices } from '../cli-requester.ts'
 import { guestNamed, readStoredStates } from '../guest-store.ts'
 import {
