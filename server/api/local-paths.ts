@@ -32,10 +32,12 @@ function replaced(text: string, path: string, name: string): string {
     .reduce((shown, rest) => (/[\w./-]$/.test(shown) ? `${shown}${path}${rest}` : `${shown}${name}${rest}`))
 }
 
-export function shortenProblem(problem: SnapshotProblem, shorten: (text: string) => string): SnapshotProblem {
-  const { where, message, remedy } = problem
+export function shortenProblem(
+  { severity, where, message, remedy }: SnapshotProblem,
+  shorten: (text: string) => string,
+): SnapshotProblem {
   return {
-    ...problem,
+    severity,
     where: shorten(where),
     message: shorten(message),
     ...(remedy !== undefined && { remedy: shorten(remedy) }),

@@ -95,10 +95,12 @@ function retryAfterOf(error: unknown): number | undefined {
 
 function detailsOf(error: unknown): readonly FailureDetail[] {
   if (error instanceof ConfigError)
-    return error.problems.map(({ where, message, remedy }) => ({
-      field: where,
-      expected: remedy === undefined ? message : `${message}; ${remedy}`,
-    }))
+    return error.problems.map(({ where, message, remedy, refused }) => {
+      if (!refused)
+        return { field: where, expected: remedy === undefined ? message : `${message}; ${remedy}` }
+      const { key, ...value } = refused
+      return { field: key, where, ...value }
+    })
   return error instanceof Failure ? error.details : []
 }
 

@@ -105,7 +105,10 @@ function methodsByPath(routes: readonly Route[]): ReadonlyMap<string, readonly M
 function refuseMethod(methods: readonly Method[]): RequestHandler {
   const allowed = [...new Set(methods)].join(', ')
   return (req, res) => {
-    const { headers, json } = problemReply('bad-request', `${req.method} is not for this path: ${allowed} is`)
+    const { headers, json } = problemReply(
+      'bad-request',
+      `${req.method} cannot be asked of this path, but ${allowed}`,
+    )
     send(res, { status: 405, headers: { ...headers, Allow: allowed }, json: { ...json, status: 405 } })
   }
 }

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { starred } from '../core/access/starred.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
-import type { SnapshotProblem } from '../core/problem.ts'
+import type { RefusedValue, SnapshotProblem } from '../core/problem.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import type { TextPosition, YamlMapping, YamlPath, YamlText, YamlValue } from './yaml.ts'
 
@@ -49,10 +49,22 @@ export class ProblemList {
   }
 
   add(severity: SnapshotProblem['severity'], at: TextPosition, message: string, remedy?: string): void {
-    const where = `${at.file ?? this.#fileName}:${at.line}:${at.column}`
-    const problem = defined({ severity, where, message, remedy })
-    if (this.#seen.has(`${where} ${message}`)) return
-    this.#seen.add(`${where} ${message}`)
+    this.#keep(at, defined({ severity, where: this.#where(at), message, remedy }))
+  }
+
+  /** Adds an error for a value, or for a key, that the schema refused. */
+  refuse(at: TextPosition, message: string, refused: RefusedValue, remedy?: string): void {
+    this.#keep(at, defined({ severity: 'error' as const, where: this.#where(at), message, remedy, refused }))
+  }
+
+  #where({ file = this.#fileName, line, column }: TextPosition): string {
+    return `${file}:${line}:${column}`
+  }
+
+  #keep(at: TextPosition, problem: SnapshotProblem): void {
+    const key = `${problem.where} ${problem.message}`
+    if (this.#seen.has(key)) return
+    this.#seen.add(key)
     this.#found.push({ at, problem })
   }
 
@@ -110,14 +122,22 @@ function reportIssue(
     const remedies = issue.message.split('\n')
     return issue.keys.map((key, i) => {
       const keyPath = [...path, key]
-      problems.add('error', text.position(keyPath, 'key'), `${showPath(keyPath)}: unknown key`, remedies[i])
+      const shown = showPath(keyPath)
+      const expected = remedies[i] ? `a key that is known here; ${remedies[i]}` : 'no such key'
+      problems.refuse(
+        text.position(keyPath, 'key'),
+        `${shown}: unknown key`,
+        { key: shown, expected },
+        remedies[i],
+      )
       return keyPath
     })
   }
   // A name in `guests`, `profiles` or `mirrors`.
   if (issue.code === 'invalid_key') {
     const expected = issue.issues[0]?.message ?? issue.message
-    problems.add('error', text.position(path, 'key'), `${showPath(path)}: expected ${expected}`)
+    const key = showPath(path)
+    problems.refuse(text.position(path, 'key'), `${key}: expected ${expected}`, { key, expected })
     return [path]
   }
   if (issue.code === 'invalid_union') {
@@ -125,11 +145,13 @@ function reportIssue(
     if (inner) return withoutEchoes(inner).flatMap((nested) => reportIssue(nested, path, text, problems))
   }
   const found = valueAt(text.value, path)
-  const shown = isPrivate(path) ? 'another value' : showValue(found)
-  problems.add(
-    'error',
+  const isShown = !isPrivate(path)
+  const shown = isShown ? showValue(found) : 'another value'
+  const key = showPath(path)
+  problems.refuse(
     text.position(path, 'value'),
-    `${path.length === 0 ? '' : `${showPath(path)}: `}found ${shown}, expected ${issue.message}`,
+    `${key === '' ? '' : `${key}: `}found ${shown}, expected ${issue.message}`,
+    { key, expected: issue.message, ...(isShown && { found: shown }) },
     remedyFor(issue, found),
   )
   return [path]

@@ -54,8 +54,13 @@ export class Failure extends Error {
 
 /** One value of what a client sent that is not as it must be, or one thing that stands against a change. */
 export interface FailureDetail {
-  /** Where the value is in the input: `query.limit`, `body.tree.version`. Or the file and line: `config.yaml:12`. */
+  /**
+   * Where the value is in the input: `query.limit`, `body.tree.version`, or `name` alone. Or a key of a file:
+   * `guests.web01.mac`. Or, where nothing smaller is known, its file and line: `config.yaml:12`.
+   */
   readonly field: string
+  /** Where `field` is a key of a file: `guests.d/web01.yaml:3:6`. */
+  readonly where?: string
   /** Absent where the value is a secret or too long to be repeated. */
   readonly found?: string
   /** What was expected, or what is wrong with it. */

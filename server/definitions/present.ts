@@ -5,10 +5,17 @@ import { isMapping, readYaml, type YamlMapping, type YamlText } from '../config/
 import { Failure } from '../core/failure.ts'
 import type { Definition } from './definitions.ts'
 
+/** Characters of a wrong name that a message repeats for programs. */
+const longestFound = 100
+
 export function requireName(kind: DefinitionKind, name: string): void {
   const form = kind === 'mirror' ? mirrorId : definitionName
   const { error } = form.safeParse(name)
-  if (error) throw new Failure('bad-request', `${name}: expected ${error.issues[0]?.message}`)
+  const expected = error?.issues[0]?.message
+  if (expected === undefined) return
+  throw new Failure('bad-request', `${name}: expected ${expected}`, {
+    details: [{ field: 'name', found: name.slice(0, longestFound), expected }],
+  })
 }
 
 /** The definitions of a kind that stand in config.yaml itself. */

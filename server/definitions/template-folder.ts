@@ -77,7 +77,9 @@ export class TemplateFolder {
     const isRight = (part: string): boolean =>
       /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(part) && !isTemporaryFile(part)
     if (name.length > mostCharacters || parts.length > maxDepth || !parts.every(isRight))
-      throw new Failure('bad-request', `${name.slice(0, mostCharacters)}: expected ${nameText}`)
+      throw new Failure('bad-request', `${name.slice(0, mostCharacters)}: expected ${nameText}`, {
+        details: [{ field: 'name', found: name.slice(0, mostCharacters), expected: nameText }],
+      })
     const root = await realpath(this.#folder).catch(() => undefined)
     if (root === undefined) return
     for (let above = dirname(join(root, name)); above !== root; above = dirname(above)) {

@@ -28,7 +28,10 @@ export type TemplateReason = z.infer<typeof reasonSchema>
 export function requireReason(reason: string): string {
   const text = reason.trim()
   if (text.length > 0 && text.length <= mostCharacters && !/[\r\n]/.test(text)) return text
-  throw new Failure('bad-request', `the reason: expected one line of 1 to ${mostCharacters} characters`)
+  const expected = `one line of 1 to ${mostCharacters} characters`
+  throw new Failure('bad-request', `the reason: expected ${expected}`, {
+    details: [{ field: 'reason', expected }],
+  })
 }
 
 /**

@@ -33,7 +33,12 @@ export const problem = z
     message: text.meta({ description: 'the same as `detail`' }),
     errors: listOf(
       z.object({
-        field: text.meta({ description: 'where it is: `query.limit`, `body.mac`, `guests.d/web01.yaml:3`' }),
+        field: text.meta({
+          description: 'where it is: `query.limit`, `body.mac`, `guests.web01.mac`, `guests.d/web01.yaml:3`',
+        }),
+        where: text
+          .optional()
+          .meta({ description: 'the place of a key in its file: `guests.d/web01.yaml:3:6`' }),
         found: text.optional(),
         expected: text,
       }),

@@ -4,6 +4,7 @@ import type { ProblemView } from '../../api/types.ts'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
 import type { Config } from '../../config/schema.ts'
+import { defined } from '../../core/defined.ts'
 import { failureMessage } from '../../core/failure.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import { stoppedProblem } from '../../definitions/journal.ts'
@@ -58,9 +59,14 @@ export function registerCheck(program: Command, io: CliIo): void {
 const exitHelp = '\nExit code 0: nothing is wrong, or there are only warnings; 2: there are errors.'
 
 function tell(problems: readonly ProblemView[], options: CommonOptions, io: CliIo): void {
-  if (options.json) io.out(json(problems))
+  if (options.json) io.out(json(problems.map(shownProblem)))
   else io.out(describeProblems(problems))
   if (problems.some((problem) => problem.severity === 'error')) io.exit(exitCodes.badInput)
+}
+
+/** The fields that the API shows, too. */
+function shownProblem({ severity, where, message, remedy }: ProblemView): ProblemView {
+  return defined({ severity, where, message, remedy })
 }
 
 async function allProblems(

@@ -15,15 +15,23 @@ export function isAccountName(name: string): boolean {
 /** @throws Failure `bad-request` */
 export function requireAccountName(name: string): void {
   if (isAccountName(name)) return
-  throw new Failure('bad-request', `${shown(name)} cannot be the name of an account; expected ${nameText}`)
+  throw wrongName(name, `${shown(name)} cannot be the name of an account; expected ${nameText}`)
 }
 
 /** @throws Failure `bad-request` */
 export function requireTokenName(name: string): void {
   if (!isAccountName(name))
-    throw new Failure('bad-request', `${shown(name)} cannot be the name of a token; expected ${nameText}`)
+    throw wrongName(name, `${shown(name)} cannot be the name of a token; expected ${nameText}`)
   if (name === legacyToken.token)
-    throw new Failure('bad-request', `${name} is the token of the file admin-token; choose another name`)
+    throw new Failure('bad-request', `${name} is the token of the file admin-token; choose another name`, {
+      details: [{ field: 'name', found: name, expected: 'another name' }],
+    })
+}
+
+function wrongName(name: string, message: string): Failure {
+  return new Failure('bad-request', message, {
+    details: [{ field: 'name', found: name.slice(0, 80), expected: nameText }],
+  })
 }
 
 function shown(name: string): string {
@@ -44,14 +52,21 @@ const mostBytes = 1024
 export function normalPassword(typed: string): string {
   const password = normalized(typed)
   if (password === undefined)
-    throw new Failure('bad-request', `a password has at most ${mostBytes} bytes; this one is longer`)
+    throw wrongPassword(
+      `a password has at most ${mostBytes} bytes; this one is longer`,
+      `at most ${mostBytes} bytes`,
+    )
   const length = [...password].length
   if (length < leastCharacters)
-    throw new Failure(
-      'bad-request',
+    throw wrongPassword(
       `a password needs at least ${leastCharacters} characters, found ${length}; a few words in a row are easy to remember`,
+      `at least ${leastCharacters} characters`,
     )
   return password
+}
+
+function wrongPassword(message: string, expected: string): Failure {
+  return new Failure('bad-request', message, { details: [{ field: 'password', expected }] })
 }
 
 /** The same for a password that is only compared: undefined when no account can have it. */

@@ -66,8 +66,11 @@ export function heldText({
   const [first] = held
   if (first === undefined)
     return `${why}: guests that are defined from now on are held until "treeboot install --held"`
-  const who = held.length === 1 ? `${first} is` : `${first} and ${held.length - 1} more are`
-  return `${who} held and boot from disk: ${why}; ${howToInstall}`
+  const who =
+    held.length === 1
+      ? `${first} is held and boots from disk`
+      : `${first} and ${held.length - 1} more are held and boot from disk`
+  return `${who}: ${why}; ${howToInstall}`
 }
 
 const howToInstall =
