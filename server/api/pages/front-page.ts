@@ -45,7 +45,7 @@ ${treeSection(view)}
 ${guestSection(view)}
 ${serviceSection(view)}
 </main>
-<footer>treeboot ${htmlText(view.version)} · <a href="/trees/">files</a> · <a href="/api/v1/trees">API</a> · <a href="/metrics">metrics</a></footer>
+<footer>treeboot ${htmlText(view.version)} · <a href="/trees/">files</a> · <a href="/api/docs">API</a></footer>
 </html>
 `
 }
