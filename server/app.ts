@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Accounts } from './accounts/accounts.ts'
 import type { ScryptCost } from './accounts/passwords.ts'
+import { autoGuestFiles } from './api/auto-guest-files.ts'
 import { EventStreams } from './api/event-streams.ts'
 import { serverHealth } from './api/health.ts'
 import { pathShortener } from './api/local-paths.ts'
@@ -25,6 +26,7 @@ import { Uploads } from './intake/uploads/uploads.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { jobRunner } from './jobs/run-job.ts'
 import { listenerMakers } from './listeners.ts'
+import { AutoGuests } from './machines/auto-guests.ts'
 import { Machines } from './machines/machines.ts'
 import { networkBoot } from './machines/network-boot.ts'
 import { loaderFinder } from './namespace/host-loaders.ts'
@@ -50,6 +52,8 @@ export interface AppOptions extends Omit<CatalogOptions, 'events'> {
   readonly scrypt?: ScryptCost
   /** Renders templates, and outlives the application. Default: one of its own. */
   readonly renderer?: TemplateRenderer
+  /** The MAC of a machine on a network that we are on, by its address. Default: what the kernel knows. */
+  readonly macAt?: (address: string) => Promise<string | undefined>
 }
 
 export interface App {
@@ -73,7 +77,8 @@ export interface App {
 }
 
 /** Makes all parts of the server and connects them. Nothing is read or opened before `start`. */
-export function createApp({ version, newStore, renderer: lent, scrypt, ...catalogOptions }: AppOptions): App {
+export function createApp(options: AppOptions): App {
+  const { version, newStore, renderer: lent, scrypt, macAt = neighbourMac, ...catalogOptions } = options
   const bus = new EventBus()
   const events = bus.emit
   const { note, onTrouble, onWarnings } = notesOf(events)
@@ -82,7 +87,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   const snapshot = (): Snapshot => catalog.snapshot
   const config = () => snapshot().config
   const metrics = createMetrics({ trees: () => treeCounts(snapshot()), catalog })
-  const machines = new Machines({ snapshot, events, macAt: neighbourMac })
+  const machines = new Machines({ snapshot, events, macAt })
   const session = () => config().access.session
   const accounts = new Accounts({
     session,
@@ -103,7 +108,12 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   const renderer = lent ?? new TemplateRenderer()
   const spare = new SpareRenderer()
   const { answers, guestChecks } = createAnswers({ services, machines, renderer, onWarnings })
-  const parts = { snapshot, services, machines, answers, guestChecks, spare }
+  const definitions = new FolderDefinitions(place)
+  const autoGuests = new AutoGuests({
+    ...{ snapshot, machines, macAt },
+    ...autoGuestFiles({ place, definitions, catalog, accounts, note }),
+  })
+  const parts = { snapshot, services, machines, answers, guestChecks, spare, autoGuests }
   const source = createNamespace(parts)
   const decideNetworkBoot = networkBoot({
     ...parts,
@@ -138,7 +148,6 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   })
   let ownNames: readonly string[] = []
   let data: DataFolder | undefined
-  const definitions = new FolderDefinitions(place)
   const judge = templateJudge({ snapshot, services, machines, spare, cwd: place.cwd })
   const templates = new TemplateDefinitions(place, { check: judge })
   const serviceLines = () => running.lines()
@@ -193,7 +202,9 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
       if (admin.isNew) note(`made the administrator's token for uploads: ${admin.file}`)
       await accounts.open({ store: store.accounts, dataFolder: paths.data, legacy: admin })
       await Promise.all([catalog.keepConfigIn(paths.data), uploads.start()])
-      await machines.open(store, { witnesses: store.witnesses, acceptNew: newStore === 'install' })
+      const installsUnknown = snapshot().selectors.some(({ auto }) => auto === 'install')
+      const acceptNew = newStore === 'install'
+      await machines.open(store, { witnesses: store.witnesses, acceptNew, installsUnknown })
       await boots.open(store.boots)
       // At its start the catalog knows only current versions. Machines may still install from earlier ones.
       for (const { tree, release } of machines.boundTrees()) await catalog.recall(tree, release)

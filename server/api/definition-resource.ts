@@ -114,7 +114,8 @@ export function requireAlso(
 ): void {
   const need = resource.alsoNeeds?.(wanted, context)
   const why = need && call.caller && whyNotAllowed(call.caller, need)
-  if (why !== undefined) throw new Failure('forbidden', `${why}, because ${wanted.name} would be installed`)
+  if (why !== undefined)
+    throw new Failure('forbidden', `${why}, because this orders an installation (${wanted.name})`)
 }
 
 /** A change that was made: of one definition, or of all that name it, too. */

@@ -24,6 +24,7 @@ export interface ServerHealth {
 export interface HealthParts {
   readonly accounts: Pick<Accounts, 'problems'>
   readonly catalog: Pick<Catalog, 'refusedConfig'>
+  readonly autoGuests: { readonly problems: () => readonly SnapshotProblem[] }
   readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt' | 'forgottenOrders' | 'selectorProblems'>
   /** What the services noticed beside themselves. */
   readonly running: { readonly problems: readonly SnapshotProblem[] }
@@ -36,6 +37,7 @@ export interface HealthParts {
 
 export function serverHealth({
   accounts,
+  autoGuests,
   catalog,
   machines,
   running,
@@ -63,6 +65,7 @@ export function serverHealth({
           .forgottenOrders()
           .map((message): SnapshotProblem => ({ severity: 'warning', where: 'store', message })),
         ...machines.selectorProblems(),
+        ...autoGuests.problems(),
         ...accounts.problems(),
         ...running.problems,
         ...webhooks.problems(),

@@ -41,17 +41,17 @@ export async function readStoredStates(snapshot: Snapshot, io: CliIo): Promise<S
     seen: [],
     snapshot,
   }
-  const { guests, config } = snapshot
+  const { config } = snapshot
   try {
     // Before the store: a commit comes before its witness, so a good store is never behind.
     const witnesses = await readWitnesses(config.state.witness)
     const store = await openExistingStore(config.paths)
     if (!store) {
-      const states = await statesAfterStart(noStore, guests, witnesses)
+      const states = await statesAfterStart(noStore, snapshot, witnesses)
       return { ...noHistory, stateOf: (guest) => states.get(guest) }
     }
     try {
-      const [states, secret] = [await statesAfterStart(store, guests, witnesses), await store.secret()]
+      const [states, secret] = [await statesAfterStart(store, snapshot, witnesses), await store.secret()]
       const stateOf = (guest: string): GuestState | undefined => {
         const state = states.get(guest)
         return state && withoutOldOffers(state, Date.now())
@@ -83,10 +83,11 @@ const noStore: Pick<Store, 'past' | 'states' | 'identities'> = {
  */
 async function statesAfterStart(
   store: typeof noStore,
-  guests: GuestIndex,
+  snapshot: Pick<Snapshot, 'guests' | 'selectors'>,
   witnesses: readonly WitnessSays[],
 ): Promise<ReadonlyMap<string, GuestState>> {
-  const { changes } = await settlingChanges(store, guests, { witnesses, acceptNew: acceptsNew() }, Date.now())
+  const surroundings = { witnesses, acceptNew: acceptsNew(), installsUnknown: installsUnknown(snapshot) }
+  const { changes } = await settlingChanges(store, snapshot.guests, surroundings, Date.now())
   const states = new Map(await store.states())
   const foretell = (guest: string, state: GuestState): unknown =>
     states.set(guest, state.state === 'held' ? { ...state, sinceMs: 0 } : state)
@@ -100,6 +101,10 @@ async function statesAfterStart(
     if (change.kind === 'rename' && moved) states.set(change.to, moved)
   }
   return states
+}
+
+function installsUnknown({ selectors }: Pick<Snapshot, 'selectors'>): boolean {
+  return selectors.some(({ auto }) => auto === 'install')
 }
 
 function acceptsNew(): boolean {
@@ -141,12 +146,13 @@ export async function whyTooBusyHere({ paths }: Pick<Config, 'paths'>): Promise<
  * Opens the store for a command that changes it. A store that was never used, or that has forgotten installations, is
  * settled first, as a start of the server does: a command must not be the first to arm its guests.
  */
-export async function openGuestStore({ config, guests }: Snapshot, io: CliIo): Promise<OpenedStore> {
+export async function openGuestStore(snapshot: Snapshot, io: CliIo): Promise<OpenedStore> {
   const onTrouble = (error: unknown): void =>
     io.err(`warning: the witness of the store: ${failureMessage(error)}\n`)
+  const { config } = snapshot
   const store = await openStore({ ...config.paths, ...config.state, onTrouble })
   try {
-    await recordGuests(store, guests)
+    await recordGuests(store, snapshot)
     return store
   } catch (error) {
     await store.close()
@@ -155,9 +161,13 @@ export async function openGuestStore({ config, guests }: Snapshot, io: CliIo): P
 }
 
 /** Gives each guest a record, and settles the store when that is due. */
-export async function recordGuests(store: OpenedStore, guests: GuestIndex): Promise<void> {
-  const surroundings = { witnesses: store.witnesses, acceptNew: acceptsNew() }
-  const { changes } = await settlingChanges(store, guests, surroundings, Date.now())
+export async function recordGuests(
+  store: OpenedStore,
+  snapshot: Pick<Snapshot, 'guests' | 'selectors'>,
+): Promise<void> {
+  const { witnesses } = store
+  const surroundings = { witnesses, acceptNew: acceptsNew(), installsUnknown: installsUnknown(snapshot) }
+  const { changes } = await settlingChanges(store, snapshot.guests, surroundings, Date.now())
   const { settled } = await store.past()
   // The last change only says that the store is settled.
   if (!settled || changes.length > 1) await store.record(changes)

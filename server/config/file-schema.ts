@@ -136,16 +136,24 @@ const macText = 'the MAC address of one card, such as 52:54:00:aa:bb:01'
 
 export const profileSchema = section({ inherits: profileNames.optional(), ...selectorKeys, ...settings })
 
+const uuidText = 'a UUID such as 4c4c4544-0042-3510-8052-b4c04f4a3732'
+const serialText = 'a serial number of at most 128 characters'
+
 export const guestSchema = section({
   mac: oneOrMore(canonical(cardMac, macText), `${macText}, or a list of them`).optional(),
-  uuid: canonical(canonicalUuid, 'a UUID such as 4c4c4544-0042-3510-8052-b4c04f4a3732').optional(),
+  uuid: canonical(canonicalUuid, uuidText).optional(),
   serial: line('a serial number')
-    .refine((value) => canonicalSerial(value) !== undefined, 'a serial number of at most 128 characters')
+    .refine((value) => canonicalSerial(value) !== undefined, serialText)
     .transform((value) => value.trim())
     .optional(),
   ip: canonical(canonicalIp, 'an IP address such as 10.0.0.7').optional(),
   profile: profileNames.optional(),
   ...settings,
+  // Written by `auto: install`.
+  shown: section({
+    uuid: canonical(canonicalUuid, uuidText).optional(),
+    serial: canonical(canonicalSerial, serialText).optional(),
+  }).optional(),
 })
 
 const mirrorUrlText = 'a URL of http, https, ftp or rsync, such as https://mirror.example/fedora/40/os/'

@@ -14,7 +14,7 @@ import type { ConfigFile, GuestInFile, ProfileInFile } from './file-schema.ts'
 import { checkNetworks } from './networks.ts'
 import { type ProblemList, showPath } from './problems.ts'
 import { accused, type Origins, whyRefused, withoutTaken } from './refused-guests.ts'
-import { selectorOf } from './selectors.ts'
+import { checkInstalling, selectorOf } from './selectors.ts'
 import { entryKey } from './with-definitions.ts'
 import type { YamlPath, YamlText } from './yaml.ts'
 
@@ -58,7 +58,9 @@ export function resolveGuests(
     const own = inFile.get(name)
     const selector = own && selectorOf(own, name, view)
     const { settings } = resolution
-    profiles.set(name, { name, inherits, settings, definedAt: place(view, path), ...defined({ selector }) })
+    const profile = { name, inherits, settings, definedAt: place(view, path), ...defined({ selector }) }
+    checkInstalling(profile, view)
+    profiles.set(name, profile)
   }
 
   const guests: Guest[] = []
@@ -70,12 +72,12 @@ export function resolveGuests(
     const resolution = resolveSettings([...above, ownSettings(guest, path, view)])
     warnIdleRemovals(resolution.idleRemovals, path, guest.args, view)
     checkVirt(resolution.settings.virt, path, view)
-    const { uuid, serial, ip } = guest
+    const { uuid, serial, ip, shown } = guest
     const refused = whyRefused(name, names, { parents, refused: view.origins.refused })
     guests.push({
       name,
       macs: [...new Set(guest.mac)],
-      ...defined({ uuid, serial, ip, refused }),
+      ...defined({ uuid, serial, ip, refused, shown: shown && defined(shown) }),
       // The order begins at the root, and a guest names the nearest first.
       profiles: order.reverse(),
       settings: resolution.settings,

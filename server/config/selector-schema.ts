@@ -4,7 +4,7 @@ import { selectorActions } from '../core/guest/selectors.ts'
 import { canonicalNetwork } from '../core/net/network.ts'
 import { canonicalSerial, canonicalUuid } from '../core/net/uuid.ts'
 import { canonicalArch } from '../core/tree/arch.ts'
-import { canonical, line, oneOf, oneOrMore, section } from './schema-parts.ts'
+import { canonical, count, line, oneOf, oneOrMore, section } from './schema-parts.ts'
 
 /** The keys by which a profile selects unknown machines. */
 
@@ -12,6 +12,10 @@ const serialText = 'a serial number of at most 128 characters'
 const prefixText = 'the beginning of a MAC address, such as 52:54:00'
 const archText = `an architecture that firmware tells: ${shownArchs.join(', ')}`
 const alternativeText = 'a mapping with uuid, serial, mac-prefix, subnet, vendor or arch'
+
+/** Whoever wants more makes guests himself. */
+const mostAnHour = 1000
+const limitText = `a number of machines within an hour, from 1 to ${mostAnHour}`
 
 /** Bounds what each unknown machine is compared with. */
 const mostAlternatives = 1000
@@ -35,6 +39,9 @@ const alternative = section({
 export const selectorKeys = {
   match: oneOrMore(alternative, `${alternativeText}, or a list of them`, mostAlternatives).optional(),
   auto: oneOf(selectorActions).optional(),
+  'auto-limit': count(1, limitText)
+    .refine((value) => value <= mostAnHour, limitText)
+    .optional(),
 }
 
 export type AlternativeInFile = z.output<typeof alternative>

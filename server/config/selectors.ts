@@ -1,5 +1,7 @@
 import { defined } from '../core/defined.ts'
-import type { Alternative, Selector } from '../core/guest/selectors.ts'
+import { defaultAutoLimit, narrowerText, whyTooWide } from '../core/guest/auto-guest.ts'
+import type { Profile } from '../core/guest/guest.ts'
+import { type Alternative, selectorLine } from '../core/guest/selectors.ts'
 import { isPlaceholderSerial, isPlaceholderUuid } from '../core/net/uuid.ts'
 import type { ProfileInFile } from './file-schema.ts'
 import { type ProblemList, showPath } from './problems.ts'
@@ -13,10 +15,10 @@ interface View {
 
 /** How a profile selects unknown machines; undefined for one that selects none. Heirs of it do not: `match` is its own. */
 export function selectorOf(
-  { match, auto }: ProfileInFile,
+  { match, auto, 'auto-limit': autoLimit }: ProfileInFile,
   name: string,
   view: View,
-): Pick<Selector, 'auto' | 'alternatives'> | undefined {
+): Profile['selector'] {
   const path = ['profiles', name]
   if (!match || match.length === 0) {
     if (auto === undefined) return undefined
@@ -30,7 +32,35 @@ export function selectorOf(
     return undefined
   }
   for (const [i, each] of match.entries()) warnOfPlaceholders(each, [...path, 'match', i], view)
-  return { auto: auto ?? 'menu', alternatives: match.map(alternativeOf) }
+  return { auto: auto ?? 'menu', alternatives: match.map(alternativeOf), ...defined({ autoLimit }) }
+}
+
+/**
+ * What a profile with `auto: install` must have, and what it does: nobody may erase the disks of strangers without having
+ * read it. It is told after each change, and by each check.
+ */
+export function checkInstalling({ name, selector, settings }: Profile, view: View): void {
+  if (selector?.auto !== 'install') return
+  const path = ['profiles', name]
+  const at = (...below: (string | number)[]) => view.text.position([...path, ...below], 'key')
+  for (const key of ['tree', 'template'] as const)
+    if (settings[key] === undefined)
+      view.problems.add(
+        'error',
+        at('auto'),
+        `${showPath([...path, 'auto'])}: install needs a ${key}, and the profile has none`,
+        `give it or a profile that it inherits a "${key}:"`,
+      )
+  const wide = selector.alternatives.map(whyTooWide).find((why) => why !== undefined)
+  if (wide !== undefined)
+    view.problems.add('error', at('match'), `${showPath([...path, 'match'])}: ${wide}`, narrowerText)
+  const { autoLimit = defaultAutoLimit } = selector
+  view.problems.add(
+    'warning',
+    at('auto'),
+    `profile ${name} ERASES THE DISK of each machine that asks for a network boot, is no guest, and shows ${selectorLine(selector)}: it becomes a guest and is installed, at most ${autoLimit} within an hour`,
+    'auto: menu asks first',
+  )
 }
 
 function alternativeOf({ 'mac-prefix': macPrefix, ...others }: AlternativeInFile): Alternative {

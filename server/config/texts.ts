@@ -57,6 +57,11 @@ export async function readConfigText({ file, cwd }: ConfigPlace): Promise<Omit<C
   }
 }
 
+/** The folder of config.yaml, in which the folders of definitions are. */
+export function configBase(place: ConfigPlace): string {
+  return dirname(pathOf(place))
+}
+
 function pathOf({ file, cwd }: ConfigPlace): string {
   return resolve(cwd, file ?? defaultFileName)
 }

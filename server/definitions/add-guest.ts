@@ -2,6 +2,7 @@ import { dirname, join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { defaultFileName } from '../config/texts.ts'
 import { defined } from '../core/defined.ts'
+import type { AutoGuest } from '../core/guest/auto-guest.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import { FolderDefinitions } from './folder-definitions.ts'
 
@@ -44,4 +45,9 @@ export function adoptedText(machine: UnknownMachine, profiles: readonly string[]
   const profile = profiles.length > 1 ? profiles : profiles[0]
   const first = new Date(firstMs).toISOString()
   return `# First asked for boot at ${first}, and sent:\n${comments.join('')}${stringify(defined({ ...identity, profile }))}`
+}
+
+/** The file of a guest that a profile makes (`auto: install`). */
+export function autoGuestText({ definition, profile, by }: AutoGuest, now: Date): string {
+  return `# Made by profile ${profile} (auto: install) at ${now.toISOString()}, because of ${by}.\n${stringify(definition)}`
 }

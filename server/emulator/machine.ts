@@ -14,6 +14,8 @@ export type MachineFirmware = 'bios' | 'uefi' | 'uefi-pxe6' | 'uefi-http' | 'uef
 export interface MachineOptions {
   readonly firmware: MachineFirmware
   readonly mac: string
+  /** Of SMBIOS. Default: none, which firmware shows as zeros. */
+  readonly uuid?: string
   /** In MiB. */
   readonly memory: number
   /** The machine's tap, or `user`: QEMU's own network, which needs no root and where the host is 10.0.2.2. */
@@ -62,6 +64,7 @@ export function machineCommand(options: MachineOptions, variables: string): stri
     '-no-reboot',
     ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
     ...['-m', String(options.memory)],
+    ...(options.uuid === undefined ? [] : ['-uuid', options.uuid]),
     ...board(options),
     ...firmware(options.firmware, variables),
     ...networkCard(options),

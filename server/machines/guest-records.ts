@@ -4,9 +4,11 @@ import {
   type GuestRecord,
   guestsToHold,
   isHeldWhenRenamed,
+  recordsOf,
 } from '../core/guest/definitions.ts'
 import { doubtOf, type WitnessSays } from '../core/guest/doubt.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import type { MachineIdentity } from '../core/guest/identity.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import { nextState } from '../core/guest/next-state.ts'
 import { bootsInstaller, type GuestState, type HoldReason } from '../core/guest/state.ts'
@@ -19,6 +21,8 @@ export interface StoreSurroundings {
   readonly witnesses: readonly WitnessSays[]
   /** See `StoreEvidence`. */
   readonly acceptNew: boolean
+  /** Whether a profile installs unknown machines: a new store may have known them. */
+  readonly installsUnknown: boolean
   /** Doubt that is in force already, and that the store may not have yet. */
   readonly inForce?: HoldReason | undefined
 }
@@ -30,11 +34,12 @@ export interface StoreSurroundings {
 export async function settlingChanges(
   store: Pick<Store, 'past' | 'states' | 'identities'>,
   guests: GuestIndex,
-  { witnesses, acceptNew, inForce }: StoreSurroundings,
+  { witnesses, acceptNew, installsUnknown, inForce }: StoreSurroundings,
   atMs: number,
 ): Promise<{ readonly doubt: HoldReason | undefined; readonly changes: readonly RecordChange[] }> {
   const past = await store.past()
-  const found = doubtOf({ past, witnesses, acceptNew, hasGuests: guests.all.length > 0 }) ?? inForce
+  const hasGuests = guests.all.length > 0 || installsUnknown
+  const found = doubtOf({ past, witnesses, acceptNew, hasGuests }) ?? inForce
   const doubt = found ?? past.doubt
   const records = await readRecords(store)
   const changes: RecordChange[] = found === undefined ? [] : doubtChanges(found, records, guests, atMs)
@@ -141,7 +146,7 @@ const unrecorded: GuestState = { state: 'held', sinceMs: 0, install: 0 }
 export class GuestRecords {
   readonly #options: GuestRecordsOptions
   #store: Store | undefined
-  #surroundings: StoreSurroundings = { witnesses: [], acceptNew: false }
+  #surroundings: StoreSurroundings = { witnesses: [], acceptNew: false, installsUnknown: false }
   #isSettled = false
   #doubt: HoldReason | undefined
   /** The definitions that are recorded. */
@@ -202,6 +207,16 @@ export class GuestRecords {
     } catch (error) {
       onTrouble(error)
     }
+  }
+
+  /**
+   * The names of all records that may be of this machine, also of guests whose definition is gone.
+   *
+   * @throws Failure `unavailable` before the store is open.
+   */
+  async namesOf(identity: MachineIdentity): Promise<readonly string[]> {
+    if (!this.#store) throw new Failure('unavailable', 'the store is not open')
+    return recordsOf(identity, await readRecords(this.#store))
   }
 
   /** See `changesForRename`. Returns whether the guest is held under its new name. */

@@ -2,6 +2,7 @@ import type { BootDecision } from '../core/boot/decision.ts'
 import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import type { MachineIdentity } from '../core/guest/identity.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import {
   type GuestEvent,
@@ -280,8 +281,15 @@ export class GuestHistory {
   async order(guest: string, order: Order): Promise<GuestState> {
     await this.fresh()
     await this.#states.apply(guest, order)
-    await this.#records.endDoubtIfOver()
+    // What is decided of a guest that is about to be made says nothing of those that the store may have forgotten.
+    if (this.#options.guests().byName(guest)) await this.#records.endDoubtIfOver()
     return this.stateOf(guest) ?? newState
+  }
+
+  /** The names of all records that may be of this machine, see `GuestRecords.namesOf`. */
+  async recordsOf(identity: MachineIdentity): Promise<readonly string[]> {
+    await this.fresh()
+    return this.#records.namesOf(identity)
   }
 
   /** Stores what must not be installed before the definition of a guest gets a new name, see `changesForRename`. */

@@ -4,6 +4,7 @@ import type { ClientFacts } from '../core/boot/firmware.ts'
 import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import type { MachineIdentity } from '../core/guest/identity.ts'
 import { archsInDhcp, machineFacts, type RawFacts } from '../core/guest/machine-facts.ts'
 import type { SeenMachine, UnknownMachine } from '../core/guest/seen-machine.ts'
 import { type GuestState, type HistoryEntry, type ReleaseId, whyForgotten } from '../core/guest/state.ts'
@@ -186,6 +187,11 @@ export class Machines implements BootMachines {
     return this.#history.beforeRename(guest, newName)
   }
 
+  /** The names of all records that may be of this machine, also of guests whose definition is gone. */
+  recordsOf(identity: MachineIdentity): Promise<readonly string[]> {
+    return this.#history.recordsOf(identity)
+  }
+
   /** Guests that were to be installed and never booted, one line each for people. */
   forgottenOrders(): readonly string[] {
     const { snapshot, clock = Date.now } = this.#options
@@ -298,7 +304,11 @@ export class Machines implements BootMachines {
     })
     if (mac !== undefined) this.loaders.ran(mac, loader)
     if (guest === undefined) this.#unknownBooted(decision, client)
-    else void this.#history.booted(decision, client)
+    else {
+      // By what a guest shows, another card of its machine is known.
+      this.#unknown?.seen({ ...facts, ...(client !== '' && { address: client }) })
+      void this.#history.booted(decision, client)
+    }
   }
 
   #unknownBooted({ facts, shown }: BootDecision, client: string): void {

@@ -1,5 +1,4 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
-import type { BootDecision } from '../core/boot/decision.ts'
 import type { BootFacts, BootInputs } from '../core/boot/plan-boot.ts'
 import { fileBase, type OpenServices } from '../core/boot/urls.ts'
 import { defined } from '../core/defined.ts'
@@ -27,6 +26,7 @@ import {
   renderPlan,
 } from '../render/render.ts'
 import type { Answers } from './answers.ts'
+import { type AutoOfferParts, autoOffer } from './auto-offer.ts'
 import type { Mount } from './mounts.ts'
 import { loaderOptions, planAs, renderForLoader } from './render-boot.ts'
 
@@ -36,6 +36,7 @@ export interface BootConfigOptions {
   readonly services: () => OpenServices
   readonly machines: BootMachines
   readonly answers: Answers
+  readonly autoGuests?: AutoOfferParts['autoGuests']
 }
 
 /**
@@ -172,7 +173,7 @@ class BootConfigs {
     // The path's MACs and its UUID come before those that the request itself carries.
     const macs = owner.macs.length > 0 ? [...owner.macs, ...(sender.macs ?? [])] : undefined
     const facts = { ...sender, ...defined({ macs, uuid: owner.uuid }) }
-    const config = await this.#configFor(facts, loader, who)
+    const config = await this.#configFor(facts, loader, who, { makesGuests: true })
     // Without a file, GRUB goes on in the shared one (`#sharedGrub`); the entry script of iPXE would fail.
     if (config || loader !== 'ipxe') return config
     const text = renderIpxe(ignored, loaderOptions(who, this.#inputs(who)))
@@ -192,6 +193,7 @@ class BootConfigs {
         return this.#configFor(defined({ macs: owner.macs, uuid: owner.uuid }), loader, who, {
           folder,
           unknown: 'selected',
+          makesGuests: true,
         })
       case 'address':
         return this.#configFor({ ip: owner.ip }, loader, who, { folder, unknown: 'none' })
@@ -229,14 +231,14 @@ class BootConfigs {
   /**
    * The boot configuration of the machine with these facts. Of unknown machines `selected` serves only those that a
    * profile selects, and `none` serves none: their loaders go on to the next name.
-   * `folder`: the loader's own, see `BootPath`.
+   * `folder`: the loader's own, see `BootPath`. `makesGuests`: the path names a machine, which may become a guest.
    */
   async #configFor(
     asked: BootFacts,
     loader: LoaderKind,
     who: Requester,
-    { folder = '', unknown = 'all' }: { readonly folder?: string; readonly unknown?: UnknownServed } = {},
-  ): Promise<{ readonly text: string; readonly decision: BootDecision } | undefined> {
+    { folder = '', unknown = 'all', makesGuests = false }: ConfigOptions = {},
+  ): MaybeText {
     await this.#options.machines.fresh()
     const why = await this.#whyNoAnswerFile(asked, who)
     // Rendering may take seconds. Meanwhile the guest may have been installed or held, or the configuration changed; so
@@ -250,10 +252,15 @@ class BootConfigs {
       ...this.#inputs(who, snapshot),
       ...(why !== undefined && { whyNoAnswerFile: () => why }),
     }
-    const decision = decideBoot(guest, facts, inputs)
+    const isStranger = makesGuests && !guest
+    const auto = isStranger && (await autoOffer(this.#options, { facts, who, inputs, snapshot }))
+    const offer = auto && 'decision' in auto ? auto : undefined
+    const whyNoGuest = auto && 'whyNoGuest' in auto ? { whyNoGuest: auto.whyNoGuest } : {}
+    const decision = offer?.decision ?? decideBoot(guest, facts, { ...inputs, ...whyNoGuest })
     if (!decision || (unknown === 'selected' && isLeftToNext(decision.selected, facts))) return undefined
     const text = this.#write(decision, loader, loaderOptions(who, inputs, folder), { inputs, snapshot })
-    return { text, decision: bootDecision(decision, facts, loader) }
+    const claim = offer && { claim: offer.claim }
+    return { text, decision: bootDecision(decision, facts, loader), ...claim }
   }
 
   /**
@@ -283,7 +290,8 @@ class BootConfigs {
   ): { guest: Guest | undefined; facts: BootFacts } {
     const match = guests.match(facts)
     const guest = match?.isWeak ? undefined : match?.guest
-    if (guest || facts.uuid !== undefined) return { guest, facts }
+    // Of a guest that a profile made, the UUID must not be another one.
+    if ((guest && !guest.shown) || facts.uuid !== undefined) return { guest, facts }
     const { machines } = this.#options
     const uuid = facts.macs?.map((mac) => machines.uuidOf(mac)).find((each) => each !== undefined)
     return uuid === undefined ? { guest, facts } : this.#recognise({ ...facts, uuid }, { guests })
@@ -320,8 +328,12 @@ class BootConfigs {
   }
 }
 
-/** Which unknown machines a file is served to. */
-type UnknownServed = 'all' | 'selected' | 'none'
+interface ConfigOptions {
+  readonly folder?: string
+  /** Which unknown machines a file is served to. */
+  readonly unknown?: 'all' | 'selected' | 'none'
+  readonly makesGuests?: boolean
+}
 
 /**
  * Whether a loader that asks for one name after the other must go on. PXELINUX asks by UUID, then by MAC, then for
@@ -330,7 +342,8 @@ type UnknownServed = 'all' | 'selected' | 'none'
 function isLeftToNext(selected: Selected | undefined, { shown }: BootFacts): boolean {
   if (!selected) return false
   if (selected.kind !== 'profile') return true
-  return shown?.macs.length === 0 && selected.waits.has('macPrefix')
+  const needsMac = selected.waits.has('macPrefix') || selected.selector.auto === 'install'
+  return shown?.macs.length === 0 && needsMac
 }
 
 /** What a machine does that `unknown: ignore` ignores, when its loader must be given a file all the same. */

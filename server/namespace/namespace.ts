@@ -13,6 +13,7 @@ import type { BootMachines } from '../machines/machines.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 import { answerFilesSource } from './answer-files.ts'
 import { type AnswerCall, Answers, installFacts } from './answers.ts'
+import type { AutoOfferParts } from './auto-offer.ts'
 import { bootConfigMounts } from './boot-configs.ts'
 import { GuestChecks } from './guest-checks.ts'
 import { handWrittenSource } from './hand-written.ts'
@@ -26,6 +27,8 @@ export interface NamespaceParts {
   readonly services: () => OpenServices
   readonly answers: Answers
   readonly machines: BootMachines
+  /** Makes guests of unknown machines. Absent: none are made. */
+  readonly autoGuests?: AutoOfferParts['autoGuests']
   /** The loaders of the host's packages, for tests. Default: all that are known. */
   readonly hostLoaders?: readonly LoaderFile[]
 }

@@ -129,8 +129,8 @@ test('a wrong configuration is told with each fault by itself', async () => {
   expect(JSON.parse(err)).toMatchObject({
     error: 'invalid-data',
     errors: [
-      { field: expect.stringContaining('config.yaml:1') },
-      { field: expect.stringContaining('config.yaml:2') },
+      { field: 'nonsense', where: expect.stringContaining('config.yaml:1') },
+      { field: 'guests.web01.mac', where: expect.stringContaining('config.yaml:2') },
     ],
   })
 })

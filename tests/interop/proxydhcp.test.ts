@@ -11,6 +11,7 @@ import { type Bench, guestImages, makeBench, startTreeboot, type Treeboot } from
 import { labTrees, makeTree } from '../support/lab/trees.ts'
 
 const mac = '52:54:00:aa:bb:01'
+const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3731'
 /** One file of the package that has OVMF for every x64 machine here, with Secure Boot and without. */
 const ovmf = '/usr/share/OVMF/OVMF_CODE_4M.ms.fd'
 
@@ -65,7 +66,7 @@ describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
     const lan = makeLan(undo)
     treeboot = await startTreeboot(bench, { lan, config: { ...config, ...settings }, trees: [tree.id] })
     await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder)
-    const machine = { firmware, mac, memory: 768, network: { tap: lan.addTap() }, folder }
+    const machine = { firmware, mac, uuid, memory: 768, network: { tap: lan.addTap() }, folder }
     return startMachine(undo, machine, lan)
   }
 
@@ -86,6 +87,21 @@ describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
     const why = /local-disk: .*profile keep has mac-prefix 52:54:00, vendor qemu, arch x86_64/
     await treeboot.child.output.waitFor(why, 60_000)
   })
+
+  test.each(['ipxe', 'pxelinux'])(
+    'an unknown machine becomes a guest that is installed once: by %s',
+    async (loader) => {
+      requireClient('/usr/lib/ipxe/qemu/pxe-virtio.rom', '/usr/lib/PXELINUX/pxelinux.0')
+      const lab = { inherits: 'base', match: { 'mac-prefix': '52:54:00' }, auto: 'install' }
+      const vars = { hostname: 'web01.example' }
+      const profiles = { ...config.profiles, lab: { ...lab, vars } }
+      const machine = await boot('bios', { dhcp: { mode: 'proxy', loader }, guests: {}, profiles })
+      await machine.output.waitFor(/guest: answers \S+\/ks\/auto-525400aabb01 sha256/, 120_000)
+      await machine.output.waitFor(/guest post: installed as web01\.example/, 20_000)
+      expect(await machine.ended).toBe(0)
+      expect(treeboot.get('/boot/auto-525400aabb01/ipxe')).toMatch(/auto-525400aabb01 began to install/)
+    },
+  )
 
   test('BIOS, where PXELINUX is wanted', async () => {
     requireClient('/usr/lib/PXELINUX/pxelinux.0', '/usr/lib/syslinux/modules/bios/ldlinux.c32')

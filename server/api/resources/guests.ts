@@ -96,8 +96,8 @@ function needsOrder(
   return made?.firstBoot === 'install' || (isArmed && !isSame) ? orders.access : undefined
 }
 
-function machineText({ mac, uuid, serial, ip }: YamlMapping): string {
-  return JSON.stringify([mac, uuid, serial, ip])
+function machineText({ mac, uuid, serial, ip, shown }: YamlMapping): string {
+  return JSON.stringify([mac, uuid, serial, ip, shown])
 }
 
 export const guestRoutes = [

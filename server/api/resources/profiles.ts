@@ -1,10 +1,14 @@
 import { z } from 'zod'
+import type { YamlMapping } from '../../config/yaml.ts'
+import type { Need } from '../../core/access/access.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Profile } from '../../core/guest/guest.ts'
 import { selectorLine } from '../../core/guest/selectors.ts'
 import type { Definition } from '../../definitions/definitions.ts'
 import type { ApiContext } from '../context.ts'
+import type { WantedChange } from '../definition-resource.ts'
 import { settingViews, shownData } from '../definition-views.ts'
+import { orderNeed } from '../first-boot.ts'
 import { segments } from '../input.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
 import { json, needs, route } from '../route.ts'
@@ -70,8 +74,17 @@ export const profileRoutes = [
     writes: profileWrites,
     isNamed: true,
     beforeRename: async () => undefined,
+    alsoNeeds: needsOrder,
   }),
 ] as const
+
+/** A profile with `auto: install` orders installations, of machines that nobody has named. */
+function needsOrder({ before, after }: WantedChange): Need | undefined {
+  const selection = (data: YamlMapping = {}): string =>
+    data.auto === 'install' ? JSON.stringify([data.match, data['auto-limit']]) : ''
+  const wanted = selection(after)
+  return wanted !== '' && wanted !== selection(before) ? orderNeed : undefined
+}
 
 function profileView({ name, where, readOnly, data }: Definition, { snapshot }: ApiContext) {
   const { profiles, guests } = snapshot()

@@ -112,7 +112,7 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
       machine,
     })
     const adopted = await readSnapshot(options, io)
-    await recordGuests(store, adopted.guests)
+    await recordGuests(store, adopted)
     const state = (await store.states()).get(name)
     const newGuest = guestNamed(adopted, name)
     const disk = state && whyLocalDisk(newGuest, state)

@@ -32,6 +32,8 @@ export interface BootInputs {
   readonly unknown: 'menu' | 'local' | 'ignore'
   /** Which profiles unknown machines get, before `unknown` is asked. */
   readonly selectors?: readonly Selector[]
+  /** Why a machine that a profile with `auto: install` selects is not made a guest now. */
+  readonly whyNoGuest?: string
   /** For the settings of those profiles. */
   readonly profiles?: ReadonlyMap<string, Profile>
   /** The address that asks: its own offer comes before those of a guest's other addresses. */
@@ -164,8 +166,7 @@ export function planUnknown(
   if (selected.kind === 'profile') {
     const { profile, auto } = selected.selector
     if (auto === 'menu') return menuOf(facts, inputs, profile)
-    const why = `this machine is not a guest; profile ${profile} has ${selected.by} boot from its own disk`
-    return { kind: 'local-disk', why }
+    return { kind: 'local-disk', why: whyDiskOf(profile, selected.by, auto === 'install', inputs) }
   }
   if (inputs.unknown === 'menu') return menuOf(facts, inputs)
   return {
@@ -175,6 +176,16 @@ export function planUnknown(
         ? 'this machine is not a guest; it boots its own disk'
         : 'this machine is not a guest',
   }
+}
+
+function whyDiskOf(
+  profile: string,
+  by: string,
+  ...[installs, { whyNoGuest }]: [boolean, BootInputs]
+): string {
+  if (!installs) return `this machine is not a guest; profile ${profile} has ${by} boot from its own disk`
+  const why = whyNoGuest ?? 'only a boot of it decides that'
+  return `profile ${profile} installs ${by}, and this machine is not made a guest: ${why}`
 }
 
 type MenuItem = MenuPlan['items'][number]

@@ -110,6 +110,16 @@ function mayHaveAnother(
   return holdIfArmed(guest, record.state, othersWith(identity, guest.name, owners).size > 0)
 }
 
+/** The names of all records whose machine may be this one, now or earlier. */
+export function recordsOf(
+  identity: MachineIdentity,
+  records: ReadonlyMap<string, GuestRecord>,
+): readonly string[] {
+  const everyKey = (record: GuestRecord) => [...keysOfRecord(record), ...(record.identity.former ?? [])]
+  const owners = ownersOf(records, everyKey)
+  return [...new Set(searchedKeysOf(identity).flatMap((key) => owners.get(key) ?? []))]
+}
+
 /** The names of the other records that may be this machine. */
 function othersWith(
   identity: MachineIdentity,

@@ -26,7 +26,10 @@ export interface StoreEvidence {
   readonly past: StorePast
   /** Must be read before `past`: a commit comes before its witness, so a good store is never behind. */
   readonly witnesses: readonly WitnessSays[]
-  /** Whether the configuration has guests. A server that begins without any has nothing to forget. */
+  /**
+   * Whether the configuration has guests, or profiles that make them. A server that begins without any has nothing to
+   * forget.
+   */
   readonly hasGuests: boolean
   /** Whether the operator says that a new store may install. It never excuses a lost or an old store. */
   readonly acceptNew: boolean

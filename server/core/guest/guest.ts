@@ -81,6 +81,10 @@ export interface Guest {
   readonly serial?: string
   /** Canonical, see `canonicalIp`. */
   readonly ip?: string
+  /**
+   * What the machine showed when a profile made it a guest (`auto: install`). It recognises no guest; see `autoGuestOf`.
+   */
+  readonly shown?: { readonly uuid?: string; readonly serial?: string }
   /** The chain of profiles, nearest first. */
   readonly profiles: readonly string[]
   readonly settings: Settings
@@ -99,7 +103,7 @@ export interface Profile {
   readonly settings: Settings
   readonly definedAt: string
   /** Which unknown machines get it, and what then becomes of them. */
-  readonly selector?: Pick<Selector, 'auto' | 'alternatives'>
+  readonly selector?: Pick<Selector, 'auto' | 'alternatives' | 'autoLimit'>
 }
 
 /**

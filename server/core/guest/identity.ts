@@ -12,7 +12,11 @@ export interface MachineIdentity {
   readonly former?: readonly string[]
 }
 
-export function identityOf({ macs, uuid, serial, ip }: Guest): MachineIdentity {
+/** What a machine only showed counts, too: by it another card of the machine is no new guest. */
+export function identityOf(guest: Guest): MachineIdentity {
+  const { macs, ip, shown } = guest
+  const uuid = guest.uuid ?? shown?.uuid
+  const serial = guest.serial ?? shown?.serial
   return { macs, ...defined({ uuid, serial: serial && canonicalSerial(serial), ip }) }
 }
 

@@ -7,6 +7,7 @@ import {
   isPlaceholderUuid,
   swapUuid,
 } from '../net/uuid.ts'
+import { contradicts } from './auto-guest.ts'
 import type { Guest, GuestFacts } from './guest.ts'
 
 export interface GuestMatch {
@@ -18,7 +19,8 @@ export interface GuestMatch {
   readonly by: string
   /**
    * Whether it was the address alone that identified a guest that has a MAC, a UUID or a serial number as well.
-   * Addresses go from machine to machine: no disk may be wiped for that.
+   * Addresses go from machine to machine: no disk may be wiped for that. Or whether the machine shows another UUID or
+   * serial number than the one that a profile made this guest.
    */
   readonly isWeak: boolean
 }
@@ -64,11 +66,11 @@ export function createGuestIndex(guests: readonly Guest[]): GuestIndex {
     return swapped && { guest: swapped, by: `uuid ${swapped.uuid} (byte-swapped)`, isWeak: false }
   }
 
-  function byMac(candidates: readonly string[]): GuestMatch | undefined {
-    for (const raw of candidates) {
+  function byMac(facts: GuestFacts): GuestMatch | undefined {
+    for (const raw of facts.macs ?? []) {
       const mac = canonicalMac(raw)
       const guest = mac === undefined ? undefined : macs.get(mac)
-      if (guest) return { guest, by: `mac ${mac}`, isWeak: false }
+      if (guest) return { guest, by: `mac ${mac}`, isWeak: isAnotherThanShown(guest, facts) }
     }
     return undefined
   }
@@ -87,7 +89,7 @@ export function createGuestIndex(guests: readonly Guest[]): GuestIndex {
       return (
         (facts.uuid === undefined ? undefined : byUuid(facts.uuid)) ??
         found(serials, 'serial', facts.serial, tellingSerial) ??
-        (facts.macs === undefined ? undefined : byMac(facts.macs)) ??
+        byMac(facts) ??
         byAddress(facts)
       )
     },
@@ -102,6 +104,12 @@ function isOtherMachine({ macs, uuid, serial }: Guest, facts: GuestFacts): boole
     (uuid !== undefined && shown !== undefined && !isPlaceholderUuid(shown)) ||
     (serial !== undefined && tellingSerial(facts.serial ?? '') !== undefined)
   )
+}
+
+function isAnotherThanShown({ shown }: Guest, facts: GuestFacts): boolean {
+  const uuid = canonicalUuid(facts.uuid ?? '')
+  const serial = tellingSerial(facts.serial ?? '')
+  return contradicts(shown, { uuid: uuid && isPlaceholderUuid(uuid) ? undefined : uuid, serial })
 }
 
 function hasMachineKey({ macs, uuid, serial }: Guest): boolean {

@@ -3,7 +3,7 @@ import { swapUuid } from '../net/uuid.ts'
 import type { MachineFacts } from './machine-facts.ts'
 
 /** What becomes of an unknown machine that a profile selects. */
-export const selectorActions = ['menu', 'local'] as const
+export const selectorActions = ['menu', 'local', 'install'] as const
 export type SelectorAction = (typeof selectorActions)[number]
 
 /** One alternative of `match`: a machine fits when all these keys fit. Canonical; at least one is there. */
@@ -26,6 +26,8 @@ export interface Selector {
   readonly profile: string
   readonly auto: SelectorAction
   readonly alternatives: readonly Alternative[]
+  /** How many machines it makes guests within an hour, with `auto: install`. */
+  readonly autoLimit?: number
   /** `profiles.d/lab.yaml:3` */
   readonly definedAt: string
 }

@@ -53,6 +53,11 @@ export function isPlaceholderSerial(text: string): boolean {
   return placeholderSerials.has(serial) || placeholderDigits.test(serial)
 }
 
+/** Whether two canonical UUIDs are the same, in either byte order. */
+export function sameUuid(a: string, b: string): boolean {
+  return a === b || a === swapUuid(b)
+}
+
 /**
  * The canonical spelling of a UUID, or undefined: lower case with dashes, in the byte order that it has.
  * Braces, `urn:uuid:`, missing dashes and any case are accepted.

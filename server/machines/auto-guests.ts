@@ -1,0 +1,254 @@
+import type { Snapshot } from '../catalog/snapshot.ts'
+import { Failure, failureMessage } from '../core/failure.ts'
+import { type AutoGuest, autoGuestOf, defaultAutoLimit, mostAutoGuests } from '../core/guest/auto-guest.ts'
+import { identityOf } from '../core/guest/identity.ts'
+import type { MachineFacts } from '../core/guest/machine-facts.ts'
+import type { GuestIndex } from '../core/guest/match.ts'
+import type { Selected, Selector } from '../core/guest/selectors.ts'
+import { whyHeld } from '../core/guest/state.ts'
+import { canonicalMac } from '../core/net/mac.ts'
+import type { Requester } from '../core/net/requester.ts'
+import { sameUuid } from '../core/net/uuid.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
+import type { Machines } from './machines.ts'
+
+export interface AutoGuestsOptions {
+  readonly snapshot: () => Snapshot
+  readonly machines: Pick<
+    Machines,
+    'stateOf' | 'whyNotWritable' | 'uuidOf' | 'fresh' | 'recordsOf' | 'doubt' | 'seenMachines'
+  >
+  /** The MAC that the kernel knows for an address on a network that we are on. */
+  readonly macAt: (address: string) => Promise<string | undefined>
+  /** Why the configuration in force is not what stands on the disk; undefined while it is. */
+  readonly whyNotInForce: () => string | undefined
+  /** Why the file of a guest cannot be written now. */
+  readonly whyReadOnly: (name: string) => Promise<string | undefined>
+  /**
+   * Writes the file of a guest. Calls `before` when nothing else speaks against it, under the lock of definitions.
+   * Resolves when the file is on the disk and the snapshot has the guest.
+   */
+  readonly make: (made: AutoGuest, before: () => Promise<void>) => Promise<void>
+  /** Milliseconds since 1970. */
+  readonly clock?: () => number
+}
+
+/** What becomes of a machine that a profile with `auto: install` selects. */
+export type Considered = AutoGuest | { readonly why: string }
+
+/** A machine that asks, and what selected it. */
+export interface Candidate {
+  readonly selected: Extract<Selected, { kind: 'profile' }>
+  readonly shown: MachineFacts
+  readonly who: Requester
+}
+
+const hourMs = 3_600_000
+/** A loader waits for its configuration about so long. What is made later is there when the machine asks again. */
+const patienceMs = 20_000
+
+/**
+ * Makes guests of unknown machines, for profiles with `auto: install`. Such a guest is installed, so its disk is erased. In
+ * doubt of any kind the machine is told to boot its own disk.
+ *
+ * `consider` is a question and changes nothing. `claim` is made by the request that fetches the boot configuration, before
+ * its first byte: then the guest has its file, and its record in the store.
+ */
+export class AutoGuests {
+  readonly #options: AutoGuestsOptions
+  /** By profile: when it made guests, within the last hour. */
+  readonly #made = new Map<string, number[]>()
+  /** By name: guests that are being made. A machine asks twice when its first request takes long. */
+  readonly #making = new Map<string, Promise<void>>()
+
+  constructor(options: AutoGuestsOptions) {
+    this.#options = options
+  }
+
+  /** The guest that a machine becomes when it fetches its boot configuration, or why it becomes none. */
+  async consider(candidate: Candidate): Promise<Considered> {
+    const { selected, shown } = candidate
+    const made = autoGuestOf(selected, shown, this.#options.snapshot().profiles)
+    if ('why' in made) return made
+    const why =
+      this.#whyNotNow(made) ??
+      this.#whyTooMany(selected.selector) ??
+      (await this.#whyUnproven(made, candidate)) ??
+      (await this.#options.whyReadOnly(made.guest.name)) ??
+      (await this.#whyKnown(made)) ??
+      whyMayBeGuest(made, this.#options.snapshot().guests) ??
+      (await this.#whySeen(made))
+    return why === undefined ? made : { why }
+  }
+
+  /**
+   * Makes the guest. When this resolves, the guest is in force, and its record says that it is to be installed.
+   *
+   * @throws Failure `unavailable` when anything has changed since it was considered, or cannot be stored: no byte of the
+   *   configuration may be sent then. The machine that asks again gets what is right at that moment.
+   */
+  async claim(made: AutoGuest, { selected }: Candidate): Promise<void> {
+    const { name } = made.guest
+    let making = this.#making.get(name)
+    if (!making) {
+      making = this.#make(made, selected).finally(() => this.#making.delete(name))
+      this.#making.set(name, making)
+    }
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(refusal(name, 'making it takes too long')), patienceMs).unref()
+    })
+    await Promise.race([making, late]).finally(() => clearTimeout(timer))
+  }
+
+  /** One problem for each profile that makes no more guests for now. */
+  problems(): readonly SnapshotProblem[] {
+    return this.#options.snapshot().selectors.flatMap((selector) => {
+      const why = selector.auto === 'install' ? this.#whyTooMany(selector) : undefined
+      if (why === undefined) return []
+      const { profile, definedAt } = selector
+      const message = `profile ${profile} makes no more machines guests for now: ${why}; they boot their own disks`
+      const remedy = 'look at treeboot guests whether these are your machines; auto-limit sets the number'
+      return [{ severity: 'warning' as const, where: definedAt, message, remedy }]
+    })
+  }
+
+  async #make(made: AutoGuest, selected: Candidate['selected']): Promise<void> {
+    const { machines, snapshot, make } = this.#options
+    const { name } = made.guest
+    const { selector } = selected
+    try {
+      await make(made, async () => {
+        await machines.fresh()
+        const now = snapshot().selectors.find(({ profile }) => profile === made.profile)
+        const isAsBefore = JSON.stringify(now) === JSON.stringify(selector)
+        const why = isAsBefore
+          ? (this.#whyNotNow(made) ??
+            this.#whyTooMany(selector) ??
+            (await this.#whyKnown(made)) ??
+            whyMayBeGuest(made, snapshot().guests) ??
+            (await this.#whySeen(made)))
+          : 'its profile was changed meanwhile'
+        if (why !== undefined) throw refusal(name, why)
+        // Counted before it is written, so that what fails in the middle counts, too.
+        this.#recent(made.profile).push(this.#nowMs())
+      })
+    } catch (error) {
+      throw refusal(name, failureMessage(error))
+    }
+    await machines.fresh()
+    const why = this.#whyNotReady(made)
+    if (why !== undefined) throw refusal(name, why)
+  }
+
+  /** Why a guest that was just written must not be installed: what is in force is not what was meant. */
+  #whyNotReady({ guest, profile }: AutoGuest): string | undefined {
+    const { snapshot, machines } = this.#options
+    const found = snapshot().guests.match({ macs: guest.macs, ...guest.shown })
+    if (found?.guest.name !== guest.name || found.isWeak) return 'another guest has its MAC address'
+    if (found.guest.refused !== undefined) return found.guest.refused
+    if (found.guest.profiles[0] !== profile) return 'its file was changed meanwhile'
+    const state = machines.stateOf(guest.name)
+    return state?.state === 'install' ? undefined : `its state is ${state?.state ?? 'not known'}`
+  }
+
+  #whyNotNow({ guest }: AutoGuest): string | undefined {
+    const { machines, snapshot, whyNotInForce } = this.#options
+    const doubt = machines.doubt()
+    if (doubt) return whyHeld({ hold: doubt.reason })
+    const refused = snapshot().guests.all.find((each) => each.refused !== undefined)
+    if (refused) return `guest ${refused.name} cannot be read, and may be this machine: ${refused.refused}`
+    if (snapshot().guests.byName(guest.name)) return `there is a guest ${guest.name} already`
+    return machines.whyNotWritable() ?? whyNotInForce()
+  }
+
+  #whyTooMany({ profile, autoLimit = defaultAutoLimit }: Selector): string | undefined {
+    const recent = this.#recent(profile).length
+    if (recent >= autoLimit) return `it has made ${recent} within the last hour (auto-limit: ${autoLimit})`
+    const all = this.#options.snapshot().guests.all.filter(({ shown }) => shown !== undefined).length
+    if (all >= mostAutoGuests) return `${all} guests were made by profiles, and no more than that may be`
+    return undefined
+  }
+
+  /**
+   * Why nothing but its own word says that the machine has this MAC. Anybody can name a MAC in a path; the disk at stake is
+   * that of the machine which really has it. The kernel knows the MAC of an address on a network that we are on, and our
+   * DHCP service hears the MAC together with the UUID.
+   */
+  async #whyUnproven({ guest: { macs, shown } }: AutoGuest, { who }: Candidate): Promise<string | undefined> {
+    const { machines, macAt } = this.#options
+    const [mac = ''] = macs
+    const heard = machines.uuidOf(mac)
+    if (heard !== undefined && shown?.uuid !== undefined) {
+      if (sameUuid(heard, shown.uuid)) return undefined
+      return `a machine with the MAC ${mac} has shown another UUID to the DHCP service`
+    }
+    const neighbour = await macAt(who.address)
+    if (neighbour !== undefined && canonicalMac(neighbour) === mac) return undefined
+    if (neighbour !== undefined) return `${who.address} has the MAC ${neighbour}, and says that it is ${mac}`
+    return `nothing proves that ${who.address} has the MAC ${mac}: it is on no network of this server, and its DHCP request was not heard here`
+  }
+
+  /** Why the machine is none that nobody knows: records outlive the definitions of guests. */
+  async #whyKnown({ guest }: AutoGuest): Promise<string | undefined> {
+    const { machines } = this.#options
+    const known = new Set(await machines.recordsOf(identityOf(guest)))
+    if (machines.stateOf(guest.name) && this.#hasRecord(guest.name)) known.add(guest.name)
+    const [first] = known
+    if (first === undefined) return undefined
+    return `the store knows it as guest ${[...known].join(' and ')}; make it a guest by hand, and order its installation`
+  }
+
+  /**
+   * Whether the machine was seen with another card: by that one it may be a guest which is known by its MAC alone.
+   */
+  async #whySeen({ guest: { macs, shown } }: AutoGuest): Promise<string | undefined> {
+    const seen = await this.#options.machines.seenMachines()
+    const other = seen.find(
+      ({ mac, uuid, serial }) =>
+        mac !== undefined &&
+        !macs.includes(mac) &&
+        ((uuid !== undefined && shown?.uuid !== undefined && sameUuid(uuid, shown.uuid)) ||
+          (serial !== undefined && serial === shown?.serial)),
+    )
+    if (!other) return undefined
+    const known = this.#options.snapshot().guests.match({ macs: [other.mac ?? ''] })?.guest.name
+    return `it was seen with the MAC ${other.mac}, too${known === undefined ? '' : `, which is guest ${known}`}`
+  }
+
+  /** A guest without a record counts as held, and has no time. */
+  #hasRecord(name: string): boolean {
+    const state = this.#options.machines.stateOf(name)
+    return state !== undefined && !(state.state === 'held' && state.sinceMs === 0)
+  }
+
+  #recent(profile: string): number[] {
+    const sinceMs = this.#nowMs() - hourMs
+    const recent = (this.#made.get(profile) ?? []).filter((atMs) => atMs > sinceMs && atMs <= this.#nowMs())
+    this.#made.set(profile, recent)
+    return recent
+  }
+
+  #nowMs(): number {
+    return (this.#options.clock ?? Date.now)()
+  }
+}
+
+function refusal(name: string, why: string): Failure {
+  return new Failure('unavailable', `${name} is not made a guest now: ${why}`)
+}
+
+/**
+ * Whether the machine may be a guest that is known by what it has not shown. Loaders show no serial number by TFTP, and
+ * some of them no UUID.
+ */
+function whyMayBeGuest({ guest: { shown } }: AutoGuest, { all }: GuestIndex): string | undefined {
+  for (const [key, shows] of [
+    ['uuid', shown?.uuid],
+    ['serial', shown?.serial],
+  ] as const) {
+    const other = shows === undefined && all.find((each) => each[key] !== undefined)
+    if (other) return `it has not shown its ${key}, by which it may be guest ${other.name}`
+  }
+  return undefined
+}
