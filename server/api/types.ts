@@ -27,6 +27,7 @@ export type TreeSummary = z.infer<typeof trees.treeSummary>
 export type TreeDetail = z.infer<typeof trees.treeDetail>
 export type GuestSummary = z.infer<typeof guests.guestSummary>
 export type GuestDetail = z.infer<typeof guests.guestDetail>
+export type Forgotten = z.infer<typeof guests.forgotten>
 export type StoryStep = z.infer<typeof guests.storyStep>
 export type UnknownMachineView = z.infer<typeof guests.unknownMachine>
 export type UploadView = z.infer<typeof uploads.upload>

@@ -196,7 +196,7 @@ export class AutoGuests {
     if (machines.stateOf(guest.name) && this.#hasRecord(guest.name)) known.add(guest.name)
     const [first] = known
     if (first === undefined) return undefined
-    return `the store knows it as guest ${[...known].join(' and ')}; make it a guest by hand, and order its installation`
+    return `the store knows it as guest ${[...known].join(' and ')}; make it a guest by hand, or: treeboot guests forget ${first}`
   }
 
   /**

@@ -8,7 +8,7 @@ import {
 } from '../core/guest/definitions.ts'
 import { doubtOf, type WitnessSays } from '../core/guest/doubt.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import type { MachineIdentity } from '../core/guest/identity.ts'
+import { identityOf, type MachineIdentity } from '../core/guest/identity.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import { nextState } from '../core/guest/next-state.ts'
 import { bootsInstaller, type GuestState, type HoldReason } from '../core/guest/state.ts'
@@ -98,6 +98,30 @@ export async function changesForRename(
       `guest ${guest.name} is being installed, and its installer reports under this name; rename it when that has ended, or after "treeboot local ${guest.name}"`,
     )
   return isHeldWhenRenamed(guest, newName, records) ? [holdChange(newName, 'renamed', atMs)] : []
+}
+
+/**
+ * What makes a record forget which machines it was: its earlier MACs, UUID and serial numbers, and for a guest that is not
+ * defined any more all of them. It boots its disk until its installation is ordered. The number of its installation
+ * stays, so that no report of an earlier one counts again.
+ *
+ * @throws Failure `not-found` when there is neither a guest nor a record; `conflict` while it is being installed.
+ */
+export async function changesToForget(
+  store: Pick<Store, 'states'>,
+  { name, guest, by }: { readonly name: string; readonly guest: Guest | undefined; readonly by: string },
+  atMs: number,
+): Promise<RecordChange[]> {
+  const state = (await store.states()).get(name)
+  if (!guest && !state)
+    throw new Failure('not-found', `there is no guest ${name}, and no record of one that was removed`)
+  if (state?.state === 'installing')
+    throw new Failure(
+      'conflict',
+      `guest ${name} is being installed; forget it when that has ended, or after "treeboot local ${name}"`,
+    )
+  const identity = guest ? identityOf(guest) : { macs: [] }
+  return [holdChange(name, `by ${by}: forgotten`, atMs), { kind: 'identity', guest: name, identity }]
 }
 
 export async function readRecords(
@@ -217,6 +241,14 @@ export class GuestRecords {
   async namesOf(identity: MachineIdentity): Promise<readonly string[]> {
     if (!this.#store) throw new Failure('unavailable', 'the store is not open')
     return recordsOf(identity, await readRecords(this.#store))
+  }
+
+  /** See `changesToForget`. */
+  async forget(name: string, by: string): Promise<void> {
+    if (!this.#store) throw new Failure('unavailable', 'the store is not open')
+    const { states, guests, clock } = this.#options
+    const guest = guests().byName(name)
+    await states.record(await changesToForget(this.#store, { name, guest, by }, clock()))
   }
 
   /** See `changesForRename`. Returns whether the guest is held under its new name. */

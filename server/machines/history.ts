@@ -292,6 +292,13 @@ export class GuestHistory {
     return this.#records.namesOf(identity)
   }
 
+  /** Forgets which machines a guest was, see `changesToForget`. */
+  async forget(name: string, by: string): Promise<GuestState> {
+    await this.fresh()
+    await this.#records.forget(name, by)
+    return this.stateOf(name) ?? newState
+  }
+
   /** Stores what must not be installed before the definition of a guest gets a new name, see `changesForRename`. */
   async beforeRename(guest: Guest, newName: string): Promise<boolean> {
     await this.fresh()

@@ -192,6 +192,16 @@ export class Machines implements BootMachines {
     return this.#history.recordsOf(identity)
   }
 
+  /**
+   * Forgets which machines a guest was; also one that is not defined any more. It boots its disk until its installation is
+   * ordered.
+   *
+   * @throws Failure `not-found`; `conflict` while it is being installed; `unavailable` when it cannot be stored now.
+   */
+  forget(name: string, by: string): Promise<GuestState> {
+    return this.#history.forget(name, by)
+  }
+
   /** Guests that were to be installed and never booted, one line each for people. */
   forgottenOrders(): readonly string[] {
     const { snapshot, clock = Date.now } = this.#options

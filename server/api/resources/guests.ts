@@ -24,6 +24,7 @@ import { type Call, json, needs, route } from '../route.ts'
 import { settingPage } from '../schemas/definitions.ts'
 import {
   explanation,
+  forgotten,
   guestPage,
   guestDetail as guestSchema,
   installStates,
@@ -234,6 +235,29 @@ export const guestRoutes = [
     params,
     answers: { 200: json(guestSchema) },
     handle: async (call, context) => ({ json: await order({ type: 'take-back' }, call, context) }),
+  }),
+  route({
+    method: 'POST',
+    path: `${guest}/forget`,
+    operation: 'forgetGuest',
+    summary: 'forgets which machines the guest was, also of a guest that was removed',
+    description:
+      'Its earlier MACs, UUIDs and serial numbers say nothing any more: other guests may have those machines. It boots its own disk until it is ordered to install.',
+    ...orders,
+    params,
+    failures: ['conflict'],
+    answers: { 200: json(forgotten) },
+    async handle(call, { machines, accounts }) {
+      const { name } = call.params
+      const before = machines.stateOf(name)
+      const { state, hold } = await machines.forget(
+        name,
+        call.caller ? callerText(call.caller) : 'the operator',
+      )
+      const deed = { action: 'guests.forget', target: name, before: orderedState(before) }
+      await accounts.audit.write(actorOf(call), deed)
+      return { json: { name, state, hold: hold ?? null } }
+    },
   }),
 ] as const
 

@@ -34,6 +34,14 @@ const summary = {
 /** Variables are left out: they may hold password hashes. */
 export const guestSummary = z.object(summary).meta({ id: 'GuestSummary' })
 
+export const forgotten = z
+  .object({
+    name: text,
+    state: installState,
+    hold: text.nullable().meta({ description: 'why it is held' }),
+  })
+  .meta({ id: 'ForgottenGuest' })
+
 export const guestPage = pageOf(guestSummary, 'GuestPage')
 
 export const guestDetail = z

@@ -29,6 +29,7 @@ import { dryRunQuery, shownAt } from '../remote/definitions.ts'
 import { nextText } from '../remote/next-boot.ts'
 import { registerDefinitionVerbs, type VerbOptions } from './definition-verbs.ts'
 import { registerGuestsExport } from './guests-export.ts'
+import { registerForget } from './guests-forget.ts'
 import { registerGuestsImport } from './guests-import.ts'
 import { registerInstall } from './install.ts'
 import { registerRename } from './rename.ts'
@@ -55,6 +56,7 @@ export function registerGuests(program: Command, io: CliIo): void {
       return showGuest(name, { ...options, verify: options.verify === true && verify === true }, io)
     })
   registerInstall(guests, io)
+  registerForget(guests, io)
   registerGuestsExport(guests, io)
   registerGuestsImport(guests, io)
   registerRename(guests, 'guest', io)

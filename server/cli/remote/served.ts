@@ -15,6 +15,7 @@ const served: ReadonlySet<string> = new Set([
   'guests install',
   'guests local',
   'guests hold',
+  'guests forget',
   'install',
   'local',
   'hold',

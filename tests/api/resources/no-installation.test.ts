@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../../server/app.ts'
 import { type Ask, asking, makeToken } from '../../support/api.ts'
 import { httpOnly, portOf, testApp } from '../../support/app.ts'
+import { eventually } from '../../support/eventually.ts'
 import { keptFolder, makeTree, writeBelow } from '../../support/tree-folder.ts'
 
 /** What changes of definitions must not do to the disk of a machine. */
@@ -96,4 +97,27 @@ test('retry in a profile starts no installation again that began without it', as
     nextBoot: { plan: 'local-disk' },
   })
   expect(await isInstalled(mac(5))).toBe(false)
+})
+
+test('a guest that is forgotten boots its disk, and so does what comes after it under its name', async () => {
+  await add(ask, 'f1', { mac: mac(6) }, 'install')
+  await patch(ask, `${guests}/f1`, { mac: mac(7) })
+  const forget = (by: Ask, name: string) => by('POST', `${guests}/${name}/forget`)
+  expect((await forget(askNarrowed, 'f1')).status).toBe(403)
+  expect(await forget(ask, 'f1')).toMatchObject({ status: 200, body: { name: 'f1', state: 'held' } })
+  expect(await isInstalled(mac(7))).toBe(false)
+  expect((await forget(ask, 'nobody')).status).toBe(404)
+  // Its earlier MAC may be that of another guest now.
+  await add(ask, 'f2', { mac: mac(6) }, 'install')
+  expect(await isInstalled(mac(6))).toBe(true)
+  // A guest that was removed: under its name nothing is installed, and its machine may have another one.
+  await ask('DELETE', `${guests}/f1`, { headers: { 'if-match': '*' } })
+  expect((await forget(ask, 'f1')).status).toBe(200)
+  await patch(ask, `${guests}/f2`, { mac: mac(8) })
+  expect((await add(ask, 'f3', { mac: mac(7) }, 'install')).status).toBe(201)
+  expect(await isInstalled(mac(7))).toBe(true)
+  writeBelow(home.path, 'guests.d/f1.yaml', `mac: "${mac(9)}"\nprofile: main\n`)
+  await app.reload()
+  await eventually(() => expect(app.snapshot().guests.byName('f1')).toBeDefined())
+  expect(await isInstalled(mac(9))).toBe(false)
 })

@@ -130,6 +130,8 @@ describe('prints the same bytes with the same exit code', () => {
     ['local', 'arm#'],
     ['hold', 'arm#'],
     ['hold', 'arm#', '--json'],
+    ['guests', 'forget', 'arm#'],
+    ['guests', 'forget', 'nobody'],
     ['install', 'arm#', 'new#', '--max', '1'],
     ['guests', 'rm', 'new#'],
     ['guests', 'rm', 'arm#', '--dry-run'],
