@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { accountRoutes, auditRoutes, tokenRoutes } from './resources/accounts.ts'
+import type { guestFileRoutes } from './resources/guest-files.ts'
 import type { guestRoutes } from './resources/guests.ts'
 import type { lookupRoutes } from './resources/lookup.ts'
 import type { mirrorRoutes, profileRoutes } from './resources/profiles.ts'
@@ -17,6 +18,7 @@ type Rows = (
   | typeof lookupRoutes
   | typeof treeRoutes
   | typeof guestRoutes
+  | typeof guestFileRoutes
   | typeof profileRoutes
   | typeof mirrorRoutes
   | typeof unknownMachineRoutes

@@ -5,6 +5,7 @@ import { bootRoutes } from './resources/boots.ts'
 import { descriptionRoutes } from './resources/description.ts'
 import { eventRoutes } from './resources/events.ts'
 import { guestBootRoutes } from './resources/guest-boots.ts'
+import { guestFileRoutes } from './resources/guest-files.ts'
 import { guestTryRoutes } from './resources/guest-tries.ts'
 import { guestRoutes } from './resources/guests.ts'
 import { jobRoutes } from './resources/jobs.ts'
@@ -58,6 +59,7 @@ export const routes: readonly Route[] = [
   ...mirrorRoutes,
   ...templateRoutes,
   ...templateTrialRoutes,
+  ...guestFileRoutes,
   ...unknownMachineRoutes,
   ...bootRoutes,
   ...eventRoutes,

@@ -4,6 +4,7 @@ import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { MachineIdentity } from '../core/guest/identity.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
+import { nextState } from '../core/guest/next-state.ts'
 import {
   type GuestEvent,
   type GuestState,
@@ -290,6 +291,23 @@ export class GuestHistory {
   async recordsOf(identity: MachineIdentity): Promise<readonly string[]> {
     await this.fresh()
     return this.#records.namesOf(identity)
+  }
+
+  /**
+   * Stores that guests boot their own disks, also such as are about to be made. All of them or none.
+   *
+   * @throws Failure `unavailable` when that cannot be stored now.
+   */
+  async keepLocal(guests: readonly string[]): Promise<void> {
+    await this.fresh()
+    const atMs = this.#options.clock()
+    await this.#states.record(
+      guests.map((guest) => ({
+        kind: 'change',
+        guest,
+        decide: (state) => nextState(state, { type: 'local' }, atMs),
+      })),
+    )
   }
 
   /** Forgets which machines a guest was, see `changesToForget`. */

@@ -192,6 +192,11 @@ export class Machines implements BootMachines {
     return this.#history.recordsOf(identity)
   }
 
+  /** Stores that guests boot their own disks, see `GuestHistory.keepLocal`. */
+  keepLocal(guests: readonly string[]): Promise<void> {
+    return this.#history.keepLocal(guests)
+  }
+
   /**
    * Forgets which machines a guest was; also one that is not defined any more. It boots its disk until its installation is
    * ordered.

@@ -119,6 +119,11 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
     path: '/api/v1/mirrors/made/1/definition',
     body: '{"url":"http://127.0.0.1:1/z/"}',
   },
+  importGuests: {
+    path: '/api/v1/imports/guests',
+    body: '52:54:00:dd:00:01 imported1\n',
+    headers: { 'content-type': 'text/plain' },
+  },
   renameGuest: { path: '/api/v1/guests/made1/rename', body: '{"to":"made9"}', headers: { 'If-Match': '*' } },
   renameProfile: {
     path: '/api/v1/profiles/made1/rename',

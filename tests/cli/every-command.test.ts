@@ -67,6 +67,7 @@ test.each(kinds('beside'))(
 test.each(kinds('served'))('%s asks the server that is named, and no files', async (words) => {
   const cwd = temporaryFolder()
   writeBelow(cwd, 'password', 'correct horse battery')
+  writeBelow(cwd, 'x=1', 'name\nweb01\n')
   const { out, err } = await treebootAt(
     cwd,
     [...wordsFor(words), ...(/accounts (add|set)/.test(words) ? ['--password-file', 'password'] : [])],

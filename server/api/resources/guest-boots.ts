@@ -1,7 +1,5 @@
 import { z } from 'zod'
-import { whyNotAllowed } from '../../core/access/access.ts'
 import { starredPlan } from '../../core/boot/starred-plan.ts'
-import { Failure } from '../../core/failure.ts'
 import { createAnswers } from '../../namespace/namespace.ts'
 import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formatContentType, renderPlan } from '../../render/render.ts'
@@ -9,12 +7,12 @@ import { actorOf } from '../actor.ts'
 import { inputsForGuest } from '../context.ts'
 import { guestNamed } from '../guest-named.ts'
 import { flag, format } from '../input.ts'
+import { requireReveal } from '../reveal.ts'
 import { needs, type Route, route } from '../route.ts'
 
 const guest = '/api/v1/guests/:name'
 const params = z.object({ name: z.string() })
 const reads = { access: needs('viewer', 'guests:read'), readsGuests: true } as const
-const reveals = needs('viewer', 'answers:reveal')
 
 /** What guests boot and get, shown without their secrets. */
 export const guestBootRoutes: readonly Route[] = [
@@ -65,8 +63,7 @@ export const guestBootRoutes: readonly Route[] = [
         )
         return { headers, text }
       }
-      const why = call.caller ? whyNotAllowed(call.caller, reveals) : 'who are you?'
-      if (why !== undefined) throw new Failure('forbidden', why)
+      requireReveal(call)
       const { text } = await answers.render(asked)
       await accounts.audit.write(actorOf(call), { action: 'guests.reveal', target: found.name })
       return { headers, text }

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { selectorActions } from '../../core/guest/selectors.ts'
 import { configurationLimits } from '../../core/limits/configuration.ts'
 import { requestLimits } from '../../core/limits/requests.ts'
+import { importFormatNames } from '../../definitions/import/formats.ts'
+import { entryOutcomes } from '../../definitions/import/import-guests.ts'
 import { listOf, pageOf, text, time } from './common.ts'
 
 const mostValues = requestLimits.definitionBody.entries
@@ -140,3 +142,19 @@ export function isPlain(data: unknown): boolean {
   }
   return true
 }
+
+export const guestImport = z
+  .object({
+    format: z.enum(importFormatNames).meta({ description: 'what the text was read as' }),
+    changed: z.boolean(),
+    why: text.nullable().meta({ description: 'why nothing was made' }),
+    entries: listOf(
+      z.object({
+        line: z.int(),
+        result: z.enum(entryOutcomes),
+        name: text.nullable().meta({ description: 'of the guest, as far as it is known' }),
+        why: text.nullable().meta({ description: 'why it is wrong or left out, or what of it was left out' }),
+      }),
+    ),
+  })
+  .meta({ id: 'GuestImport' })

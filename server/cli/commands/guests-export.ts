@@ -1,26 +1,21 @@
 import { type Command, Option } from 'commander'
-import type { Snapshot } from '../../catalog/snapshot.ts'
-import type { YamlMapping, YamlValue } from '../../config/yaml.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
-import type { Guest } from '../../core/guest/guest.ts'
-import { guestsCsv, type NamedData } from '../../definitions/csv-guests.ts'
 import {
-  type AnsibleHost,
-  ansibleHost,
-  ansibleList,
-  ansibleYaml,
-  type ProfileParents,
-} from '../../definitions/export/ansible.ts'
+  type Exported,
+  type ExportFormat,
+  exportFormats,
+  exportGuests,
+} from '../../definitions/export/export-guests.ts'
 import { FolderDefinitions } from '../../definitions/folder-definitions.ts'
-import { publicVars, withoutSecrets } from '../../definitions/secrets.ts'
 import { guestNamed } from '../guest-store.ts'
 import { type CommonOptions, configOption, readSnapshot, withoutVerify } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
-import { count, json } from '../output/table.ts'
+import { count } from '../output/table.ts'
+import { serverOf } from '../remote/connect.ts'
 
 interface ExportOptions extends CommonOptions {
-  readonly as: 'csv' | 'json' | 'ansible'
+  readonly as: ExportFormat
   readonly list?: boolean
   readonly host?: string
   readonly withSecrets?: boolean
@@ -43,7 +38,7 @@ export function registerGuestsExport(guests: Command, io: CliIo): void {
     .command('export')
     .description('print the guests as CSV, JSON or an inventory of Ansible')
     .argument('[guests...]', 'their names (default: all)')
-    .addOption(new Option('--as <format>', 'the format').choices(['csv', 'json', 'ansible']).default('csv'))
+    .addOption(new Option('--as <format>', 'the format').choices(exportFormats).default('csv'))
     .option('--list', 'with --as ansible: the JSON that Ansible expects of an inventory script')
     .option('--host <guest>', 'with --as ansible: the variables of one guest, as JSON')
     .option(
@@ -53,78 +48,38 @@ export function registerGuestsExport(guests: Command, io: CliIo): void {
     .addOption(configOption())
     .addHelpText('after', help)
     .action((names: string[], _: unknown, command: Command) =>
-      exportGuests(names, command.optsWithGlobals(), io),
+      exportAll(names, command.optsWithGlobals(), io),
     )
 }
 
-async function exportGuests(names: readonly string[], options: ExportOptions, io: CliIo): Promise<void> {
+async function exportAll(names: readonly string[], options: ExportOptions, io: CliIo): Promise<void> {
   const { as, list, host } = options
   if (as !== 'ansible' && (list || host !== undefined))
     throw new Failure('bad-request', '--list and --host belong to --as ansible')
-  const snapshot = await readSnapshot(withoutVerify(options), io)
-  const all = host === undefined ? names : [host]
-  const guests = all.length === 0 ? snapshot.guests.all : all.map((name) => guestNamed(snapshot, name))
-  const secrets = { left: 0 }
-  const print = as === 'ansible' ? inventoryText : definitionsText
-  io.out(await print({ guests, snapshot, options, io, secrets }))
-  if (secrets.left > 0) io.err(`${count(secrets.left, 'secret')} left out; --with-secrets prints them\n`)
+  const { text, left } = await exportedText(names, options, io)
+  io.out(text)
+  if (left > 0) io.err(`${count(left, 'secret')} left out; --with-secrets prints them\n`)
 }
 
-interface Exported {
-  readonly guests: readonly Guest[]
-  readonly snapshot: Snapshot
-  readonly options: ExportOptions
-  readonly io: CliIo
-  /** How many were left out. */
-  readonly secrets: { left: number }
-}
-
-async function inventoryText({ guests, snapshot, options, secrets }: Exported): Promise<string> {
-  const parents = new Map([...snapshot.profiles].map(([name, { inherits }]) => [name, inherits]))
-  const hosts = guests.map((guest) => ansibleHostOf(guest, parents, options, secrets))
-  const [first] = hosts
-  if (options.host !== undefined && first) return json(ansibleHost(first))
-  return options.list ? json(ansibleList(hosts, parents)) : ansibleYaml(hosts, parents)
-}
-
-async function definitionsText({ guests, options, io, secrets }: Exported): Promise<string> {
-  const shown = (await definitionsOf(guests, options, io)).map(({ name, data: own }) => {
-    const { data, left } = options.withSecrets ? { data: own, left: 0 } : withoutSecrets(own)
-    secrets.left += left
-    return { name, data }
-  })
-  return options.as === 'csv' ? guestsCsv(shown) : json(shown.map(({ name, data }) => ({ name, ...data })))
-}
-
-/** As they are written, in the order of the guests. */
-async function definitionsOf(
-  guests: readonly Guest[],
-  { config }: ExportOptions,
-  { cwd }: CliIo,
-): Promise<readonly NamedData[]> {
-  const definitions = await new FolderDefinitions(defined({ file: config, cwd })).list('guest')
-  const written = new Map(definitions.map(({ name, data }) => [name, data]))
-  return guests.map(({ name }) => ({ name, data: written.get(name) ?? {} }))
-}
-
-function ansibleHostOf(
-  guest: Guest,
-  parents: ProfileParents,
-  { withSecrets }: ExportOptions,
-  secrets: { left: number },
-): AnsibleHost {
-  const { name, macs, uuid, serial, ip, profiles, settings } = guest
-  const all: YamlMapping = Object.fromEntries(
-    Object.entries(settings.vars).map(([key, { value }]) => [key, value as YamlValue]),
-  )
-  const { data, left } = withSecrets ? { data: all, left: 0 } : publicVars(all)
-  secrets.left += left
-  const treeboot = defined({ mac: [...macs], uuid, serial, profiles: [...profiles] }) as YamlMapping
-  return {
-    name,
-    // A variable of the operator's that has one of these names wins.
-    vars: { ...defined({ ansible_host: ip }), treeboot, ...data },
-    // The others of the chain hold it by these.
-    profiles: profiles.filter((profile) => !profiles.some((each) => parents.get(each)?.includes(profile))),
+async function exportedText(names: readonly string[], options: ExportOptions, io: CliIo): Promise<Exported> {
+  const { as, list, host, withSecrets, config } = options
+  const server = await serverOf(options, io)
+  if (server) {
+    const guest = names.length === 0 ? undefined : [...names]
+    const query = {
+      as,
+      ...defined({ host, guest }),
+      ...(list && { list: 'true' }),
+      ...(withSecrets && { 'with-secrets': 'true' }),
+    }
+    const { answer, headers } = await server.exchange('exportGuests', { query })
+    return { text: answer, left: Number(headers.get('treeboot-secrets-left-out') ?? 0) }
   }
+  const snapshot = await readSnapshot(withoutVerify(options), io)
+  const wanted = host === undefined ? names : [host]
+  return exportGuests(defined({ as, list, host, withSecrets }), {
+    definitions: new FolderDefinitions(defined({ file: config, cwd: io.cwd })),
+    guests: wanted.length === 0 ? snapshot.guests.all : wanted.map((name) => guestNamed(snapshot, name)),
+    profiles: snapshot.profiles,
+  })
 }

@@ -1,25 +1,20 @@
 import { basename, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import type { Snapshot } from '../../catalog/snapshot.ts'
 import { whyUnreadable } from '../../config/problems.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { configurationLimits } from '../../core/limits/configuration.ts'
-import type { AddedDefinitions } from '../../definitions/definitions.ts'
-import type { FolderDefinitions } from '../../definitions/folder-definitions.ts'
-import {
-  formatOf,
-  type ImportFormatName,
-  importFormatNames,
-  importFormats,
-} from '../../definitions/import/formats.ts'
-import { type ImportStep, planImport } from '../../definitions/import/plan-import.ts'
+import { type ImportFormatName, importFormatNames, importFormats } from '../../definitions/import/formats.ts'
+import { entryOutcomes, type ImportResult, importGuests } from '../../definitions/import/import-guests.ts'
 import { readAtMost } from '../../host/read-at-most.ts'
+import type { OpenedStore } from '../../store/sqlite/open.ts'
 import { definitionsHere } from '../definition-change.ts'
 import { keepAllLocal, openGuestStore } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot, withoutVerify } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, json, table } from '../output/table.ts'
+import type { ApiClient } from '../remote/client.ts'
+import { serverOf } from '../remote/connect.ts'
 import { isAgreed } from './install.ts'
 
 interface ImportOptions extends CommonOptions {
@@ -66,53 +61,94 @@ export function registerGuestsImport(guests: Command, io: CliIo): void {
     .addOption(configOption())
     .addOption(jsonOption())
     .addHelpText('after', help)
-    .action((file: string, _: unknown, command: Command) => importGuests(file, command.optsWithGlobals(), io))
+    .action((file: string, _: unknown, command: Command) => importFile(file, command.optsWithGlobals(), io))
 }
 
-async function importGuests(file: string, options: ImportOptions, io: CliIo): Promise<void> {
-  const snapshot = await readSnapshot(withoutVerify(options), io)
-  if (options.profile !== undefined && !snapshot.profiles.has(options.profile))
-    throw new Failure('not-found', `there is no profile ${options.profile}; "treeboot profiles" lists them`)
+async function importFile(file: string, options: ImportOptions, io: CliIo): Promise<void> {
+  const server = await serverOf(options, io)
   const text = await textOf(file, io)
-  const definitions = await definitionsHere(options, io)
-  const format = await inFile(file, async () => options.from ?? formatOf(text))
-  const { isOwn, what, parse } = importFormats[format]
-  const written = new Map((await definitions.list('guest')).map(({ name, data }) => [name, data]))
-  const ground = {
-    guests: snapshot.guests.all,
-    profiles: new Set(snapshot.profiles.keys()),
-    written,
-    isOwn,
-    ...defined({ profile: options.profile }),
-  }
-  const steps = planImport(await inFile(file, async () => parse(text)), ground)
-  const added = await addGuests(steps, definitions, { snapshot, options, io })
+  const made = await inFile(file, () =>
+    server ? importAt(server, text, options, io) : importHere(text, options, io),
+  )
   const name = basename(file)
-  const results = steps.map((step) => resultOf(step, added))
-  if (options.json) {
-    const entries = results.map((each) => ({ file: name, ...each }))
-    const changed = results.some(({ result }) => result === 'added')
-    io.out(json({ format, changed, why: added.whyNone ?? null, entries }))
-  } else {
-    const rows = results.map((each) => [
+  const { format, changed, why, entries } = made
+  if (options.json)
+    io.out(json({ format, changed, why, entries: entries.map((each) => ({ file: name, ...each })) }))
+  else {
+    const rows = entries.map((each) => [
       `${name}:${each.line}`,
       each.result,
       each.name ?? '-',
       each.why ?? '',
     ])
-    io.out(`${name} is read as ${what}\n${table(rows)}${summaryOf(results, added, options)}`)
+    io.out(`${name} is read as ${importFormats[format].what}\n${table(rows)}${summaryOf(made, options)}`)
   }
-  if (results.some(({ result }) => result === 'faulty') && !options.skipFaulty) io.exit(exitCodes.badInput)
+  if (entries.some(({ result }) => result === 'faulty') && !options.skipFaulty) io.exit(exitCodes.badInput)
 }
 
-function summaryOf(results: readonly EntryResult[], { whyNone }: Added, { install }: ImportOptions): string {
-  const words = (['added', 'not added', 'unchanged', 'skipped', 'faulty'] as const).flatMap((word) => {
-    const number = results.filter(({ result }) => result === word).length
+async function importHere(text: string, options: ImportOptions, io: CliIo): Promise<ImportResult> {
+  const { from: format, profile, dryRun, skipFaulty, install } = options
+  const snapshot = await readSnapshot(withoutVerify(options), io)
+  let store: OpenedStore | undefined
+  try {
+    return await importGuests(
+      { text, ...defined({ format, profile, dryRun, skipFaulty }) },
+      {
+        definitions: await definitionsHere(options, io),
+        guests: snapshot.guests.all,
+        profiles: snapshot.profiles,
+        whyNot: (names) => whyNotAgreed(names, options, io),
+        before: async (names) => {
+          store = await openGuestStore(snapshot, io)
+          await (install ? store.probe() : keepAllLocal(store, names))
+        },
+      },
+    )
+  } finally {
+    await store?.close()
+  }
+}
+
+/** Who is to be installed is asked for before the server makes it: what it would make, a dry run says. */
+async function importAt(
+  server: ApiClient,
+  text: string,
+  options: ImportOptions,
+  io: CliIo,
+): Promise<ImportResult> {
+  const { from, profile, dryRun, skipFaulty, install } = options
+  const query = {
+    ...defined({ from, profile }),
+    ...(skipFaulty && { 'skip-faulty': 'true' }),
+    ...(install && { firstBoot: 'install' as const }),
+  }
+  const send = (isDry: boolean) =>
+    server.call('importGuests', { query: { ...query, ...(isDry && { 'dry-run': 'true' }) }, body: text })
+  if (dryRun || !install) return send(dryRun === true)
+  const tried = await send(true)
+  const names = tried.entries.flatMap(({ result, name }) => (result === 'not added' && name ? [name] : []))
+  const isWrong = tried.entries.some(({ result }) => result === 'faulty') && !skipFaulty
+  const why = isWrong || names.length === 0 ? undefined : await whyNotAgreed(names, options, io)
+  return why === undefined ? send(false) : { ...tried, why }
+}
+
+async function whyNotAgreed(
+  names: readonly string[],
+  options: ImportOptions,
+  io: CliIo,
+): Promise<string | undefined> {
+  const mustAsk = options.install && names.length > 1
+  return mustAsk && !(await isAgreed(names, options, io)) ? 'you did not agree' : undefined
+}
+
+function summaryOf({ entries, why }: ImportResult, { install }: ImportOptions): string {
+  const words = entryOutcomes.flatMap((word) => {
+    const number = entries.filter(({ result }) => result === word).length
     return number === 0 ? [] : [`${number} ${word}`]
   })
   const total = words.length === 0 ? 'no entries' : words.join(', ')
-  if (whyNone !== undefined) return `${total}; nothing was changed: ${whyNone}\n`
-  const number = results.filter(({ result }) => result === 'added').length
+  if (why !== null) return `${total}; nothing was changed: ${why}\n`
+  const number = entries.filter(({ result }) => result === 'added').length
   if (number === 0) return `${total}\n`
   const next = install
     ? 'the first network boot of each installs it, unless its machine is known already'
@@ -144,62 +180,4 @@ async function textOf(file: string, { cwd }: CliIo): Promise<string> {
   } catch {
     throw new Failure('invalid-data', `${file} is not UTF-8 text; save it as UTF-8`)
   }
-}
-
-/** What became of the guests that were to be made. */
-interface Added extends AddedDefinitions {
-  /** Why none was made. */
-  readonly whyNone?: string
-}
-
-async function addGuests(
-  steps: readonly ImportStep[],
-  definitions: FolderDefinitions,
-  { snapshot, options, io }: { snapshot: Snapshot; options: ImportOptions; io: CliIo },
-): Promise<Added> {
-  const { dryRun, skipFaulty } = options
-  const wanted = new Map(
-    steps.flatMap(({ name, data }) => (name !== undefined && data ? [[name, data]] : [])),
-  )
-  const isFaulty = steps.some(({ result }) => result === 'faulty')
-  const checked = await definitions.addAll('guest', wanted, { dryRun: true, skipFaulty: true })
-  if ((isFaulty || checked.faulty.size > 0) && !skipFaulty)
-    return { ...checked, whyNone: 'an entry is wrong; correct it, or leave it out with --skip-faulty' }
-  if (dryRun) return { ...checked, whyNone: '--dry-run' }
-  if (checked.made.length === 0) return checked
-  const names = checked.made
-  if (options.install && names.length > 1 && !(await isAgreed(names, options, io)))
-    return { ...checked, whyNone: 'you did not agree' }
-  const store = await openGuestStore(snapshot, io)
-  try {
-    return await definitions.addAll('guest', wanted, {
-      ...defined({ skipFaulty }),
-      // Before there are such guests, so that no network boot can install one in between.
-      before: (made) => (options.install ? store.probe() : keepAllLocal(store, made)),
-    })
-  } finally {
-    await store.close()
-  }
-}
-
-interface EntryResult {
-  readonly line: number
-  readonly result: 'added' | 'not added' | 'unchanged' | 'skipped' | 'faulty'
-  readonly name: string | null
-  readonly why: string | null
-}
-
-function resultOf({ line, name = '', result, why }: ImportStep, added: Added): EntryResult {
-  const about = { line, name: name === '' ? null : name, why: why ?? null }
-  if (result !== 'add') return { ...about, result }
-  const problems = added.faulty.get(name)
-  if (problems)
-    return {
-      ...about,
-      result: 'faulty',
-      why: problems
-        .map(({ message, remedy }) => (remedy === undefined ? message : `${message}; ${remedy}`))
-        .join('; '),
-    }
-  return { ...about, result: added.whyNone === undefined ? 'added' : 'not added' }
 }

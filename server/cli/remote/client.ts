@@ -10,6 +10,7 @@ import { problemType } from '../../api/problem.ts'
 import type { Route } from '../../api/route.ts'
 import { routes } from '../../api/routes.ts'
 import { problem as problemSchema } from '../../api/schemas/common.ts'
+import { defined } from '../../core/defined.ts'
 import { Failure, type FailureKind, failureKinds } from '../../core/failure.ts'
 import { httpStatus } from '../../core/http-status.ts'
 import { upstreamLimits } from '../../core/limits/upstreams.ts'
@@ -129,7 +130,7 @@ export class ApiClient {
           ...(ifMatch !== undefined && { 'If-Match': ifMatch }),
           ...session,
         },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: bodyText(body, row) }),
       })
     } catch (error) {
       throw unreachable(this.url, error)
@@ -178,10 +179,10 @@ export class ApiClient {
     if (!data) return this.#notTreeboot(response)
     const { error, detail, errors = [], nearest = [] } = data
     const kind = failureKinds.find((each) => each === error) ?? kindOfStatus(status)
-    const details = errors.map(({ field, found, expected }) => ({
+    const details = errors.map(({ field, expected, found, where }) => ({
       field,
       expected,
-      ...(found !== undefined && { found }),
+      ...defined({ found, where }),
     }))
     const near = nearest.length > 0 ? `; nearest: ${nearest.join(', ')}` : ''
     return new Failure(kind, `${detail}${near}${this.#remedy(kind)}`, { details })
@@ -229,10 +230,16 @@ function pathOf(pattern: string, params: NonNullable<AnyInput['params']>): strin
     })
 }
 
+/** A text that is no JSON goes as it is. */
+function bodyText(body: unknown, { bodyTypes: [type = ''] = [] }: Route): string {
+  return typeof body === 'string' && type.startsWith('text/') ? body : JSON.stringify(body)
+}
+
 function queryText(query: AnyInput['query'] = {}): string {
-  const pairs = Object.entries(query).filter(([, value]) => value !== undefined)
-  if (pairs.length === 0) return ''
-  return `?${new URLSearchParams(pairs.map(([key, value]): [string, string] => [key, String(value)]))}`
+  const pairs = Object.entries(query).flatMap(([key, value]): [string, string][] =>
+    [value].flat().flatMap((each) => (each === undefined ? [] : [[key, String(each)]])),
+  )
+  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs)}`
 }
 
 /** Undefined for what is no JSON. */

@@ -38,6 +38,12 @@ beforeAll(async () => {
   writeBelow(home.path, 'profiles.d/filed.yaml', 'args: [text]\n')
   writeBelow(home.path, 'mirrors.d/a/b.yaml', 'url: http://anna:secret@127.0.0.1:9/x/\nschedule: every 24h\n')
   writeBelow(home.path, 'kickstart-templates/web.ks', '{{ report_url }}\n')
+  for (const id of ['7', '8']) {
+    const table = `name,mac,profile\nimp${id},52:54:00:00:07:0${id},zeta\nimpw${id},nonsense,zeta\n`
+    for (const folder of [home, elsewhere]) writeBelow(folder.path, `hosts${id}.csv`, table)
+  }
+  writeBelow(elsewhere.path, 'odd.txt', 'nothing\n')
+  writeBelow(home.path, 'odd.txt', 'nothing\n')
   writeBelow(elsewhere.path, 'password', 'correct horse battery\n')
   cpSync(join(elsewhere.path, 'password'), join(home.path, 'password'))
   app = quickApp({ cwd: home.path, newStore: 'install' })
@@ -97,6 +103,11 @@ describe('prints the same bytes with the same exit code', () => {
     ['accounts', 'sessions', 'admin-1'],
     ['tokens', '--json'],
     ['problems'],
+    ['guests', 'export'],
+    ['guests', 'export', '--as', 'json', 'web01'],
+    ['guests', 'export', '--as', 'ansible'],
+    ['guests', 'export', '--as', 'ansible', '--list'],
+    ['guests', 'export', '--as', 'ansible', '--host', 'web01'],
     ['problems', '--json'],
     ['audit', '--json'],
     ['audit', '--json-lines', '--limit', '2'],
@@ -130,6 +141,12 @@ describe('prints the same bytes with the same exit code', () => {
     ['local', 'arm#'],
     ['hold', 'arm#'],
     ['hold', 'arm#', '--json'],
+    ['guests', 'import', 'hosts#.csv', '--dry-run'],
+    ['guests', 'import', 'hosts#.csv'],
+    ['guests', 'import', 'hosts#.csv', '--skip-faulty', '--json'],
+    ['guests', 'import', 'hosts#.csv', '--skip-faulty'],
+    ['guests', 'import', 'odd.txt'],
+    ['guests', 'show', 'imp#'],
     ['guests', 'forget', 'arm#'],
     ['guests', 'forget', 'nobody'],
     ['install', 'arm#', 'new#', '--max', '1'],
@@ -160,7 +177,7 @@ describe('prints the same bytes with the same exit code', () => {
     const shown = ({ code, out, err }: CliResult, id: string): CliResult => {
       const same = (text: string): string =>
         text
-          .replaceAll(new RegExp(`\\b(new|arm|odd|bad|made|ben|nothing)${id}`, 'g'), '$1#')
+          .replaceAll(new RegExp(`\\b(new|arm|odd|bad|made|ben|nothing|hosts|impw?|00:0)${id}`, 'g'), '$1#')
           .replaceAll(new RegExp(`(m/|[XYZ]|192\\.0\\.2\\.1)${id}`, 'g'), '$1#')
           .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'TIME')
           .replaceAll(/"\\"[0-9a-f]{20,}\\""/g, 'TAG')
