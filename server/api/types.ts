@@ -41,3 +41,5 @@ export type ProfileBody = z.infer<typeof definitions.profileSummary>
 export type MirrorBody = z.infer<typeof definitions.mirror>
 export type DefinitionBody = z.infer<typeof definitions.definition>
 export type ChangeBody = z.infer<typeof definitions.setChange>
+export type RenamedBody = z.infer<typeof definitions.renamed>
+export type MovedBody = z.infer<typeof definitions.moved>

@@ -10,12 +10,17 @@ import {
   pathsOf,
 } from '../definition-resource.ts'
 import { movedView, triedView } from '../definition-views.ts'
-import { json, type Route, route } from '../route.ts'
+import { json, route } from '../route.ts'
 import { moved, renamed } from '../schemas/definitions.ts'
 
 const newPlace = { ...etagHeader, Location: 'the path of the definition from now on' }
 
-export function renameRoute({ kind, word, writes, beforeRename }: DefinitionResource): Route {
+export function renameRoute<Word extends string>({
+  kind,
+  word,
+  writes,
+  beforeRename,
+}: Pick<DefinitionResource<Word>, 'kind' | 'word' | 'writes' | 'beforeRename'>) {
   const { one, params } = pathsOf(kind)
   return route({
     method: 'POST',
@@ -52,7 +57,11 @@ export function renameRoute({ kind, word, writes, beforeRename }: DefinitionReso
   })
 }
 
-export function moveRoute({ kind, word, writes }: DefinitionResource): Route {
+export function moveRoute<Word extends string>({
+  kind,
+  word,
+  writes,
+}: Pick<DefinitionResource<Word>, 'kind' | 'word' | 'writes'>) {
   const { one, params } = pathsOf(kind)
   return route({
     method: 'POST',

@@ -22,7 +22,7 @@ import {
 } from '../definition-resource.ts'
 import { definitionView, starredData, triedView } from '../definition-views.ts'
 import type { Reply } from '../reply.ts'
-import { json, type Route, route } from '../route.ts'
+import { json, route } from '../route.ts'
 import {
   definition as definitionSchema,
   isPlain,
@@ -43,18 +43,18 @@ export function definitionRoutes<
   const Word extends string,
   More extends z.ZodRawShape = Record<never, never>,
 >(resource: DefinitionResource<Word, More>) {
-  const moves: readonly Route[] = [
-    ...(resource.beforeRename ? [renameRoute(resource)] : []),
-    moveRoute(resource),
-  ]
-  return [
+  const rename = renameRoute(resource)
+  const rows = [
     createRoute(resource),
     readRoute(resource),
     putRoute(resource),
     patchRoute(resource),
     deleteRoute(resource),
-    ...moves,
+    rename,
+    moveRoute(resource),
   ] as const
+  // Its type stays in the list: a kind whose names cannot change has no such row, and nobody asks for it.
+  return resource.beforeRename ? rows : (rows.filter((row) => row !== rename) as unknown as typeof rows)
 }
 
 function createRoute<Word extends string, More extends z.ZodRawShape>(

@@ -19,7 +19,7 @@ import {
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import type { ApiClient } from '../remote/client.ts'
-import { changeAt, makeAt, removeAt } from '../remote/definitions.ts'
+import { changeAt, makeAt, moveAt, removeAt } from '../remote/definitions.ts'
 
 export interface VerbOptions extends CommonOptions {
   readonly dryRun?: boolean
@@ -84,10 +84,9 @@ export function registerDefinitionVerbs(
   const remove = verb('rm', `remove the file of a ${kind}`).action(
     async (name: string, _: unknown, command: Command) => {
       const { replaceBy } = command.optsWithGlobals<ReplaceOption>()
-      const isRemoved = await runThere(command, io, (server, { dryRun }) => {
-        if (replaceBy === undefined) return removeAt(server, { kind, name, dryRun })
-        throw new Failure('unsupported', '--replace-by changes several files: run it beside the server')
-      })
+      const isRemoved = await runThere(command, io, (server, { dryRun }) =>
+        removeAt(server, { kind, name, dryRun }, replaceBy),
+      )
       if (isRemoved) return
       await run(command, io, async (definitions, options) => {
         const expected = await expectedOf(definitions, kind, name)
@@ -99,12 +98,18 @@ export function registerDefinitionVerbs(
     .addOption(
       new Option('--to <folder>', 'where the file is written').choices([folder]).makeOptionMandatory(),
     )
-    .action((name: string, _: unknown, command: Command) =>
-      run(command, io, async (definitions, options) => {
+    .action(async (name: string, _: unknown, command: Command) => {
+      const next = (toDelete: ToDelete) => ({ text: deleteText(toDelete), data: { delete: toDelete } })
+      const isMoved = await runThere(command, io, async (server, { dryRun }) => {
+        const { made, toDelete } = await moveAt(server, { kind, name, dryRun })
+        return { ...made, next: next(toDelete) }
+      })
+      if (isMoved) return
+      await run(command, io, async (definitions, options) => {
         const { toDelete, ...made } = await definitions.move(kind, name, options)
-        return { ...made, next: { text: deleteText(toDelete), data: { delete: toDelete } } }
-      }),
-    )
+        return { ...made, next: next(toDelete) }
+      })
+    })
   if (kind === 'profile')
     remove.option(
       '--replace-by <other>',
@@ -136,7 +141,13 @@ async function addDefinition(
   })
 }
 
-function deleteText({ file, first, last, text, becomes }: MovedDefinition['toDelete']): string {
+/** Without the texts where the definition has secrets, which a server does not show. */
+type ToDelete = Omit<MovedDefinition['toDelete'], 'text' | 'becomes'> & {
+  readonly text: string | null
+  readonly becomes: string | null
+}
+
+function deleteText({ file, first, last, text, becomes }: ToDelete): string {
   const lines = first === last ? `line ${first}` : `lines ${first} to ${last}`
   const marked = (mark: string, part: string): string =>
     part
@@ -145,7 +156,9 @@ function deleteText({ file, first, last, text, becomes }: MovedDefinition['toDel
       .map((line) => `${mark}${line}\n`)
       .join('')
   const what = becomes === '' ? `delete ${lines}` : `change ${lines}`
-  return `until you ${what} of ${file}, they count and the file does not:\n${marked('-', text)}${becomes === '' ? '' : marked('+', becomes)}`
+  const begin = `until you ${what} of ${file}, they count and the file does not`
+  if (text === null) return `${begin}\n`
+  return `${begin}:\n${marked('-', text)}${becomes === null || becomes === '' ? '' : marked('+', becomes)}`
 }
 
 interface ReplaceOption {

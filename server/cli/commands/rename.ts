@@ -3,10 +3,11 @@ import { defined } from '../../core/defined.ts'
 import type { ChangeOptions } from '../../definitions/definitions.ts'
 import type { FolderDefinitions } from '../../definitions/folder-definitions.ts'
 import { changesForRename } from '../../machines/guest-records.ts'
-import { type CommandChange, expectedOf, runChange } from '../definition-change.ts'
+import { type CommandChange, expectedOf, runChange, runChangeThere } from '../definition-change.ts'
 import { guestNamed, openGuestStore } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot, withoutVerify } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
+import { renameAt } from '../remote/definitions.ts'
 
 /** Adds `rename` to the commands of guests or profiles. */
 export function registerRename(group: Command, kind: 'guest' | 'profile', io: CliIo): void {
@@ -22,13 +23,18 @@ export function registerRename(group: Command, kind: 'guest' | 'profile', io: Cl
     .option('--dry-run', 'show what would change, and change nothing')
     .addOption(configOption())
     .addOption(jsonOption())
-    .action((name: string, newName: string, _: unknown, command: Command) =>
-      runChange(command, io, (definitions, options) =>
+    .action(async (name: string, newName: string, _: unknown, command: Command) => {
+      const isRenamed = await runChangeThere(command, io, async (server, { dryRun }) => {
+        const { isHeld, ...made } = await renameAt(server, { kind, name, dryRun }, newName)
+        return isHeld ? { ...made, reply: heldReply(newName) } : made
+      })
+      if (isRenamed) return
+      await runChange(command, io, (definitions, options) =>
         kind === 'guest'
           ? renameGuest(definitions, { name, newName, options, given: command.optsWithGlobals() }, io)
           : renameProfile(definitions, { name, newName, options }),
-      ),
-    )
+      )
+    })
 }
 
 interface Renaming {

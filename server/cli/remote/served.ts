@@ -12,6 +12,8 @@ const served: ReadonlySet<string> = new Set([
   'guests add',
   'guests set',
   'guests rm',
+  'guests move',
+  'guests rename',
   'guests install',
   'guests local',
   'guests hold',
@@ -25,10 +27,13 @@ const served: ReadonlySet<string> = new Set([
   'profiles add',
   'profiles set',
   'profiles rm',
+  'profiles move',
+  'profiles rename',
   'mirrors',
   'mirrors add',
   'mirrors set',
   'mirrors rm',
+  'mirrors move',
   'inbox',
   'problems',
   'explain',
@@ -47,7 +52,6 @@ const served: ReadonlySet<string> = new Set([
 ])
 
 const there = 'run it on the machine of the server, in the folder of its config.yaml'
-const editThere = `${there}; guests, profiles and mirrors themselves can be changed with --server`
 
 /** These act on what a server has, and can only be run beside it. Why, and what to do. */
 const beside: Readonly<Record<string, string>> = {
@@ -61,11 +65,6 @@ const beside: Readonly<Record<string, string>> = {
   'trees history': there,
   'trees rollback': there,
   'trees gc': there,
-  'guests move': editThere,
-  'guests rename': editThere,
-  'profiles move': editThere,
-  'profiles rename': editThere,
-  'mirrors move': editThere,
   templates: there,
   'templates list': there,
   'templates show': there,

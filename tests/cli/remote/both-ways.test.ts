@@ -141,6 +141,12 @@ describe('prints the same bytes with the same exit code', () => {
     ['local', 'arm#'],
     ['hold', 'arm#'],
     ['hold', 'arm#', '--json'],
+    ['guests', 'rename', 'new#', 'arm#'],
+    ['guests', 'rename', 'new#', 'news#', '--dry-run'],
+    ['guests', 'rename', 'new#', 'news#', '--json'],
+    ['guests', 'rename', 'news#', 'new#'],
+    ['guests', 'move', 'web01', '--to', 'guests.d', '--dry-run'],
+    ['guests', 'move', 'new#', '--to', 'guests.d'],
     ['guests', 'import', 'hosts#.csv', '--dry-run'],
     ['guests', 'import', 'hosts#.csv'],
     ['guests', 'import', 'hosts#.csv', '--skip-faulty', '--json'],
@@ -158,6 +164,14 @@ describe('prints the same bytes with the same exit code', () => {
     ['profiles', 'add', 'made#', 'inherits=zeta'],
     ['profiles', 'set', 'made#', 'args=[text]', '--json'],
     ['profiles', 'rm', 'zeta'],
+    ['guests', 'add', 'odd#', 'profile=made#'],
+    ['guests', 'add', 'usr#', 'serial=U#', 'profile=made#', '--local'],
+    ['profiles', 'rm', 'made#'],
+    ['profiles', 'rename', 'made#', 'makes#'],
+    ['profiles', 'rename', 'makes#', 'made#', '--json'],
+    ['profiles', 'rm', 'made#', '--replace-by', 'zeta', '--dry-run'],
+    ['profiles', 'rm', 'made#', '--replace-by', 'zeta'],
+    ['profiles', 'add', 'made#', 'inherits=zeta'],
     ['profiles', 'rm', 'made#'],
     ['mirrors', 'add', 'm/#', 'url=http://127.0.0.1:9/y/'],
     ['mirrors', 'set', 'm/#', 'schedule=every 24h'],
@@ -177,8 +191,11 @@ describe('prints the same bytes with the same exit code', () => {
     const shown = ({ code, out, err }: CliResult, id: string): CliResult => {
       const same = (text: string): string =>
         text
-          .replaceAll(new RegExp(`\\b(new|arm|odd|bad|made|ben|nothing|hosts|impw?|00:0)${id}`, 'g'), '$1#')
-          .replaceAll(new RegExp(`(m/|[XYZ]|192\\.0\\.2\\.1)${id}`, 'g'), '$1#')
+          .replaceAll(
+            new RegExp(`\\b(news?|arm|odd|bad|made|makes|usr|ben|nothing|hosts|impw?|00:0)${id}`, 'g'),
+            '$1#',
+          )
+          .replaceAll(new RegExp(`(m/|[UXYZ]|192\\.0\\.2\\.1)${id}`, 'g'), '$1#')
           .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'TIME')
           .replaceAll(/"\\"[0-9a-f]{20,}\\""/g, 'TAG')
       return { code, out: same(out), err: same(err) }
