@@ -1,11 +1,17 @@
 import type { z } from 'zod'
 import type { accountRoutes, auditRoutes, tokenRoutes } from './resources/accounts.ts'
+import type { guestBootRoutes } from './resources/guest-boots.ts'
 import type { guestFileRoutes } from './resources/guest-files.ts'
+import type { guestTryRoutes } from './resources/guest-tries.ts'
 import type { guestRoutes } from './resources/guests.ts'
+import type { jobRoutes } from './resources/jobs.ts'
+import type { loaderRoutes } from './resources/loaders.ts'
 import type { lookupRoutes } from './resources/lookup.ts'
 import type { mirrorRoutes, profileRoutes } from './resources/profiles.ts'
 import type { serverRoutes } from './resources/server.ts'
 import type { sessionRoutes } from './resources/session.ts'
+import type { templateRoutes } from './resources/templates.ts'
+import type { treeVersionRoutes } from './resources/tree-versions.ts'
 import type { treeRoutes } from './resources/trees.ts'
 import type { unknownMachineRoutes } from './resources/unknown-machines.ts'
 import type { uploadRoutes } from './resources/uploads.ts'
@@ -18,7 +24,13 @@ type Rows = (
   | typeof lookupRoutes
   | typeof treeRoutes
   | typeof guestRoutes
+  | typeof guestBootRoutes
   | typeof guestFileRoutes
+  | typeof guestTryRoutes
+  | typeof templateRoutes
+  | typeof treeVersionRoutes
+  | typeof jobRoutes
+  | typeof loaderRoutes
   | typeof profileRoutes
   | typeof mirrorRoutes
   | typeof unknownMachineRoutes
@@ -50,6 +62,8 @@ export type OperationInput<Name extends OperationName> = Part<'params', InputOf<
     readonly query?: Operations[Name]['query'] extends z.ZodType ? QueryOf<Operations[Name]['query']> : never
     /** The entity tag of what is changed. */
     readonly ifMatch?: string
+    /** `*`: it must not be there yet. */
+    readonly ifNoneMatch?: string
   }
 
 type Part<Key extends string, Value> = [Value] extends [never]

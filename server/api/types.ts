@@ -9,6 +9,7 @@ import type { Problem } from './schemas/common.ts'
 import type * as definitions from './schemas/definitions.ts'
 import type * as guests from './schemas/guests.ts'
 import type * as server from './schemas/server.ts'
+import type * as templates from './schemas/templates.ts'
 import type * as trees from './schemas/trees.ts'
 import type * as uploads from './schemas/uploads.ts'
 
@@ -41,5 +42,6 @@ export type ProfileBody = z.infer<typeof definitions.profileSummary>
 export type MirrorBody = z.infer<typeof definitions.mirror>
 export type DefinitionBody = z.infer<typeof definitions.definition>
 export type ChangeBody = z.infer<typeof definitions.setChange>
+export type TemplateChangeBody = z.infer<typeof templates.templateChange>
 export type RenamedBody = z.infer<typeof definitions.renamed>
 export type MovedBody = z.infer<typeof definitions.moved>

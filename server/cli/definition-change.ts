@@ -103,7 +103,8 @@ export function printChange(change: CommandChange, options: PrintOptions, io: Cl
   printShown({ ...shown, changed: shown.changed && options.dryRun !== true }, options, io)
 }
 
-function shownOf({ where, before, after, etag }: DefinitionChange): ShownChange {
+/** A change of one file as it is shown. */
+export function shownOf({ where, before, after, etag }: DefinitionChange): ShownChange {
   const difference = lineDifference(before ?? '', after ?? '')
   const happened = whatHappened(before, after)
   return { where, etag: etag ?? null, changed: before !== after, difference, happened }
@@ -115,7 +116,8 @@ function whatHappened(before: string | undefined, after: string | undefined): Ha
   return after === undefined ? 'removed' : 'changed'
 }
 
-function printShown(shown: ShownChange, options: PrintOptions, io: CliIo): void {
+/** Prints a change as it is shown. */
+export function printShown(shown: ShownChange, options: PrintOptions, io: CliIo): void {
   const { where, etag, changed, difference, happened, others = [], reply, next } = shown
   const dryRun = options.dryRun === true
   if (options.json) {

@@ -8,14 +8,14 @@ import { inputsForGuest } from '../context.ts'
 import { guestNamed } from '../guest-named.ts'
 import { flag, format } from '../input.ts'
 import { requireReveal } from '../reveal.ts'
-import { needs, type Route, route } from '../route.ts'
+import { needs, route } from '../route.ts'
 
 const guest = '/api/v1/guests/:name'
 const params = z.object({ name: z.string() })
 const reads = { access: needs('viewer', 'guests:read'), readsGuests: true } as const
 
 /** What guests boot and get, shown without their secrets. */
-export const guestBootRoutes: readonly Route[] = [
+export const guestBootRoutes = [
   route({
     method: 'GET',
     path: `${guest}/plan`,
@@ -69,4 +69,4 @@ export const guestBootRoutes: readonly Route[] = [
       return { headers, text }
     },
   }),
-]
+] as const

@@ -4,11 +4,11 @@ import { tryBoot } from '../../dryboot/try-boot.ts'
 import { ownRequester } from '../../machines/own-requester.ts'
 import { guestNamed } from '../guest-named.ts'
 import { wholeList } from '../lists.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { json, needs, route } from '../route.ts'
 import { testFirmware, triedBootPage } from '../schemas/tries.ts'
 
 /** Boots that are tried. It changes nothing, so whoever may see guests may do it. */
-export const guestTryRoutes: readonly Route[] = [
+export const guestTryRoutes = [
   route({
     method: 'POST',
     path: '/api/v1/guests/:name/try',
@@ -61,4 +61,4 @@ export const guestTryRoutes: readonly Route[] = [
         return { json: wholeList(boots) }
       }),
   }),
-]
+] as const

@@ -8,7 +8,7 @@ import type { ApiContext } from '../context.ts'
 import { segments } from '../input.ts'
 import { listQuery, pageOf } from '../lists.ts'
 import type { Reply } from '../reply.ts'
-import { type Call, json, needs, type Route, route } from '../route.ts'
+import { type Call, json, needs, route } from '../route.ts'
 import { jobPage, jobRequest, job as jobSchema, startAgain } from '../schemas/jobs.ts'
 import { timeText } from '../views.ts'
 
@@ -28,7 +28,7 @@ const writes = needs('operator', 'uploads')
 const location = { Location: 'the path of the job' }
 
 /** Imports, mirrors, verifications and publications that take minutes. */
-export const jobRoutes: readonly Route[] = [
+export const jobRoutes = [
   route({
     method: 'GET',
     path: jobs,
@@ -147,7 +147,7 @@ export const jobRoutes: readonly Route[] = [
     answers: { 202: json(jobSchema, location) },
     handle: (call, context) => startJob(call, context, { kind: 'mirror', mirror: call.params.name }),
   }),
-]
+] as const
 
 type JobReply = Reply<z.input<typeof jobSchema>>
 

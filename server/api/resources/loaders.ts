@@ -6,7 +6,7 @@ import { packageFamily } from '../../host/package-family.ts'
 import { dhcpConfig, dhcpServerNames, renderDhcpConfig } from '../../namespace/dhcp-config.ts'
 import { type LoaderReport, loaderReport, loaderTable } from '../../namespace/loader-report.ts'
 import type { ApiContext } from '../context.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { json, needs, route } from '../route.ts'
 import { dhcpConfig as dhcpConfigSchema, loaderReport as loaderReportSchema } from '../schemas/loaders.ts'
 
 const access = needs('viewer')
@@ -17,7 +17,7 @@ const address = z
   .meta({ description: 'by which machines reach treeboot; default: its first address' })
 
 /** Boot loaders, and what other DHCP servers must say of them, as the commands print them. */
-export const loaderRoutes: readonly Route[] = [
+export const loaderRoutes = [
   route({
     method: 'GET',
     path: '/api/v1/loaders',
@@ -62,7 +62,7 @@ export const loaderRoutes: readonly Route[] = [
       return { headers: plainText, text: renderDhcpConfig(server, plan) }
     },
   }),
-]
+] as const
 
 function withoutFiles(report: LoaderReport): LoaderReport {
   return { ...report, loaders: report.loaders.map(({ file: _, ...line }) => line) }

@@ -12,7 +12,7 @@ import { dryRun, etagHeader, expectedTag } from '../definition-resource.ts'
 import { segments } from '../input.ts'
 import { listQuery, pageOf } from '../lists.ts'
 import type { Reply } from '../reply.ts'
-import { type Call, json, needs, type Route, route } from '../route.ts'
+import { type Call, json, needs, route } from '../route.ts'
 import { templateChange, templatePage, templateText } from '../schemas/templates.ts'
 import { requireUtf8, templateBody } from '../template-text.ts'
 
@@ -31,7 +31,7 @@ const reasonText =
   'A change that adds a problem to a template or to a guest is refused, and `errors` has each, unless `reason` says why it is made all the same.'
 
 /** Templates of answer files, and their snippets. */
-export const templateRoutes: readonly Route[] = [
+export const templateRoutes = [
   route({
     method: 'GET',
     path: plural,
@@ -150,7 +150,7 @@ export const templateRoutes: readonly Route[] = [
       return inForce({ name, newName: to, call }, { ...made, problems: [] }, context)
     },
   }),
-]
+] as const
 
 function templateView({ name, where, etag, readOnly, text }: Definition, guests: number) {
   return {

@@ -10,7 +10,7 @@ import type { ApiContext } from '../context.ts'
 import { segments } from '../input.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
 import { neededVersions, type PublishedTree, publishedTree } from '../published-trees.ts'
-import { type Call, json, needs, type Route, route } from '../route.ts'
+import { type Call, json, needs, route } from '../route.ts'
 import {
   treeFilePage,
   treeUserPage,
@@ -35,7 +35,7 @@ const writes = needs('operator')
 const admin = needs('admin', 'admin')
 
 /** Versions of published trees, who uses a tree, and its removal. They come before `/trees/*id`, which takes any path. */
-export const treeVersionRoutes: readonly Route[] = [
+export const treeVersionRoutes = [
   route({
     method: 'GET',
     path: `${one}/versions`,
@@ -186,7 +186,7 @@ export const treeVersionRoutes: readonly Route[] = [
     answers: { 200: json(versionSchema) },
     handle: (call, context) => removeTree({ call, context }, call.params.id, call.query['replace-by']),
   }),
-]
+] as const
 
 interface Request {
   readonly call: Pick<Call, 'caller' | 'from'>

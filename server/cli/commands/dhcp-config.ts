@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander'
 import { defined } from '../../core/defined.ts'
-import { missingText } from '../../core/loader/dhcp-plan.ts'
+import { type DhcpPlan, missingText } from '../../core/loader/dhcp-plan.ts'
 import { packageFamily } from '../../host/package-family.ts'
 import {
   type DhcpServerName,
@@ -12,6 +12,7 @@ import { expectedServices } from '../cli-requester.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json } from '../output/table.ts'
+import { serverOf } from '../remote/connect.ts'
 
 interface DhcpConfigOptions extends CommonOptions {
   readonly address?: string
@@ -30,20 +31,30 @@ export function registerDhcpConfig(program: Command, io: CliIo): void {
     )
     .addOption(configOption())
     .addOption(jsonOption())
-    .action(async (server: DhcpServerName, options: DhcpConfigOptions) => {
-      const snapshot = await readSnapshot(options, io)
-      const services = expectedServices(snapshot.config)
-      const family = await packageFamily()
-      const { plan, notes } = await dhcpConfig({
-        snapshot,
-        services,
-        family,
-        ...defined({ address: options.address }),
-      })
-      for (const note of notes) io.err(`treeboot: ${note}\n`)
-      io.out(options.json ? json(plan) : renderDhcpConfig(server, plan))
-      const missing = missingText(plan)
-      if (missing !== undefined) io.err(`treeboot: ${missing.replace(/^treeboot /, '')}\n`)
-      if (plan.rules.length === 0) io.exit(exitCodes.notFound)
-    })
+    .action((name: DhcpServerName, options: DhcpConfigOptions) => dhcpConfigFor(name, options, io))
+}
+
+async function dhcpConfigFor(name: DhcpServerName, options: DhcpConfigOptions, io: CliIo): Promise<void> {
+  const { plan, notes } = await planFor(options, io)
+  for (const note of notes) io.err(`treeboot: ${note}\n`)
+  io.out(options.json ? json(plan) : renderDhcpConfig(name, plan))
+  const missing = missingText(plan)
+  if (missing !== undefined) io.err(`treeboot: ${missing.replace(/^treeboot /, '')}\n`)
+  if (plan.rules.length === 0) io.exit(exitCodes.notFound)
+}
+
+async function planFor(
+  options: DhcpConfigOptions,
+  io: CliIo,
+): Promise<{ readonly plan: DhcpPlan; readonly notes: readonly string[] }> {
+  const address = defined({ address: options.address })
+  const server = await serverOf(options, io)
+  if (server) {
+    const { notes, ...plan } = await server.call('getDhcpRules', { query: address })
+    // The last note says what `missing` says.
+    return { plan: plan as DhcpPlan, notes: notes.filter((note) => note !== missingText(plan as DhcpPlan)) }
+  }
+  const snapshot = await readSnapshot(options, io)
+  const services = expectedServices(snapshot.config)
+  return dhcpConfig({ snapshot, services, family: await packageFamily(), ...address })
 }

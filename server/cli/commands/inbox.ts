@@ -1,3 +1,4 @@
+import { relative } from 'node:path'
 import type { Command } from 'commander'
 import type { UnknownMachineView } from '../../api/types.ts'
 import { machineView } from '../../api/views.ts'
@@ -12,7 +13,9 @@ import { guestNamed, keepLocal, openGuestStore, recordGuests } from '../guest-st
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, localTimeOf, sortedBy, table } from '../output/table.ts'
+import type { ApiClient } from '../remote/client.ts'
 import { serverOf } from '../remote/connect.ts'
+import { nextText } from '../remote/next-boot.ts'
 
 export function registerInbox(program: Command, io: CliIo): void {
   program
@@ -84,6 +87,42 @@ interface AdoptOptions extends CommonOptions {
 }
 
 async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<void> {
+  const { name } = options
+  const server = await serverOf(options, io)
+  const adopted = server ? await adoptAt(server, asked, options) : await adoptHere(asked, { options, io })
+  const { machine, file, next } = adopted
+  io.out(options.json ? json({ name, file, next }) : `${machine} is guest ${name} now (${file}); ${next}\n`)
+}
+
+interface Adopted {
+  /** Its MAC or UUID. */
+  readonly machine: string
+  readonly file: string
+  /** What its next network boot does. */
+  readonly next: string
+}
+
+async function adoptAt(
+  server: ApiClient,
+  id: string,
+  { name, profile = [], local }: AdoptOptions,
+): Promise<Adopted> {
+  const body = { name, profile: [...profile], firstBoot: local ? ('local' as const) : ('install' as const) }
+  const { where } = await server.call('adoptMachine', { params: { id }, body, query: {} })
+  const made = await server.call('getGuest', { params: { name } })
+  const { plan, why } = made.nextBoot
+  const disk = plan === 'local-disk' ? why : undefined
+  return {
+    machine: made.macs[0] ?? made.uuid ?? id,
+    file: where,
+    next: disk ?? `its next network boot ${nextText(made).text}`,
+  }
+}
+
+async function adoptHere(
+  asked: string,
+  { options, io }: { readonly options: AdoptOptions; readonly io: CliIo },
+): Promise<Adopted> {
   const { name, profile = [] } = options
   const id = canonicalMac(asked) ?? canonicalUuid(asked)
   if (id === undefined) throw new Failure('bad-request', `${asked}: expected a MAC address or a UUID`)
@@ -104,7 +143,7 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
     // adoption must be remembered as well, so it is not begun while the store cannot be written.
     if (options.local) await keepLocal(store, name)
     else await store.probe()
-    const path = await addGuest({
+    const file = await addGuest({
       cwd: io.cwd,
       ...(options.config !== undefined && { configFile: options.config }),
       name,
@@ -118,11 +157,7 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
     const disk = state && whyLocalDisk(newGuest, state)
     const next =
       disk ?? `its next network boot ${(await nextInstallation(newGuest, { snapshot: adopted, io })).text}`
-    io.out(
-      options.json
-        ? json({ name, file: path, next })
-        : `${machine.id} is guest ${name} now (${path}); ${next}\n`,
-    )
+    return { machine: machine.id, file: relative(io.cwd, file), next }
   } finally {
     await store.close()
   }

@@ -4,15 +4,12 @@ import { whyUnreadable } from '../../config/problems.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { configurationLimits } from '../../core/limits/configuration.ts'
-import type { ChangeOptions } from '../../definitions/definitions.ts'
-import { TemplateDefinitions, type TemplateSetChange } from '../../definitions/template-definitions.ts'
 import { readFileAtMost } from '../../host/read-at-most.ts'
-import { requireConfigHere } from '../config-here.ts'
-import { type CommandChange, noteTo, printChange } from '../definition-change.ts'
-import { type CommonOptions, configOption, jsonOption, readSnapshot, withoutVerify } from '../options.ts'
+import { printShown } from '../definition-change.ts'
+import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
-import { templateCheck } from '../template-check.ts'
+import { type ShownTemplateChange, type Templates, templatesOf } from '../templates.ts'
 import { describeProblems } from './check.ts'
 
 interface TemplateOptions extends CommonOptions {
@@ -52,8 +49,7 @@ export function registerTemplates(program: Command, io: CliIo): void {
     .action((file: string, _: unknown, command: Command) =>
       run(command, io, async (templates, { as, reason, ...options }) => {
         const text = await textIn(resolve(io.cwd, file), file)
-        const expected = await etagOf(templates, as)
-        return templates.write(as, text, { ...options, ...defined({ reason, expected }) })
+        return templates.save(as, text, { ...options, ...defined({ reason }) })
       }),
     )
   changing('rm', 'remove a template that nothing names')
@@ -61,58 +57,35 @@ export function registerTemplates(program: Command, io: CliIo): void {
     .option('--replace-by <other>', 'write another template wherever this one is named')
     .option('--reason <text>', 'do it although the other one adds a problem; the text is kept')
     .action((name: string, _: unknown, command: Command) =>
-      run(command, io, async (templates, { replaceBy, reason, ...options }) => {
-        const expected = (await templates.read(name)).etag
-        return templates.remove(name, { ...options, ...defined({ expected, reason, replaceBy }) })
-      }),
+      run(command, io, (templates, { replaceBy, reason, dryRun }) =>
+        templates.remove(name, defined({ dryRun, reason, replaceBy })),
+      ),
     )
   changing('rename', 'give a template another name, and write it wherever the template is named')
     .argument('<template>', 'its path below the templates folder')
     .argument('<new-name>', 'its next path')
     .action((name: string, newName: string, _: unknown, command: Command) =>
-      run(command, io, async (templates, { dryRun }) => {
-        const expected = (await templates.read(name)).etag
-        return templates.rename(name, newName, defined({ dryRun, expected }))
-      }),
+      run(command, io, (templates, { dryRun }) => templates.rename(name, newName, defined({ dryRun }))),
     )
-}
-
-async function templatesHere(options: CommonOptions, io: CliIo): Promise<TemplateDefinitions> {
-  await requireConfigHere(options, io)
-  const check = templateCheck(() => readSnapshot(withoutVerify(options), io), io)
-  const place = defined({ file: options.config, cwd: io.cwd })
-  return new TemplateDefinitions(place, { check, note: noteTo(io) })
 }
 
 async function run(
   command: Command,
   io: CliIo,
   change: (
-    templates: TemplateDefinitions,
-    options: ChangeOptions & Omit<TemplateOptions, keyof CommonOptions>,
-  ) => Promise<CommandChange & Partial<Pick<TemplateSetChange, 'problems'>>>,
+    templates: Templates,
+    options: Omit<TemplateOptions, keyof CommonOptions>,
+  ) => Promise<ShownTemplateChange>,
 ): Promise<void> {
   // The group has the same options, and commander stores their values there.
-  const { config, json: asJson, ...options } = command.optsWithGlobals<TemplateOptions>()
-  const templates = await templatesHere(defined({ config }), io)
-  const { problems = [], ...made } = await change(templates, options)
+  const options = command.optsWithGlobals<TemplateOptions>()
+  const { problems, ...made } = await change(await templatesOf(options, io), options)
   const next = { text: describeProblems(problems), data: { problems } }
-  printChange(
-    problems.length > 0 ? { ...made, next } : made,
-    { ...options, ...defined({ json: asJson }) },
-    io,
-  )
+  printShown(problems.length > 0 ? { ...made, next } : made, options, io)
 }
 
 async function listTemplates(options: CommonOptions, io: CliIo): Promise<void> {
-  const { guests } = await readSnapshot(options, io)
-  const all = (await (await templatesHere(options, io)).list()).map(({ name, where, etag, readOnly }) => ({
-    name,
-    guests: guests.all.filter(({ settings }) => settings.template?.value === name).length,
-    file: where,
-    etag: etag ?? null,
-    readOnly: readOnly ?? null,
-  }))
+  const all = await (await templatesOf(options, io)).list()
   if (options.json) io.out(json(all))
   else if (all.length === 0) io.out('no templates yet: treeboot templates save FILE --as NAME makes one\n')
   else {
@@ -123,20 +96,10 @@ async function listTemplates(options: CommonOptions, io: CliIo): Promise<void> {
 }
 
 async function showTemplate(name: string, options: CommonOptions, io: CliIo): Promise<void> {
-  const found = await (await templatesHere(options, io)).read(name)
-  const { text, etag, where } = found
-  if (options.json) return io.out(json({ name, file: where, etag: etag ?? null, text: text ?? null }))
-  if (text === undefined) throw new Failure('invalid-data', `${where} is no UTF-8 text`)
-  io.out(text)
-}
-
-async function etagOf(templates: TemplateDefinitions, name: string): Promise<string | undefined> {
-  try {
-    return (await templates.read(name)).etag
-  } catch (error) {
-    if (error instanceof Failure && error.kind === 'not-found') return undefined
-    throw error
-  }
+  const found = await (await templatesOf(options, io)).read(name)
+  if (options.json) return io.out(json(found))
+  if (found.text === null) throw new Failure('invalid-data', `${found.file} is no UTF-8 text`)
+  io.out(found.text)
 }
 
 async function textIn(path: string, shown: string): Promise<string> {

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { selectForGuest } from '../../core/boot/plan-boot.ts'
 import { type TestFirmware, testFirmwares, testFirmwareText } from '../../core/boot/test-firmware.ts'
 import { defined } from '../../core/defined.ts'
+import { Failure } from '../../core/failure.ts'
 import type { Step, TriedBoot } from '../../dryboot/steps.ts'
 import { type TryOptions, tryBoot } from '../../dryboot/try-boot.ts'
 import { LoaderMemory } from '../../machines/loader-memory.ts'
@@ -19,6 +20,7 @@ import {
 } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
+import { serverOf } from '../remote/connect.ts'
 import { withRenderer } from '../with-renderer.ts'
 import { tryByMachine } from './try-vm.ts'
 
@@ -76,13 +78,47 @@ export function registerTry(program: Command, io: CliIo): void {
 }
 
 async function runTry(name: string, options: TryCommandOptions, io: CliIo): Promise<void> {
+  const tried = (await triedAt(name, options, io)) ?? (await triedHere(name, options, io))
+  if (!tried) return
+  io.out(options.json ? json({ guest: name, boots: tried }) : tried.map(describe).join('\n'))
+  if (tried.some(({ ok }) => !ok)) io.exit(exitCodes.failed)
+}
+
+/** Undefined where no server is asked. */
+async function triedAt(
+  name: string,
+  options: TryCommandOptions,
+  io: CliIo,
+): Promise<readonly TriedBoot[] | undefined> {
+  const server = await serverOf(options, io)
+  if (!server) return undefined
+  if (options.vm)
+    throw new Failure('unsupported', '--vm boots a machine on this host: run it on that of the server')
+  const firmware = options.all ? ('all' as const) : options.firmware
+  const body = {
+    as: options.asIf ?? ('next-boot' as const),
+    'secure-boot': options.secureBoot === true,
+    ...defined({ firmware }),
+  }
+  return (await server.call('tryBoot', { params: { name }, body })).items as readonly TriedBoot[]
+}
+
+/** Undefined after a real machine, which tells of itself. */
+async function triedHere(
+  name: string,
+  options: TryCommandOptions,
+  io: CliIo,
+): Promise<readonly TriedBoot[] | undefined> {
   const { snapshot, seen, ...past } = await readStoredStates(await readSnapshot(options, io), io)
   const guest = guestNamed(snapshot, name)
   const selection = selectForGuest(guest, snapshot.trees, past.stateOf(name))
   if (selection.found) warnIfUnverified(selection.tree, io)
-  if (options.vm) return tryByMachine(selection, options, { io, config: snapshot.config })
+  if (options.vm) {
+    await tryByMachine(selection, options, { io, config: snapshot.config })
+    return undefined
+  }
   const firmware: TryOptions['firmware'] = options.all ? 'all' : options.firmware
-  const tried = await withRenderer(io, (renderer) =>
+  return withRenderer(io, (renderer) =>
     tryBoot(
       guest,
       { as: options.asIf ?? 'next-boot', ...defined({ firmware, secureBoot: options.secureBoot }) },
@@ -96,8 +132,6 @@ async function runTry(name: string, options: TryCommandOptions, io: CliIo): Prom
       },
     ),
   )
-  io.out(options.json ? json({ guest: name, boots: tried }) : tried.map(describe).join('\n'))
-  if (tried.some(({ ok }) => !ok)) io.exit(exitCodes.failed)
 }
 
 function describe({ guest, firmware, as, ok, end, steps }: TriedBoot): string {

@@ -36,6 +36,7 @@ interface AnyInput {
   readonly query?: Readonly<Record<string, unknown>>
   readonly body?: unknown
   readonly ifMatch?: string
+  readonly ifNoneMatch?: string
 }
 
 /** A list of a million elements comes from a server that sends the same page for ever. */
@@ -116,7 +117,7 @@ export class ApiClient {
   }
 
   /** Sends a request, and reads no more than the head of its response. */
-  async #send(row: Route, { params = {}, query, body, ifMatch }: AnyInput): Promise<Response> {
+  async #send(row: Route, { params = {}, query, body, ifMatch, ifNoneMatch }: AnyInput): Promise<Response> {
     const { credentials, session } = this.#options
     const url = `${this.url}${pathOf(row.path, params)}${queryText(query)}`
     try {
@@ -128,6 +129,7 @@ export class ApiClient {
           ...(credentials && { Authorization: `Bearer ${credentials.token}` }),
           ...(body !== undefined && { 'Content-Type': row.bodyTypes?.[0] ?? 'application/json' }),
           ...(ifMatch !== undefined && { 'If-Match': ifMatch }),
+          ...(ifNoneMatch !== undefined && { 'If-None-Match': ifNoneMatch }),
           ...session,
         },
         ...(body !== undefined && { body: bodyText(body, row) }),

@@ -42,6 +42,10 @@ beforeAll(async () => {
     const table = `name,mac,profile\nimp${id},52:54:00:00:07:0${id},zeta\nimpw${id},nonsense,zeta\n`
     for (const folder of [home, elsewhere]) writeBelow(folder.path, `hosts${id}.csv`, table)
   }
+  for (const folder of [home, elsewhere]) {
+    writeBelow(folder.path, 'good.ks', '# {{ guest.name }}\n')
+    writeBelow(folder.path, 'bad.ks', '{{ x }\n')
+  }
   writeBelow(elsewhere.path, 'odd.txt', 'nothing\n')
   writeBelow(home.path, 'odd.txt', 'nothing\n')
   writeBelow(elsewhere.path, 'password', 'correct horse battery\n')
@@ -52,7 +56,7 @@ beforeAll(async () => {
   await eventually(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), 15_000)
   await eventually(() => expect(app.snapshot().trees.byId('broken-41')?.state).toBe('broken'), 15_000)
   const store = await openStore({ data: join(home.path, 'data'), witness: [], onTrouble: () => undefined })
-  const seen = ['52:54:00:00:00:09', '52:54:00:00:00:08'].map((mac) => machineOf({ macs: [mac] }, 1000))
+  const seen = ['52:54:00:00:00:07', '52:54:00:00:00:08'].map((mac) => machineOf({ macs: [mac] }, 1000))
   await store.addUnknownMachines(seen.filter((each) => each !== undefined))
   await store.close()
 }, 40_000)
@@ -103,6 +107,18 @@ describe('prints the same bytes with the same exit code', () => {
     ['accounts', 'sessions', 'admin-1'],
     ['tokens', '--json'],
     ['problems'],
+    ['loaders'],
+    ['loaders', '--json'],
+    ['dhcp-config', 'kea'],
+    ['dhcp-config', 'dnsmasq', '--json'],
+    ['try', 'web01', '--firmware', 'direct'],
+    ['try', 'web01', '--as-if', 'install', '--firmware', 'uefi-http', '--json'],
+    ['templates'],
+    ['templates', '--json'],
+    ['templates', 'list'],
+    ['templates', 'show', 'web.ks'],
+    ['templates', 'show', 'web.ks', '--json'],
+    ['templates', 'show', 'nothing'],
     ['guests', 'export'],
     ['guests', 'export', '--as', 'json', 'web01'],
     ['guests', 'export', '--as', 'ansible'],
@@ -141,6 +157,19 @@ describe('prints the same bytes with the same exit code', () => {
     ['local', 'arm#'],
     ['hold', 'arm#'],
     ['hold', 'arm#', '--json'],
+    ['templates', 'save', 'good.ks', '--as', 'new#', '--dry-run'],
+    ['templates', 'save', 'good.ks', '--as', 'new#'],
+    ['templates', 'save', 'good.ks', '--as', 'new#'],
+    ['templates', 'save', 'bad.ks', '--as', 'new#'],
+    ['templates', 'save', 'bad.ks', '--as', 'new#', '--reason', 'for now', '--json'],
+    ['templates', 'rename', 'new#', 'odd#'],
+    ['templates', 'rename', 'odd#', 'bad#', '--json'],
+    ['templates', 'rm', 'bad#', '--dry-run'],
+    ['templates', 'rm', 'bad#'],
+    ['templates', 'rm', 'web.ks'],
+    ['adopt', '52:54:00:00:00:0#', '--name', 'new#'],
+    ['adopt', '52:54:00:00:00:0#', '--name', 'adp#', '--profile', 'zeta', '--local'],
+    ['adopt', '52:54:00:00:00:0#', '--name', 'adx#'],
     ['guests', 'rename', 'new#', 'arm#'],
     ['guests', 'rename', 'new#', 'news#', '--dry-run'],
     ['guests', 'rename', 'new#', 'news#', '--json'],
@@ -192,7 +221,10 @@ describe('prints the same bytes with the same exit code', () => {
       const same = (text: string): string =>
         text
           .replaceAll(
-            new RegExp(`\\b(news?|arm|odd|bad|made|makes|usr|ben|nothing|hosts|impw?|00:0)${id}`, 'g'),
+            new RegExp(
+              `\\b(news?|arm|odd|bad|made|makes|usr|adp|adx|ben|nothing|hosts|impw?|00:0)${id}`,
+              'g',
+            ),
             '$1#',
           )
           .replaceAll(new RegExp(`(m/|[UXYZ]|192\\.0\\.2\\.1)${id}`, 'g'), '$1#')
