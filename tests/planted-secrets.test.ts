@@ -43,9 +43,13 @@ const needles = Object.fromEntries(
   Object.entries(planted).map(([name, text]) => [name, /[A-Z]q7[a-z]+(?=$| |\b)/.exec(text)?.[0] ?? text]),
 ) as Record<Plant, string>
 
-const config = (
-  hook: number,
-) => `${httpOnly.replace('ftp: { enabled: false }', 'ftp: { port: 0 }').replace('tftp: { enabled: false }', 'tftp: { port: 0 }')}
+const services = httpOnly
+  .replace(/(t?ftp): { enabled: false }/g, '$1: { port: 0 }')
+  .replace(
+    'anonymous: viewer',
+    `anonymous: viewer, oidc: { issuer: "http://127.0.0.1:9", client-id: us, client-secret: ${planted.oidcSecret}, roles: { viewer: all } }`,
+  )
+const config = (hook: number) => `${services}
 webhooks:
   - { url: "http://127.0.0.1:${hook}/", secret: ${planted.webhookSecret}, allow-private: true }
 profiles:
@@ -272,6 +276,7 @@ async function changeDefinitions(): Promise<void> {
 }
 
 async function boot(): Promise<void> {
+  await nobody('GET', '/api/v1/session/oidc')
   await nobody('GET', '/boot.ipxe')
   await fetch(`${base()}/boot/by/52-54-00-aa-bb-01/ipxe?serial=x`)
   await fetch(`${base()}/ks/web01`)
@@ -281,7 +286,7 @@ async function boot(): Promise<void> {
   const ftp = app.serviceLines().find(({ name }) => name === 'ftp')?.port ?? 0
   const { connect } = await import('node:net')
   const socket = connect(ftp, '127.0.0.1')
-  socket.on('error', () => undefined)
+  socket.on('error', () => undefined).resume()
   socket.end(`USER admin\r\nPASS ${planted.ftpPassword}\r\nUSER ${planted.ftpPassword}\r\nQUIT\r\n`)
   await new Promise((resolve) => socket.on('close', resolve))
 }
