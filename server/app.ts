@@ -9,6 +9,7 @@ import { webApp } from './api/web-app.ts'
 import { versionGate } from './boottest/version-gate.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
+import { TemplateHistory } from './catalog/template-history.ts'
 import { defined } from './core/defined.ts'
 import { heldText } from './core/guest/doubt.ts'
 import { finishDefinitions, type Note } from './definitions/definitions-lock.ts'
@@ -150,6 +151,9 @@ export function createApp(options: AppOptions): App {
   let data: DataFolder | undefined
   const judge = templateJudge({ snapshot, services, machines, spare, cwd: place.cwd })
   const templates = new TemplateDefinitions(place, { check: judge })
+  const templateHistory = new TemplateHistory({
+    onTrouble: (error) => onTrouble('the history of templates', error),
+  })
   const serviceLines = () => running.lines()
   const feed = new Feed({
     boots,
@@ -182,6 +186,7 @@ export function createApp(options: AppOptions): App {
     health,
     definitions,
     templates,
+    templateHistory,
     jobs,
     mirrors,
     catalog,
@@ -206,6 +211,9 @@ export function createApp(options: AppOptions): App {
       const acceptNew = newStore === 'install'
       await machines.open(store, { witnesses: store.witnesses, acceptNew, installsUnknown })
       await boots.open(store.boots)
+      await templateHistory.open(paths.data)
+      catalog.onChange((now) => void templateHistory.note(now.templates))
+      void templateHistory.note(snapshot().templates)
       // At its start the catalog knows only current versions. Machines may still install from earlier ones.
       for (const { tree, release } of machines.boundTrees()) await catalog.recall(tree, release)
       const doubt = machines.doubt()
@@ -233,6 +241,7 @@ export function createApp(options: AppOptions): App {
     // Last, because the services use and report to them until they are closed.
     if (!lent) await renderer.close().catch(onEnd)
     await spare.close().catch(onEnd)
+    await templateHistory.close()
     await accounts.close().catch(onEnd)
     await webhooks.close().catch(onEnd)
     await boots.close().catch(onEnd)

@@ -1,6 +1,7 @@
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
+import type { TemplateHistory } from '../catalog/template-history.ts'
 import type { BootInputs } from '../core/boot/plan-boot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
 import type { Guest } from '../core/guest/guest.ts'
@@ -55,6 +56,7 @@ export interface ApiContext {
   readonly mirrors: Pick<MirrorRunner, 'lastRun' | 'dueMs'>
   readonly definitions: Definitions
   readonly templates: TemplateDefinitions
+  readonly templateHistory: TemplateHistory
   readonly catalog: Pick<Catalog, 'readConfig' | 'readTemplates' | 'lookNow'>
   readonly accounts: Accounts
   /** The names by which the machine knows itself. */

@@ -137,6 +137,7 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
     headers: { 'content-type': 'text/plain', 'If-None-Match': '*' },
   },
   getTemplate: { path: '/api/v1/templates/web.ks' },
+  listTemplateVersions: { path: '/api/v1/templates/web.ks/history' },
   lintTemplate: {
     path: '/api/v1/templates/web.ks/lint',
     body: '{{ x }',
@@ -237,6 +238,18 @@ const oneTime: Readonly<Record<string, () => Promise<Partial<ApiRequest>>>> = {
     app.events.emit({ type: 'dhcp', step: 'offered', client: mac, mac, xid: 1, port: 67, ms: 1 })
     const [boot] = await app.boots.list({ limit: 1 })
     return { path: `/api/v1/boots/${boot?.id}` }
+  },
+  async getTemplateVersion() {
+    const { body } = await ask('GET', '/api/v1/templates/web.ks/history')
+    return { path: `/api/v1/templates/web.ks/history/${body.items[0].digest}` }
+  },
+  async rollBackTemplate() {
+    const { body } = await ask('GET', '/api/v1/templates/web.ks/history')
+    return {
+      path: '/api/v1/templates/web.ks/rollback',
+      body: JSON.stringify({ digest: body.items[0].digest }),
+      headers: { 'If-Match': '*' },
+    }
   },
   async cancelJob() {
     return { path: `/api/v1/jobs/${await openJob('cancel')}/cancel` }

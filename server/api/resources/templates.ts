@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { whyNotAllowed } from '../../core/access/access.ts'
+import { type Caller, whyNotAllowed } from '../../core/access/access.ts'
 import { starredParts } from '../../core/access/starred.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
@@ -10,11 +10,12 @@ import { actorOf } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
 import { dryRun, etagHeader, expectedTag } from '../definition-resource.ts'
 import { segments } from '../input.ts'
-import { listQuery, pageOf } from '../lists.ts'
+import { listQuery, pageOf, wholeList } from '../lists.ts'
 import type { Reply } from '../reply.ts'
 import { type Call, json, needs, route } from '../route.ts'
-import { templateChange, templatePage, templateText } from '../schemas/templates.ts'
+import { templateChange, templatePage, templateText, templateVersionPage } from '../schemas/templates.ts'
 import { requireUtf8, templateBody } from '../template-text.ts'
+import { timeText } from '../views.ts'
 
 const plural = '/api/v1/templates'
 const one = `${plural}/*name`
@@ -58,6 +59,58 @@ export const templateRoutes = [
   }),
   route({
     method: 'GET',
+    path: `${one}/history`,
+    operation: 'listTemplateVersions',
+    summary: 'what the template was, whoever changed it; the newest first',
+    description: 'The newest 100 contents are kept, of all templates together 64 MiB.',
+    access: reads,
+    params,
+    answers: { 200: json(templateVersionPage) },
+    async handle({ params: { name } }, { templateHistory }) {
+      const versions = await templateHistory.of(name)
+      if (versions.length === 0)
+        throw new Failure('not-found', `no template ${name} is or was there; /api/v1/templates lists them`)
+      const items = versions.map(({ digest, bytes, atMs, by }, i) => {
+        return { digest, bytes, at: timeText(atMs), by: by ?? null, current: i === 0 && digest !== null }
+      })
+      return { json: wholeList(items) }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${one}/history/:digest`,
+    operation: 'getTemplateVersion',
+    summary: 'an earlier content of a template',
+    access: reads,
+    params: z.object({ name: segments, digest: z.string() }),
+    answers: { 200: { type: 'text/plain' } },
+    async handle({ params: { name, digest }, caller }, { templateHistory }) {
+      return shownText(await templateHistory.textOf(name, digest), caller)
+    },
+  }),
+  route({
+    method: 'POST',
+    path: `${one}/rollback`,
+    operation: 'rollBackTemplate',
+    summary: 'writes an earlier content of a template again',
+    description: reasonText,
+    access: writes,
+    changes: true,
+    failures: ['invalid-data', 'read-only'],
+    params,
+    query: z.object({ ...dryRun, ...reason }),
+    body: z.object({ digest: z.string('the digest of an earlier content') }).meta({ id: 'TemplateRollback' }),
+    answers: { 200: json(templateChange, etagHeader) },
+    async handle(call, context) {
+      const { name } = call.params
+      const expected = await expectedOf(name, call, context)
+      const text = await context.templateHistory.textOf(name, call.body.digest)
+      const made = await context.templates.write(name, text, { ...optionsOf(call.query), expected })
+      return inForce({ name, call }, made, context)
+    },
+  }),
+  route({
+    method: 'GET',
     path: one,
     operation: 'getTemplate',
     summary: 'a template as it is written',
@@ -70,11 +123,8 @@ export const templateRoutes = [
     async handle({ params: { name }, caller }, { templates }) {
       const { text, etag, where } = await templates.read(name)
       if (text === undefined) throw new Failure('invalid-data', `${where} is no UTF-8 text`)
-      const isWriter = caller !== undefined && whyNotAllowed(caller, writes) === undefined
-      return {
-        headers: { 'Content-Type': 'text/plain; charset=utf-8', ...defined({ ETag: etag }) },
-        text: isWriter ? text : starredParts(text),
-      }
+      const shown = shownText(text, caller)
+      return { ...shown, headers: { ...shown.headers, ...defined({ ETag: etag }) } }
     },
   }),
   route({
@@ -152,6 +202,15 @@ export const templateRoutes = [
   }),
 ] as const
 
+/** Who may not write templates sees what looks like a secret starred. */
+function shownText(text: string, caller: Caller | undefined) {
+  const isWriter = caller !== undefined && whyNotAllowed(caller, writes) === undefined
+  return {
+    headers: { 'Content-Type': 'text/plain; charset=utf-8' },
+    text: isWriter ? text : starredParts(text),
+  }
+}
+
 function templateView({ name, where, etag, readOnly, text }: Definition, guests: number) {
   return {
     name,
@@ -188,7 +247,7 @@ interface ChangedTemplate {
 async function inForce(
   { name, newName, call }: ChangedTemplate,
   changed: TemplateSetChange,
-  { accounts, catalog }: ApiContext,
+  { accounts, catalog, templateHistory }: ApiContext,
 ): Promise<Reply<z.input<typeof templateChange>>> {
   const { where, before, after, etag, others, problems } = changed
   const { 'dry-run': isDryRun, reason } = call.query
@@ -201,6 +260,7 @@ async function inForce(
       // A template is a long text: what it was and is, is told by what changed.
       after: { difference: differenceOf(changed), ...defined({ name: newName, reason }), also },
     })
+    if (after !== undefined) templateHistory.expect(after, actorOf(call).account)
     await catalog.readConfig()
     await catalog.readTemplates()
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { listOf, pageOf, text } from './common.ts'
+import { listOf, pageOf, text, time } from './common.ts'
 import { change, others } from './definitions.ts'
 
 /** A template as it is sent: a text, and not JSON. */
@@ -24,6 +24,21 @@ const problem = z.object({
   message: text,
   remedy: text.optional(),
 })
+
+export const templateVersionPage = pageOf(
+  z
+    .object({
+      digest: text.nullable().meta({ description: 'SHA-256 of the text; null: it was removed' }),
+      bytes: z.int(),
+      at: time.meta({ description: 'when it came in force' }),
+      by: text
+        .nullable()
+        .meta({ description: 'the account that wrote it; null where the file was changed otherwise' }),
+      current: z.boolean(),
+    })
+    .meta({ id: 'TemplateVersion' }),
+  'TemplateVersionPage',
+)
 
 export const templateChange = z
   .object({

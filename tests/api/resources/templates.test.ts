@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../../../server/app.ts'
@@ -95,6 +95,34 @@ describe('templates', () => {
       target: 'snippets/motd',
       after: { difference: '-echo a\n+b\n' },
     })
+  })
+
+  test('have a history, whoever changes them, and an earlier content comes back as any change', async () => {
+    await send('PUT', 'history.ks', 'one\n', { 'if-none-match': '*' })
+    writeFileSync(join(home.path, 'kickstart-templates/history.ks'), 'two\n')
+    await eventually(() => expect(app.snapshot().templates.get('history.ks')).toBe('two\n'))
+    const list = async () => (await as('viewer')('GET', '/api/v1/templates/history.ks/history')).body.items
+    const [two, one] = await list()
+    expect([two, one]).toMatchObject([
+      { by: null, bytes: 4, current: true },
+      { by: expect.any(String), bytes: 4, current: false },
+    ])
+    const old = await as('viewer')('GET', `/api/v1/templates/history.ks/history/${one.digest}`)
+    expect(old.text).toBe('one\n')
+    const back = (by: string, headers = {}) =>
+      as(by)('POST', '/api/v1/templates/history.ks/rollback', { json: { digest: one.digest }, headers })
+    expect((await back('viewer', { 'if-match': '*' })).status).toBe(403)
+    expect((await back('writer')).status).toBe(428)
+    expect((await back('writer', { 'if-match': '*' })).body).toMatchObject({
+      changed: true,
+      difference: '-two\n+one\n',
+    })
+    expect(fileOf('history.ks')).toBe('one\n')
+    expect(await list()).toHaveLength(3)
+    await send('DELETE', 'history.ks', '', { 'if-match': '*' })
+    expect((await list())[0]).toMatchObject({ digest: null, current: false })
+    expect((await as('viewer')('GET', '/api/v1/templates/never/history')).status).toBe(404)
+    expect((await as('viewer')('GET', `/api/v1/templates/web.ks/history/${one.digest}`)).status).toBe(404)
   })
 
   test.each(['../x', '.hidden', 'a/../../x', 'a b', 'x~'])('are not made as %j', async (name) => {
