@@ -4,6 +4,7 @@ import type { Accounts } from '../accounts/accounts.ts'
 import { anyUser } from '../accounts/may-upload.ts'
 import { type Caller, type Role, whyNotAllowed } from '../core/access/access.ts'
 import { Failure } from '../core/failure.ts'
+import type { Network } from '../core/net/network.ts'
 import { cookieNames, cookieValue } from './cookies.ts'
 import { isSafe, whyCrossSite } from './cross-site.ts'
 import type { Route } from './route.ts'
@@ -23,6 +24,8 @@ export interface AccessContext {
   readonly anonymous: Role | undefined
   /** `server.url` of the configuration. */
   readonly ownUrl: string | undefined
+  /** The proxies that say whether the browser came by TLS. */
+  readonly proxies: readonly Network[]
   /** Why the name by which the request reaches this server is not one of its names. */
   readonly whyMisdirected: () => string | undefined
 }
@@ -85,10 +88,11 @@ async function callerOfToken(token: string, { accounts, from }: AccessContext): 
 }
 
 async function callerOfSession(
-  { method = '', headers }: IncomingMessage,
-  { accounts, from }: AccessContext,
+  req: IncomingMessage,
+  { accounts, from, proxies }: AccessContext,
 ): Promise<Caller | undefined> {
-  const id = sessionId(headers)
+  const { method = '', headers } = req
+  const id = sessionId(req, proxies)
   const session = id === undefined ? undefined : await accounts.callerOfSession(id, from)
   if (!session) return undefined
   if (!isSafe(method) && !isSame(session.csrf, headers[csrfHeader]))
@@ -113,15 +117,16 @@ function refuseCrossSite({ method = '', headers }: IncomingMessage, { ownUrl }: 
  */
 export async function callerStill(
   caller: Caller,
-  { headers }: IncomingMessage,
-  { accounts, from }: Pick<AccessContext, 'accounts' | 'from'>,
+  req: IncomingMessage,
+  { accounts, from, proxies }: Pick<AccessContext, 'accounts' | 'from' | 'proxies'>,
 ): Promise<{ readonly session?: string } | undefined> {
+  const { headers } = req
   const same = (now: Caller | undefined): boolean => JSON.stringify(now) === JSON.stringify(caller)
   if (caller.kind === 'token') {
     const token = bearerToken(headers) ?? basicCredentials(headers)?.password ?? ''
     return same(await accounts.callerOfToken(token, from)) ? {} : undefined
   }
-  const id = sessionId(headers)
+  const id = sessionId(req, proxies)
   const found = id === undefined ? undefined : await accounts.callerOfSession(id, from)
   return found && same(found.caller) ? { session: found.session } : undefined
 }
@@ -148,8 +153,8 @@ function basicCredentials(headers: IncomingHttpHeaders): { user: string; passwor
 }
 
 /** The id in the cookie of the session. */
-export function sessionId(headers: IncomingHttpHeaders): string | undefined {
-  return cookieValue(headers, sessionCookie)
+export function sessionId(req: IncomingMessage, proxies: readonly Network[]): string | undefined {
+  return cookieValue(req, sessionCookie, proxies)
 }
 
 function isSame(expected: string, given: string | readonly string[] | undefined): boolean {

@@ -21,6 +21,7 @@ import type { Answers } from '../namespace/answers.ts'
 import type { GuestChecks } from '../namespace/guest-checks.ts'
 import type { SpareRenderer } from '../templates/spare-renderer.ts'
 import type { Boots } from '../timeline/boots.ts'
+import type { PublicKeys } from '../verify/signatures/public-keys.ts'
 import type { Webhooks } from '../webhooks/webhooks.ts'
 import type { EventStreams } from './event-streams.ts'
 import type { GuestSummaries } from './guest-summaries.ts'
@@ -50,6 +51,7 @@ export interface ApiContext {
   readonly health: ServerHealth
   readonly lookupCache: LookupResponses
   readonly guestSummaries: GuestSummaries
+  readonly publicKeys: PublicKeys
   readonly turns: Turns
   readonly uploads: Uploads
   readonly jobs: Jobs

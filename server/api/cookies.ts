@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { plainAddress } from '../core/net/address.ts'
 import { isInNetworks, type Network } from '../core/net/network.ts'
 
@@ -19,10 +19,19 @@ export function isOverTls({ socket, headers }: IncomingMessage, proxies: readonl
   return proto === 'https' && isInNetworks(plainAddress(socket.remoteAddress ?? ''), proxies)
 }
 
-export function cookieValue({ cookie = '' }: IncomingHttpHeaders, names: CookieNames): string | undefined {
+/**
+ * The value of a cookie. Under TLS only that with the prefix counts: any page on another host of the same domain, or on plain HTTP,
+ * can set the other one.
+ */
+export function cookieValue(
+  req: IncomingMessage,
+  names: CookieNames,
+  proxies: readonly Network[],
+): string | undefined {
+  const { cookie = '' } = req.headers
   const pairs = cookie.split(';').map((pair) => pair.trim().split('='))
-  const cookieNamed = (name: string) => pairs.find(([key]) => key === name)?.[1]
-  return cookieNamed(names.secure) ?? cookieNamed(names.plain)
+  const wanted = isOverTls(req, proxies) ? names.secure : names.plain
+  return pairs.find(([key]) => key === wanted)?.[1]
 }
 
 export interface CookieOptions {

@@ -102,8 +102,10 @@ export function expectedTag(
       'precondition-required',
       `send If-Match with the ETag of what you change; it is ${etag} now`,
     )
-  // What was read a moment ago is compared again under the lock.
-  return tag.trim() === '*' ? (etag ?? '') : tag.trim()
+  // A list of tags, or `*` (RFC 9110, 13.1.1). What was read a moment ago is compared again under the lock.
+  const tags = tag.split(',').map((each) => each.trim())
+  const [first = ''] = tags
+  return etag !== undefined && (first === '*' || tags.includes(etag)) ? etag : first.replace(/^\*$/, '')
 }
 
 /** @throws Failure `forbidden` when the caller may not make this change. */

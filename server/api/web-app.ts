@@ -5,6 +5,7 @@ import { forwardedClient } from '../core/net/forwarded.ts'
 import { isInNetworks } from '../core/net/network.ts'
 import { whyForeignHost } from '../core/net/own-names.ts'
 import type { Requester } from '../core/net/requester.ts'
+import { PublicKeys } from '../verify/signatures/public-keys.ts'
 import type { AccessContext } from './caller.ts'
 import type { ApiContext } from './context.ts'
 import { GuestSummaries } from './guest-summaries.ts'
@@ -20,12 +21,13 @@ export { isAppPath } from './routes.ts'
 
 /** The API and the front page, on Express. Requests for files of the namespace never come here. */
 export function webApp(
-  parts: Omit<ApiContext, 'lookupCache' | 'guestSummaries' | 'turns'>,
+  parts: Omit<ApiContext, 'lookupCache' | 'guestSummaries' | 'publicKeys' | 'turns'>,
 ): (req: IncomingMessage, res: ServerResponse, who: Requester, onSending: () => void) => void {
   const context: ApiContext = {
     ...parts,
     lookupCache: new LookupResponses(),
     guestSummaries: new GuestSummaries(),
+    publicKeys: new PublicKeys(),
     turns: new Turns(),
   }
   const onFault: OnFault = (error, where) =>
@@ -49,6 +51,7 @@ export function webApp(
       from: forwarded ?? address,
       anonymous: access.anonymous === 'viewer' ? 'viewer' : undefined,
       ownUrl: server.url,
+      proxies: http.trustedProxies,
       whyMisdirected: () => whyForeignHost(askedHost({ headers }, address, http.trustedProxies), names),
     }
   }

@@ -17,6 +17,8 @@ const secretForms = [
   /grub\.pbkdf2\.[^\s"']+/gi,
   /\btreeboot_[\w-]{20,}/g,
   /(?<=:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g,
+  // A token in the place of the user, as forges take it: a name of a user is shorter.
+  /(?<=:\/\/)[^\s/:@]{16,}(?=@)/g,
   /-----BEGIN [^-]*-----[\s\S]*?(?:-----END [^-]*-----|$)/g,
 ]
 

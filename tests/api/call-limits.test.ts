@@ -116,6 +116,7 @@ test('beyond its limit a caller is told when to ask again, and who needs no cred
         from: '192.0.2.1',
         anonymous: undefined,
         ownUrl: undefined,
+        proxies: [],
         whyMisdirected: () => undefined,
       }),
     }),

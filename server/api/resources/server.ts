@@ -14,7 +14,14 @@ import { wholeList } from '../lists.ts'
 import { pathShortener, shortenProblem } from '../local-paths.ts'
 import { type FrontView, frontPage } from '../pages/front-page.ts'
 import { json, needs, route } from '../route.ts'
-import { health, problemPage, readiness, servicePage, version as versionSchema } from '../schemas/server.ts'
+import {
+  health,
+  keyPage,
+  problemPage,
+  readiness,
+  servicePage,
+  version as versionSchema,
+} from '../schemas/server.ts'
 import { guestSummary, identityText } from '../views.ts'
 
 /** The server itself: its front page, its health, its metrics, and what is wrong. */
@@ -106,11 +113,27 @@ export const serverRoutes = [
     path: `${v1}/problems`,
     operation: 'listProblems',
     summary: 'what is wrong with configuration, trees and templates',
-    access: needs('viewer'),
+    // They name guests.
+    access: needs('viewer', 'guests:read'),
     answers: { 200: json(problemPage) },
     async handle({ caller }, context) {
       const shorten = await shortenerFor(caller, context)
       return { json: wholeList((await allProblems(context)).map((each) => shortenProblem(each, shorten))) }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${v1}/keys`,
+    operation: 'listKeys',
+    summary: 'the public keys by which trees are verified',
+    description:
+      'For `rpm --import` and for the keyrings of apt. Also without credentials: there is nothing secret in them.',
+    access: 'everybody',
+    answers: { 200: json(keyPage, { 'Cache-Control': 'for some minutes' }) },
+    async handle(_, { publicKeys, snapshot }) {
+      const keys = await publicKeys.of(snapshot().config.verify.keys)
+      const items = keys.map(({ users, ...key }) => ({ kind: 'openpgp' as const, ...key, users: [...users] }))
+      return { json: wholeList(items), headers: { 'Cache-Control': 'public, max-age=300' } }
     },
   }),
   route({

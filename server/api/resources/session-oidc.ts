@@ -69,7 +69,7 @@ async function begin({ req, res, who }: Call, context: ApiContext): Promise<Repl
 
 async function finish({ req, res, from }: Call, { accounts, snapshot }: ApiContext): Promise<Reply<never>> {
   const proxies = snapshot().config.http.trustedProxies
-  const cookie = cookieValue(req.headers, flowCookie)
+  const cookie = cookieValue(req, flowCookie, proxies)
   // It is good for one time.
   res.appendHeader('Set-Cookie', setCookie(req, flowCookie, '', { proxies, maxAge: 0 }))
   const { session, home } = await accounts.oidc.finish(queryOf(req).toString(), cookie, from)

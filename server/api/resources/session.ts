@@ -43,8 +43,9 @@ export const sessionRoutes = [
     summary: 'who sends this request, and what that is worth',
     access: needs('viewer'),
     answers: { 200: json(sessionSchema) },
-    async handle({ caller, from, req }, { accounts }) {
-      const id = caller?.kind === 'account' ? sessionId(req.headers) : undefined
+    async handle({ caller, from, req }, { accounts, snapshot }) {
+      const proxies = snapshot().config.http.trustedProxies
+      const id = caller?.kind === 'account' ? sessionId(req, proxies) : undefined
       const found = id === undefined ? undefined : await accounts.callerOfSession(id, from)
       const view = sessionView(caller ?? requireKnown({ caller }), found?.csrf)
       return { json: view, headers: { 'Cache-Control': 'no-store' } }
@@ -58,7 +59,8 @@ export const sessionRoutes = [
     access: needs('viewer'),
     answers: { 204: {} },
     async handle({ caller, from, req }, { accounts, snapshot }) {
-      const id = caller?.kind === 'account' ? sessionId(req.headers) : undefined
+      const proxies = snapshot().config.http.trustedProxies
+      const id = caller?.kind === 'account' ? sessionId(req, proxies) : undefined
       if (id !== undefined) await accounts.signOut(id, from)
       return {
         status: 204,

@@ -32,6 +32,20 @@ export const problemView = z
 
 export const problemPage = pageOf(problemView, 'FoundProblemPage')
 
+export const keyPage = pageOf(
+  z
+    .object({
+      kind: z
+        .enum(['openpgp'])
+        .meta({ description: 'what the key is for: openpgp verifies documents of trees' }),
+      fingerprint: text,
+      users: listOf(text).meta({ description: 'who it belongs to, as the key says it' }),
+      armored: text.meta({ description: 'the certificate in ASCII armour' }),
+    })
+    .meta({ id: 'PublicKey' }),
+  'PublicKeyPage',
+)
+
 export const service = z
   .object({
     name: text,

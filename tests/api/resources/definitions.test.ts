@@ -95,6 +95,18 @@ describe('a definition', () => {
     expect((await ask('GET', '/api/v1/guests/new3')).status).toBe(404)
   })
 
+  test('is changed by whoever names its state, also among others', async () => {
+    const made = await ask('POST', '/api/v1/guests', {
+      json: { name: 'tagged', definition: { mac: '52:54:00:aa:bb:77' } },
+    })
+    const change = (tag: string, ip: string) =>
+      ask('PATCH', '/api/v1/guests/tagged/definition', { json: { ip }, headers: { 'if-match': tag } })
+    const tag = made.headers.get('etag') ?? ''
+    expect((await change(`"x", W/${tag}`, '192.0.2.77')).status).toBe(409)
+    expect((await change(`"x", ${tag}`, '192.0.2.77')).status).toBe(200)
+    expect((await change(`${tag}, "x"`, '192.0.2.78')).status).toBe(409)
+  })
+
   test('only tries with dry-run', async () => {
     const json = { name: 'tried', definition: { mac: '52:54:00:aa:bb:13' }, firstBoot: 'install' }
     const tried = await ask('POST', '/api/v1/guests?dry-run', { json })

@@ -36,6 +36,8 @@ describe('starred', () => {
 
   it('stars the password of a URL, and private keys', () => {
     expect(starred('https://anna:geheim@mirror.example/x')).toBe('https://anna:***@mirror.example/x')
+    expect(starred('https://anna@mirror.example/x')).toBe('https://anna@mirror.example/x')
+    expect(starred('https://ghp_0123456789abcdef@forge.example/x')).toBe('https://***@forge.example/x')
     const pem = '-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----'
     expect(starred(`a\n${pem}\nb`)).toBe('a\n***\nb')
   })
