@@ -81,7 +81,11 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   const catalog = new Catalog({ ...catalogOptions, events: bus })
   const snapshot = (): Snapshot => catalog.snapshot
   const config = () => snapshot().config
-  const metrics = createMetrics({ trees: () => treeCounts(snapshot()), catalog })
+  const metrics = createMetrics({
+    trees: () => treeCounts(snapshot()),
+    lostEvents: () => boots.lost,
+    catalog,
+  })
   const machines = new Machines({ snapshot, events, macAt: neighbourMac })
   const session = () => config().access.session
   const accounts = new Accounts({
@@ -157,7 +161,16 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     hooks: () => config().webhooks,
     onTrouble: (error) => onTrouble('webhooks', error),
   })
-  const health = serverHealth({ ...parts, accounts, catalog, running, renderer, webhooks, data: () => data })
+  const health = serverHealth({
+    ...parts,
+    boots,
+    accounts,
+    catalog,
+    running,
+    renderer,
+    webhooks,
+    data: () => data,
+  })
   const streams = new EventStreams({ feed, accounts })
   const shared = { source, events, uploads, accounts }
   const web = webApp({

@@ -27,6 +27,8 @@ export interface HealthParts {
   readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt' | 'forgottenOrders' | 'selectorProblems'>
   /** What the services noticed beside themselves. */
   readonly running: { readonly problems: readonly SnapshotProblem[] }
+  /** Timelines that have gaps. */
+  readonly boots: { readonly problems: () => readonly SnapshotProblem[] }
   readonly webhooks: { readonly problems: () => readonly SnapshotProblem[] }
   readonly renderer: Pick<TemplateRenderer, 'stopped'>
   readonly guestChecks: Pick<GuestChecks, 'problems'>
@@ -40,6 +42,7 @@ export function serverHealth({
   machines,
   running,
   renderer,
+  boots,
   webhooks,
   guestChecks,
   data,
@@ -65,6 +68,7 @@ export function serverHealth({
         ...machines.selectorProblems(),
         ...accounts.problems(),
         ...running.problems,
+        ...boots.problems(),
         ...webhooks.problems(),
         ...guestChecks.problems(),
         ...renderer.stopped.map(

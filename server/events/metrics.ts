@@ -15,6 +15,8 @@ export interface Metrics {
 /** What is asked when the page is read. */
 export interface MetricSources {
   readonly trees: () => Readonly<Record<TreeState, number>>
+  /** Events of boots that were lost since the start. */
+  readonly lostEvents: () => number
   readonly catalog: { readonly refusedConfig: unknown; readonly filesNotInForce: number }
 }
 
@@ -22,12 +24,13 @@ export interface MetricSources {
  * Counts events. Every label has a fixed set of values: with paths or addresses as labels, clients could make
  * our memory grow without limit.
  */
-export function createMetrics({ trees, catalog }: MetricSources): Metrics {
+export function createMetrics({ trees, lostEvents, catalog }: MetricSources): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'treeboot_' })
   const counters = eventCounters(registry)
   addTreeGauge(registry, trees)
   addConfigGauges(registry, catalog)
+  addLostCounter(registry, lostEvents)
   return {
     sink: (event) => count(event, counters),
     contentType: registry.contentType,
@@ -93,6 +96,18 @@ function addConfigGauges(registry: Registry, catalog: MetricSources['catalog']):
     help: '1 while config.yaml has errors and the last good configuration is in force, else 0',
     registers: [registry],
     collect() {
+function addLostCounter(registry: Registry, lostEvents: () => number): void {
+  new Counter({
+    name: 'treeboot_boot_events_lost_total',
+    help: 'Events that timelines of boots lost, because more came than could be kept',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(lostEvents())
+    },
+  })
+}
+
       this.set(catalog.refusedConfig === undefined ? 0 : 1)
     },
   })

@@ -1,6 +1,7 @@
 import { type Boot, machineName } from '../core/boots/boot.ts'
 import { type BootEvent, changeOf } from '../core/boots/boot-event.ts'
 import type { EventSink } from '../events/bus.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import type { BootStore } from '../store/boots.ts'
 import { type BootFilter, type Boots, listBoots, readBoot } from './boots.ts'
 import { EventQueue, packagesFact, type Waiting } from './event-queue.ts'
@@ -43,6 +44,8 @@ const strangersAtOnce = 100
 const troubleEveryMs = 60_000
 
 /**
+/** How long it is a problem that events were lost. */
+const lostProblemMs = 3_600_000
  * Makes boots of the events of the bus and keeps them in the store. On the way of a transfer there is one push to a list;
  * everything else happens later, in pieces.
  */
@@ -56,6 +59,8 @@ export class BootRecorder implements Boots {
   #lostTold = 0
   #toldMs = Number.NEGATIVE_INFINITY
 
+  #lostSeen = 0
+  #lostMs = Number.NEGATIVE_INFINITY
   #store: BootStore | undefined
   #open: OpenBoots | undefined
   /** By id: what changed since the last event of each boot. */
@@ -134,6 +139,20 @@ export class BootRecorder implements Boots {
   async list(filter: BootFilter): Promise<readonly Boot[]> {
     await this.flush()
     return this.#store ? listBoots(this.#store, filter, this.#clock()) : []
+  /** Without their number, which would make another problem of each. */
+  problems(): readonly SnapshotProblem[] {
+    if (this.#clock() - this.#lostMs > lostProblemMs) return []
+    return [
+      {
+        severity: 'warning',
+        where: 'boots',
+        message:
+          'events of boots were lost in the last hour, and timelines have gaps: more came than could be kept',
+        remedy: 'treeboot_boot_events_lost_total in /metrics counts them; no machine boots otherwise for it',
+      },
+    ]
+  }
+
   }
 
   async count(filter: Pick<BootFilter, 'guest' | 'state' | 'since'>): Promise<number> {
@@ -189,6 +208,7 @@ export class BootRecorder implements Boots {
   #look(): void {
     this.#open?.look(this.#clock())
     this.#publish()
+    this.#lookAtLost()
   }
 
   /** Makes one event of all that changed in a boot. */
@@ -196,6 +216,13 @@ export class BootRecorder implements Boots {
     let strangers = 0
     for (const boot of this.#changed.values()) {
       if (boot.id > this.#newestBoot) {
+    this.#lookAtLost()
+  }
+
+  #lookAtLost(): void {
+    if (this.lost === this.#lostSeen) return
+    this.#lostSeen = this.lost
+    this.#lostMs = this.#clock()
         this.#newestBoot = boot.id
         this.#newBoots++
       }
