@@ -8,6 +8,7 @@ import { webApp } from './api/web-app.ts'
 import { versionGate } from './boottest/version-gate.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
+import { starLog } from './core/access/star-log.ts'
 import { defined } from './core/defined.ts'
 import { heldText } from './core/guest/doubt.ts'
 import { finishDefinitions, type Note } from './definitions/definitions-lock.ts'
@@ -97,6 +98,10 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   bus.subscribe(metrics.sink)
   const boots = new BootRecorder({
     keepMs: () => config().boots.keepMs,
+    star(name = '', text) {
+      const vars = snapshot().guests.byName(name)?.settings.vars
+      return starLog(text, defined({ vars, token: name === '' ? undefined : machines.reportToken(name) }))
+    },
     onTrouble: (error) => onTrouble('boots', error),
   })
   bus.subscribe(machines.sink)
@@ -191,7 +196,8 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     catalog,
     machineNames: () => ownNames,
   })
-  const listeners = listenerMakers({ ...shared, config, web, decideNetworkBoot })
+  const knowsAddress = (address: string) => boots.knowsAddress(address)
+  const listeners = listenerMakers({ ...shared, config, web, decideNetworkBoot, knowsAddress })
 
   async function start(): Promise<void> {
     try {

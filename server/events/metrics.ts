@@ -74,6 +74,12 @@ function eventCounters(registry: Registry) {
       help: 'Requests and datagrams that could not be understood, by service',
       ...byProtocol,
     }),
+    syslog: new Counter({
+      name: 'treeboot_syslog_lines_total',
+      help: 'Lines by syslog: kept, dropped because nothing boots at their address (unknown), or beyond a limit (too-many)',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
   }
 }
 
@@ -90,12 +96,6 @@ function addTreeGauge(registry: Registry, countTrees: () => Readonly<Record<Tree
   })
 }
 
-function addConfigGauges(registry: Registry, catalog: MetricSources['catalog']): void {
-  new Gauge({
-    name: 'treeboot_config_refused',
-    help: '1 while config.yaml has errors and the last good configuration is in force, else 0',
-    registers: [registry],
-    collect() {
 function addLostCounter(registry: Registry, lostEvents: () => number): void {
   new Counter({
     name: 'treeboot_boot_events_lost_total',
@@ -108,6 +108,12 @@ function addLostCounter(registry: Registry, lostEvents: () => number): void {
   })
 }
 
+function addConfigGauges(registry: Registry, catalog: MetricSources['catalog']): void {
+  new Gauge({
+    name: 'treeboot_config_refused',
+    help: '1 while config.yaml has errors and the last good configuration is in force, else 0',
+    registers: [registry],
+    collect() {
       this.set(catalog.refusedConfig === undefined ? 0 : 1)
     },
   })
@@ -121,7 +127,7 @@ function addLostCounter(registry: Registry, lostEvents: () => number): void {
   })
 }
 
-function count(event: Event, { served, bytes, seconds, boots, reports, noise }: EventCounters): void {
+function count(event: Event, { served, bytes, seconds, boots, reports, noise, syslog }: EventCounters): void {
   switch (event.type) {
     case 'served':
       served.inc({ protocol: event.protocol, outcome: event.outcome, kind: event.kind ?? '' })
@@ -136,6 +142,12 @@ function count(event: Event, { served, bytes, seconds, boots, reports, noise }: 
       return
     case 'noise':
       noise.inc({ protocol: event.protocol })
+      return
+    case 'syslog':
+      syslog.inc({ outcome: 'kept' })
+      return
+    case 'syslog-lost':
+      syslog.inc({ outcome: event.why }, event.lines)
       return
     // Not counted here; the gauge counts trees.
     case 'fetching':

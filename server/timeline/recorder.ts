@@ -1,17 +1,19 @@
+import { starredParts } from '../core/access/starred.ts'
 import { type Boot, machineName } from '../core/boots/boot.ts'
 import { type BootEvent, changeOf } from '../core/boots/boot-event.ts'
-import type { EventSink } from '../events/bus.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
+import type { EventSink } from '../events/bus.ts'
 import type { BootStore } from '../store/boots.ts'
 import { type BootFilter, type Boots, listBoots, readBoot } from './boots.ts'
-import { EventQueue, packagesFact, type Waiting } from './event-queue.ts'
+import { EventQueue, noteIn, type Star } from './event-queue.ts'
 import { EventRing } from './event-ring.ts'
-import { factOf, mayBegin } from './facts.ts'
 import { OpenBoots } from './open-boots.ts'
 
 export interface RecorderOptions {
   /** `boots.keep`, in milliseconds. */
   readonly keepMs: () => number
+  /** Replaces the secrets in what a machine logged. Default: what its form alone says to be one. */
+  readonly star?: Star
   /** What cannot be written, or was lost. */
   readonly onTrouble: (error: unknown) => void
   /** Milliseconds since 1970. */
@@ -42,10 +44,10 @@ const learnedBoots = 2000
  */
 const strangersAtOnce = 100
 const troubleEveryMs = 60_000
-
-/**
 /** How long it is a problem that events were lost. */
 const lostProblemMs = 3_600_000
+
+/**
  * Makes boots of the events of the bus and keeps them in the store. On the way of a transfer there is one push to a list;
  * everything else happens later, in pieces.
  */
@@ -57,10 +59,10 @@ export class BootRecorder implements Boots {
   #draining: Promise<void> | undefined
   #unkept = 0
   #lostTold = 0
-  #toldMs = Number.NEGATIVE_INFINITY
-
   #lostSeen = 0
   #lostMs = Number.NEGATIVE_INFINITY
+  #toldMs = Number.NEGATIVE_INFINITY
+
   #store: BootStore | undefined
   #open: OpenBoots | undefined
   /** By id: what changed since the last event of each boot. */
@@ -81,6 +83,11 @@ export class BootRecorder implements Boots {
     this.#options = options
     this.#clock = options.clock ?? Date.now
     this.#queue = new EventQueue(options.mostWaiting ?? defaultMostWaiting)
+  }
+
+  /** Whether a boot that may still go on is known at this address. */
+  knowsAddress(address: string): boolean {
+    return this.#open?.knowsAddress(address) ?? false
   }
 
   /** Takes events from the bus. */
@@ -132,13 +139,6 @@ export class BootRecorder implements Boots {
     return this.#queue.lost + this.#unkept
   }
 
-  get newestEvent(): number {
-    return this.#ring.newest
-  }
-
-  async list(filter: BootFilter): Promise<readonly Boot[]> {
-    await this.flush()
-    return this.#store ? listBoots(this.#store, filter, this.#clock()) : []
   /** Without their number, which would make another problem of each. */
   problems(): readonly SnapshotProblem[] {
     if (this.#clock() - this.#lostMs > lostProblemMs) return []
@@ -153,6 +153,13 @@ export class BootRecorder implements Boots {
     ]
   }
 
+  get newestEvent(): number {
+    return this.#ring.newest
+  }
+
+  async list(filter: BootFilter): Promise<readonly Boot[]> {
+    await this.flush()
+    return this.#store ? listBoots(this.#store, filter, this.#clock()) : []
   }
 
   async count(filter: Pick<BootFilter, 'guest' | 'state' | 'since'>): Promise<number> {
@@ -198,9 +205,10 @@ export class BootRecorder implements Boots {
     if (!open) return
     for (const [n, waiting] of this.#queue.take().entries()) {
       if (n % perTurn === perTurn - 1) await new Promise((resolve) => setImmediate(resolve))
-      noteIn(open, waiting)
+      noteIn(open, waiting, this.#options.star ?? ((_guest, text) => starredParts(text)))
     }
     this.#publish()
+    this.#lookAtLost()
     if (this.lost > this.#lostTold)
       this.#trouble(new Error(`${this.lost} events are lost: more came than could be kept`))
   }
@@ -211,18 +219,17 @@ export class BootRecorder implements Boots {
     this.#lookAtLost()
   }
 
+  #lookAtLost(): void {
+    if (this.lost === this.#lostSeen) return
+    this.#lostSeen = this.lost
+    this.#lostMs = this.#clock()
+  }
+
   /** Makes one event of all that changed in a boot. */
   #publish(): void {
     let strangers = 0
     for (const boot of this.#changed.values()) {
       if (boot.id > this.#newestBoot) {
-    this.#lookAtLost()
-  }
-
-  #lookAtLost(): void {
-    if (this.lost === this.#lostSeen) return
-    this.#lostSeen = this.lost
-    this.#lostMs = this.#clock()
         this.#newestBoot = boot.id
         this.#newBoots++
       }
@@ -321,16 +328,4 @@ export class BootRecorder implements Boots {
     this.#lostTold = this.lost
     this.#options.onTrouble(error)
   }
-}
-
-function noteIn(open: OpenBoots, waiting: Waiting): void {
-  if ('packages' in waiting) {
-    const { client, endMs } = waiting.packages
-    if (open.knowsAddress(client)) open.note(packagesFact(waiting.packages), endMs)
-    return
-  }
-  const { event, atMs } = waiting
-  const isNews = ('client' in event && open.knowsAddress(event.client)) || mayBegin(event)
-  const fact = isNews ? factOf(event) : undefined
-  if (fact) open.note(fact, atMs)
 }

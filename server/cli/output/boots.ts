@@ -90,8 +90,13 @@ export function stepText({
   count,
   retries,
   lost,
+  fault,
 }: Step): string {
   const lostText = status === 'missing' ? `not found: ${lost ?? what}` : ''
+  if (kind === 'log')
+    return [what, `${count} lines`, fault && `fault: "${fault}"`, words && words !== fault && `"${words}"`]
+      .filter(Boolean)
+      .join('  ')
   const parts =
     kind === 'packages'
       ? [`packages ${count}`, size > 0 && bytes(size), rate > 0 && `${bytes(rate)}/s`]
