@@ -1,10 +1,11 @@
 import { starredParts } from '../core/access/starred.ts'
 import { type Boot, machineName } from '../core/boots/boot.ts'
 import { type BootEvent, changeOf } from '../core/boots/boot-event.ts'
+import type { Comparison } from '../core/boots/compare.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { BootStore } from '../store/boots.ts'
-import { type BootFilter, type Boots, listBoots, readBoot } from './boots.ts'
+import { type BootFilter, type Boots, comparison, listBoots, readBoot } from './boots.ts'
 import { EventQueue, noteIn, type Star } from './event-queue.ts'
 import { EventRing } from './event-ring.ts'
 import { OpenBoots } from './open-boots.ts'
@@ -169,6 +170,10 @@ export class BootRecorder implements Boots {
   async read(id: number): Promise<Boot | undefined> {
     await this.flush()
     return this.#store && readBoot(this.#store, id, this.#clock())
+  }
+
+  async compare(boot: Boot): Promise<Comparison | undefined> {
+    return this.#store && comparison(this.#store, boot, this.#clock())
   }
 
   subscribe(listener: (event: BootEvent) => void): () => void {

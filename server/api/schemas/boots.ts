@@ -62,11 +62,30 @@ export const bootSummary = z.object(summary).meta({ id: 'BootSummary' })
 
 export const bootPage = pageOf(bootSummary, 'BootPage')
 
+const comparison = z.object({
+  boot: z.int(),
+  start: time,
+  differences: listOf(
+    z.object({
+      step: stepKind,
+      change: z.enum(['slower', 'later', 'missing']).meta({
+        description: 'it took longer; it began longer after the step before it; it did not come',
+      }),
+      ms: z.int().nullable(),
+      goodMs: z.int().nullable().meta({ description: 'the same of the other boot' }),
+    }),
+  ),
+})
+
 export const bootDetail = z
   .object({
     ...summary,
     kernel: text.nullable().meta({ description: 'the path of the kernel that it was offered' }),
     after: z.int().nullable().meta({ description: 'the id of the boot that installed this machine' }),
     steps: listOf(bootStep),
+    comparison: comparison.nullable().meta({
+      description:
+        'beside the last boot of this guest and firmware that ended well; null where there is none',
+    }),
   })
   .meta({ id: 'Boot' })
