@@ -1,6 +1,6 @@
 import { starredParts } from '../core/access/starred.ts'
 import { type Boot, machineName } from '../core/boots/boot.ts'
-import { type BootEvent, changeOf } from '../core/boots/boot-event.ts'
+import { type BootEvent, changeOf, onlyLogs } from '../core/boots/boot-event.ts'
 import type { Comparison } from '../core/boots/compare.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { EventSink } from '../events/bus.ts'
@@ -128,6 +128,8 @@ export class BootRecorder implements Boots {
     for (const timer of this.#timers) clearInterval(timer)
     clearTimeout(this.#gathering)
     let before = Number.POSITIVE_INFINITY
+    await this.#drain()
+    this.#publish('all')
     await this.flush()
     while (this.#unwritten.size > 0 && this.#unwritten.size < before) {
       before = this.#unwritten.size
@@ -220,7 +222,7 @@ export class BootRecorder implements Boots {
 
   #look(): void {
     this.#open?.look(this.#clock())
-    this.#publish()
+    this.#publish('all')
     this.#lookAtLost()
   }
 
@@ -230,21 +232,22 @@ export class BootRecorder implements Boots {
     this.#lostMs = this.#clock()
   }
 
-  /** Makes one event of all that changed in a boot. */
-  #publish(): void {
+  /** Makes one event of all that changed in a boot. What its installer logs waits for `all`. */
+  #publish(which?: 'all'): void {
     let strangers = 0
     for (const boot of this.#changed.values()) {
       if (boot.id > this.#newestBoot) {
         this.#newestBoot = boot.id
         this.#newBoots++
       }
+      this.#keep(boot)
+      if (which !== 'all' && onlyLogs(this.#shown.get(boot.id), boot)) continue
+      this.#changed.delete(boot.id)
       const event = changeOf(this.#shown.get(boot.id), boot, { seq: this.#ring.next, atMs: this.#clock() })
       if (boot.endMs === undefined) this.#shown.set(boot.id, boot)
       else this.#shown.delete(boot.id)
-      this.#keep(boot)
       if (event && (boot.guest !== undefined || strangers++ < strangersAtOnce)) this.#tell(event)
     }
-    this.#changed.clear()
   }
 
   #tell(event: BootEvent): void {

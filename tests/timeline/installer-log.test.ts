@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { starLog } from '../../server/core/access/star-log.ts'
 import type { Boot } from '../../server/core/boots/boot.ts'
+import type { BootEvent } from '../../server/core/boots/boot-event.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { memoryStore } from '../../server/store/memory/store.ts'
 import { openStore } from '../../server/store/sqlite/open.ts'
@@ -144,4 +145,25 @@ test('100,000 lines, and lines of 100,000 addresses, push out no other event and
   )
   expect(boots.lost).toBeGreaterThan(99_000)
   await boots.close()
+})
+
+test('an installer that logs without end takes few events from others, and a new fault is told at once', async () => {
+  const { boots, feed } = recorder()
+  await boots.open(memoryStore().boots)
+  feed(before(recording, isPackage).events)
+  const told: BootEvent[] = []
+  boots.subscribe((event) => told.push(event))
+  for (let n = 0; n < 50; n++) {
+    boots.sink(logged(`Installing p${n}.x86_64 (${n}/50)`))
+    await boots.flush()
+  }
+  const isLog = ({ steps }: BootEvent): boolean => steps.some(({ kind }) => kind === 'log')
+  expect(told.filter(isLog)).toHaveLength(1)
+  boots.sink(logged('error: no disk'))
+  await boots.flush()
+  expect(told.filter(isLog)).toHaveLength(2)
+  // What was kept back is told in the end.
+  boots.sink(logged('bye'))
+  await boots.close()
+  expect(told.at(-1)?.steps).toMatchObject([{ kind: 'log', words: 'anaconda: bye' }])
 })
