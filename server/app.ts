@@ -10,6 +10,7 @@ import { versionGate } from './boottest/version-gate.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
 import { TemplateHistory } from './catalog/template-history.ts'
+import { starLog } from './core/access/star-log.ts'
 import { defined } from './core/defined.ts'
 import { heldText } from './core/guest/doubt.ts'
 import { finishDefinitions, type Note } from './definitions/definitions-lock.ts'
@@ -87,7 +88,11 @@ export function createApp(options: AppOptions): App {
   const catalog = new Catalog({ ...catalogOptions, events: bus })
   const snapshot = (): Snapshot => catalog.snapshot
   const config = () => snapshot().config
-  const metrics = createMetrics({ trees: () => treeCounts(snapshot()), catalog })
+  const metrics = createMetrics({
+    trees: () => treeCounts(snapshot()),
+    lostEvents: () => boots.lost,
+    catalog,
+  })
   const machines = new Machines({ snapshot, events, macAt })
   const session = () => config().access.session
   const accounts = new Accounts({
@@ -99,6 +104,10 @@ export function createApp(options: AppOptions): App {
   bus.subscribe(metrics.sink)
   const boots = new BootRecorder({
     keepMs: () => config().boots.keepMs,
+    star(name = '', text) {
+      const vars = snapshot().guests.byName(name)?.settings.vars
+      return starLog(text, defined({ vars, token: name === '' ? undefined : machines.reportToken(name) }))
+    },
     onTrouble: (error) => onTrouble('boots', error),
   })
   bus.subscribe(machines.sink)
@@ -170,7 +179,16 @@ export function createApp(options: AppOptions): App {
     hooks: () => config().webhooks,
     onTrouble: (error) => onTrouble('webhooks', error),
   })
-  const health = serverHealth({ ...parts, accounts, catalog, running, renderer, webhooks, data: () => data })
+  const health = serverHealth({
+    ...parts,
+    boots,
+    accounts,
+    catalog,
+    running,
+    renderer,
+    webhooks,
+    data: () => data,
+  })
   const streams = new EventStreams({ feed, accounts })
   const shared = { source, events, uploads, accounts }
   const web = webApp({
@@ -192,7 +210,8 @@ export function createApp(options: AppOptions): App {
     catalog,
     machineNames: () => ownNames,
   })
-  const listeners = listenerMakers({ ...shared, config, web, decideNetworkBoot })
+  const knowsAddress = (address: string) => boots.knowsAddress(address)
+  const listeners = listenerMakers({ ...shared, config, web, decideNetworkBoot, knowsAddress })
 
   async function start(): Promise<void> {
     try {

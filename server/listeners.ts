@@ -11,6 +11,7 @@ import { FtpListener, type FtpListenerOptions } from './protocols/ftp/server.ts'
 import { HttpListener, type HttpListenerOptions } from './protocols/http/server.ts'
 import { NfsListener } from './protocols/nfs/server.ts'
 import type { ListenerMakers } from './protocols/running-services.ts'
+import { SyslogListener } from './protocols/syslog/server.ts'
 import { TftpListener } from './protocols/tftp/server.ts'
 
 /** What the services serve, and whom they ask. */
@@ -22,6 +23,8 @@ export interface ListenerParts {
   readonly web: NonNullable<HttpListenerOptions['fallback']>
   readonly uploads: Uploads
   readonly accounts: Accounts
+  /** Whether a boot is known at this address. */
+  readonly knowsAddress: (address: string) => boolean
   readonly decideNetworkBoot: DhcpListenerOptions['decide']
 }
 
@@ -48,6 +51,7 @@ export function listenerMakers(parts: ListenerParts): ListenerMakers {
       const portmap = port === 0 ? 'off' : 'auto'
       return new NfsListener({ ...common, bind, port, portmap, dataFolder: config().paths.data })
     },
+    syslog: (bind, port) => new SyslogListener({ bind, port, events, isKnown: parts.knowsAddress }),
     dhcp: (bind, port) => {
       const { interfaces } = config().dhcp
       return new DhcpListener({ bind, port, interfaces, decide: parts.decideNetworkBoot, events })

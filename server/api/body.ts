@@ -7,7 +7,7 @@ export interface BodyOptions {
   readonly most?: number
   /** The media types that are read. Default: JSON. */
   readonly types?: readonly string[]
-  /** What says that it is of another type counts as none, and is not refused. */
+  /** What says that it is of another type counts as none, and so does a text that is too long. Neither is refused. */
   readonly lenient?: boolean
 }
 
@@ -21,18 +21,25 @@ const jsonType = /^application\/(?:[\w.-]+\+)?json$/
  */
 export async function readBody(req: IncomingMessage, options: BodyOptions = {}): Promise<unknown> {
   const { most = requestLimits.jsonBody.bytes, types, lenient = false } = options
-  const [type = ''] = (req.headers['content-type'] ?? '').toLowerCase().split(';')
-  const isKnown = types ? types.includes(type.trim()) : jsonType.test(type.trim())
-  if (!isKnown && lenient) return undefined
-  if (!isKnown && !hasBody(req)) return undefined
+  const [head = ''] = (req.headers['content-type'] ?? '').toLowerCase().split(';')
+  const type = head.trim()
+  const isJson = jsonType.test(type)
+  const isKnown = types ? types.includes(type) : isJson
+  if (!isKnown && (lenient || !hasBody(req))) return undefined
   if (!isKnown) {
     const expected = (types ?? ['application/json']).join(' or ')
     throw new Failure('wrong-type', `Content-Type: ${type || 'none'}: expected ${expected}`)
   }
-  if (Number(req.headers['content-length'] ?? 0) > most) throw tooLong(most)
-  const text = (await firstBytes(req, most)).toString('utf8')
+  const bytes = await firstBytes(req, most)
+  // `curl --data-binary @install.log` says that it is a form.
+  if (!bytes && lenient && !isJson) return undefined
+  if (!bytes) throw new Failure('too-large', `the body has more than ${most} bytes`)
+  return bodyIn(bytes.toString('utf8'), isJson)
+}
+
+function bodyIn(text: string, isJson: boolean): unknown {
   if (text.trim() === '') return undefined
-  if (!jsonType.test(type.trim())) return text
+  if (!isJson) return text
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -44,7 +51,9 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-function firstBytes(req: IncomingMessage, most: number): Promise<Buffer> {
+/** Undefined for a body that is longer. It is not read to its end. */
+function firstBytes(req: IncomingMessage, most: number): Promise<Buffer | undefined> {
+  if (Number(req.headers['content-length'] ?? 0) > most) return Promise.resolve(undefined)
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = []
     let bytes = 0
@@ -54,14 +63,10 @@ function firstBytes(req: IncomingMessage, most: number): Promise<Buffer> {
       if (bytes <= most) return
       // Not destroyed: the response still goes out by the same socket.
       req.pause().removeAllListeners('data')
-      reject(tooLong(most))
+      resolve(undefined)
     })
     req.once('end', () => resolve(Buffer.concat(pieces)))
     req.once('close', () => reject(new Failure('bad-request', 'the body is cut off')))
     req.once('error', reject)
   })
-}
-
-function tooLong(most: number): Failure {
-  return new Failure('too-large', `the body has more than ${most} bytes`)
 }

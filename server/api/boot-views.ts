@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { type Boot, lastStep, machineName } from '../core/boots/boot.ts'
+import type { Comparison } from '../core/boots/compare.ts'
 import { reasonNamed } from '../core/boots/reasons.ts'
 import { bootStepView } from '../feed/views.ts'
 import type { bootDetail, bootSummary } from './schemas/boots.ts'
@@ -29,9 +30,27 @@ export function bootSummaryView(boot: Boot): z.input<typeof bootSummary> {
   }
 }
 
-export function bootDetailView(boot: Boot): z.input<typeof bootDetail> {
+export function bootDetailView(boot: Boot, compared: Comparison | undefined): z.input<typeof bootDetail> {
   const { kernel = null, after = null, steps } = boot
-  return { ...bootSummaryView(boot), kernel, after, steps: steps.map(bootStepView) }
+  const comparison = compared ? comparisonView(compared) : null
+  return { ...bootSummaryView(boot), kernel, after, steps: steps.map(bootStepView), comparison }
+}
+
+function comparisonView({
+  boot,
+  startMs,
+  differences,
+}: Comparison): NonNullable<z.input<typeof bootDetail>['comparison']> {
+  return {
+    boot,
+    start: timeText(startMs),
+    differences: differences.map(({ kind: step, ...difference }) => ({
+      step,
+      ms: null,
+      goodMs: null,
+      ...difference,
+    })),
+  }
 }
 
 function reasonView(boot: Boot): z.input<typeof bootSummary>['reason'] {

@@ -28,6 +28,8 @@ export interface HealthParts {
   readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt' | 'forgottenOrders' | 'selectorProblems'>
   /** What the services noticed beside themselves. */
   readonly running: { readonly problems: readonly SnapshotProblem[] }
+  /** Timelines that have gaps. */
+  readonly boots: { readonly problems: () => readonly SnapshotProblem[] }
   readonly webhooks: { readonly problems: () => readonly SnapshotProblem[] }
   readonly renderer: Pick<TemplateRenderer, 'stopped'>
   readonly guestChecks: Pick<GuestChecks, 'problems'>
@@ -42,6 +44,7 @@ export function serverHealth({
   machines,
   running,
   renderer,
+  boots,
   webhooks,
   guestChecks,
   data,
@@ -68,6 +71,7 @@ export function serverHealth({
         ...autoGuests.problems(),
         ...accounts.problems(),
         ...running.problems,
+        ...boots.problems(),
         ...webhooks.problems(),
         ...guestChecks.problems(),
         ...renderer.stopped.map(

@@ -240,6 +240,7 @@ const serviceSections = {
   tftp: section(commonKeys).optional(),
   ftp: section({ ...commonKeys, ...ftpKeys }).optional(),
   nfs: section(commonKeys).optional(),
+  syslog: section(commonKeys).optional(),
   // Messages list the keys in this order: `mode` first.
   dhcp: section({ ...dhcpKeys, ...commonKeys }).optional(),
 } satisfies SectionOf<ServiceName>

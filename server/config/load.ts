@@ -229,7 +229,8 @@ function dropBlanks(value: YamlValue, path: YamlPath): void {
 /** The settings that every service has. */
 function commonSettings(file: ConfigFile, bind: string): Record<ServiceName, ServiceConfig> {
   const settings = serviceNames.map((name): [ServiceName, ServiceConfig] => {
-    const { enabled = true, bind: own = bind, port = serviceTable[name].defaultPort } = file[name] ?? {}
+    const known = serviceTable[name]
+    const { enabled = known.enabled, bind: own = bind, port = known.defaultPort } = file[name] ?? {}
     return [name, { enabled, bind: own, port }]
   })
   return Object.fromEntries(settings) as Record<ServiceName, ServiceConfig>

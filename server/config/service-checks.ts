@@ -15,8 +15,9 @@ export async function checkServices(config: Config, text: YamlText, problems: Pr
   await checkCertificate(config, text, problems)
 }
 
-/** The two services that listen for datagrams; a port of TCP and one of UDP with the same number are two ports. */
-const byDatagram: ReadonlySet<ServiceName> = new Set(['tftp', 'dhcp'])
+/** A port of TCP and one of UDP with the same number are two ports. Syslog has both. */
+const byDatagram: ReadonlySet<ServiceName> = new Set(['tftp', 'dhcp', 'syslog'])
+const byDatagramAlone: ReadonlySet<ServiceName> = new Set(['tftp', 'dhcp'])
 
 /** Two services cannot have one port. `auto` moves by itself, and 0 is any free port. */
 function checkPorts(config: Config, text: YamlText, problems: ProblemList): void {
@@ -32,7 +33,9 @@ function checkPorts(config: Config, text: YamlText, problems: ProblemList): void
 }
 
 function isSamePort(a: ServiceName, b: ServiceName, config: Config): boolean {
-  if (byDatagram.has(a) !== byDatagram.has(b) || config[a].port !== config[b].port) return false
+  const byBoth = (both: ReadonlySet<ServiceName>) => both.has(a) && both.has(b)
+  const isApart = !byBoth(byDatagram) && (byDatagramAlone.has(a) || byDatagramAlone.has(b))
+  if (isApart || config[a].port !== config[b].port) return false
   const binds = [config[a].bind, config[b].bind]
   return binds[0] === binds[1] || binds.some((bind) => bind === '0.0.0.0' || bind === '::')
 }

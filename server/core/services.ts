@@ -15,6 +15,8 @@ export interface ServiceRecord {
    * `mayMove`.
    */
   readonly defaultPort: number | 'auto'
+  /** Whether the service is open when config.yaml does not say `enabled`. */
+  readonly enabled: boolean
   /** Whether `auto` may open another port than the standard one: that one plus 10000. */
   readonly mayMove: boolean
   /** Keys of the service's section in config.yaml, besides `serviceKeys`, and when a change takes effect. */
@@ -36,6 +38,7 @@ export const serviceTable = {
   http: {
     standardPort: 80,
     defaultPort: 8080,
+    enabled: true,
     mayMove: true,
     keys: {
       'fast-path': 'at-restart',
@@ -49,6 +52,7 @@ export const serviceTable = {
   tftp: {
     standardPort: 69,
     defaultPort: 'auto',
+    enabled: true,
     mayMove: true,
     keys: {},
     installs: false,
@@ -57,6 +61,7 @@ export const serviceTable = {
   ftp: {
     standardPort: 21,
     defaultPort: 'auto',
+    enabled: true,
     mayMove: true,
     keys: { 'passive-ports': 'at-restart', 'public-address': 'at-restart', tls: 'at-restart' },
     installs: true,
@@ -65,15 +70,28 @@ export const serviceTable = {
   nfs: {
     standardPort: 2049,
     defaultPort: 'auto',
+    enabled: true,
     mayMove: true,
     keys: {},
     installs: true,
     closedNote: switchedOff,
   },
+  // Open only where somebody wants it: anybody can send text there.
+  syslog: {
+    standardPort: 514,
+    defaultPort: 'auto',
+    enabled: false,
+    mayMove: true,
+    keys: {},
+    installs: false,
+    closedNote: 'syslog.enabled is false: boots do not show what installers log',
+  },
   // Last, because what DHCP offers to a machine is fetched through the other services.
   dhcp: {
     standardPort: 67,
     defaultPort: 'auto',
+    // Beside `mode`, which is off by default.
+    enabled: true,
     // A DHCP client sends to port 67 and to no other (RFC 2131, 4.1).
     mayMove: false,
     keys: { mode: 'at-restart', interfaces: 'at-restart', 'known-only': 'at-once', loader: 'at-once' },

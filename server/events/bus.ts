@@ -1,4 +1,5 @@
 import type { Decision } from '../core/boot/decision.ts'
+import type { LogLine } from '../core/boots/log-line.ts'
 import type { FailureKind } from '../core/failure.ts'
 import type { Protocol, Requester } from '../core/net/requester.ts'
 
@@ -100,6 +101,23 @@ export type Event =
       readonly client: string
       readonly state: string
       readonly detail?: string
+    }
+  /** A line that an installer logged, without control characters. It may hold secrets: no log shows its text. */
+  | ({
+      readonly type: 'syslog'
+      readonly client: string
+      /** As many as came. */
+      readonly bytes: number
+    } & LogLine)
+  /**
+   * Lines by syslog that were dropped since the last such event. `unknown`: of addresses that boot nothing here.
+   * `too-many`: beyond a limit. `client`: the last one of them.
+   */
+  | {
+      readonly type: 'syslog-lost'
+      readonly client: string
+      readonly lines: number
+      readonly why: 'unknown' | 'too-many'
     }
   /** A tree is new, has changed its state, or was removed. `state`: a `TreeState`, or `removed`. */
   | {

@@ -29,6 +29,10 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
       const detail = event.detail ? `: ${event.detail}` : ''
       return { level: 'info', text: `guest ${event.guest} (${event.client}) says ${event.state}${detail}` }
     }
+    case 'syslog':
+      return { level: 'debug', text: `syslog ${event.client} a line of ${size(event.bytes)}` }
+    case 'syslog-lost':
+      return { level: 'debug', text: describeLostLines(event) }
     case 'tree': {
       const why = event.reasons.length > 0 ? `: ${event.reasons.join('; ')}` : ''
       return {
@@ -57,6 +61,11 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
     case 'trouble':
       return { level: 'error', text: `${event.where}: ${event.message}` }
   }
+}
+
+function describeLostLines({ lines, why, client }: Extract<Event, { type: 'syslog-lost' }>): string {
+  const reason = why === 'unknown' ? 'of addresses that boot nothing here' : 'more came than the limits allow'
+  return `syslog ${lines} lines dropped: ${reason}, the last one from ${client}`
 }
 
 function describeDhcp({
@@ -123,6 +132,10 @@ export function logSink(options: LogOptions): EventSink & { flush(): void } {
 /** The fields of an event for a JSON line, without the decision and the requester, which are internal. */
 function fieldsOf(event: Event): object {
   if (event.type === 'fetching') return { type: event.type, client: event.who.address }
+  if (event.type === 'syslog') {
+    const { text: _text, ...fields } = event
+    return fields
+  }
   if (event.type !== 'served') return event
   const { decision: _decision, who: _who, ...fields } = event
   return fields

@@ -15,6 +15,8 @@ export interface Metrics {
 /** What is asked when the page is read. */
 export interface MetricSources {
   readonly trees: () => Readonly<Record<TreeState, number>>
+  /** Events of boots that were lost since the start. */
+  readonly lostEvents: () => number
   readonly catalog: { readonly refusedConfig: unknown; readonly filesNotInForce: number }
 }
 
@@ -22,12 +24,13 @@ export interface MetricSources {
  * Counts events. Every label has a fixed set of values: with paths or addresses as labels, clients could make
  * our memory grow without limit.
  */
-export function createMetrics({ trees, catalog }: MetricSources): Metrics {
+export function createMetrics({ trees, lostEvents, catalog }: MetricSources): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'treeboot_' })
   const counters = eventCounters(registry)
   addTreeGauge(registry, trees)
   addConfigGauges(registry, catalog)
+  addLostCounter(registry, lostEvents)
   return {
     sink: (event) => count(event, counters),
     contentType: registry.contentType,
@@ -71,6 +74,12 @@ function eventCounters(registry: Registry) {
       help: 'Requests and datagrams that could not be understood, by service',
       ...byProtocol,
     }),
+    syslog: new Counter({
+      name: 'treeboot_syslog_lines_total',
+      help: 'Lines by syslog: kept, dropped because nothing boots at their address (unknown), or beyond a limit (too-many)',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
   }
 }
 
@@ -83,6 +92,18 @@ function addTreeGauge(registry: Registry, countTrees: () => Readonly<Record<Tree
     collect() {
       const counts = countTrees()
       for (const state of treeStates) this.set({ state }, counts[state])
+    },
+  })
+}
+
+function addLostCounter(registry: Registry, lostEvents: () => number): void {
+  new Counter({
+    name: 'treeboot_boot_events_lost_total',
+    help: 'Events that timelines of boots lost, because more came than could be kept',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(lostEvents())
     },
   })
 }
@@ -106,7 +127,7 @@ function addConfigGauges(registry: Registry, catalog: MetricSources['catalog']):
   })
 }
 
-function count(event: Event, { served, bytes, seconds, boots, reports, noise }: EventCounters): void {
+function count(event: Event, { served, bytes, seconds, boots, reports, noise, syslog }: EventCounters): void {
   switch (event.type) {
     case 'served':
       served.inc({ protocol: event.protocol, outcome: event.outcome, kind: event.kind ?? '' })
@@ -121,6 +142,12 @@ function count(event: Event, { served, bytes, seconds, boots, reports, noise }: 
       return
     case 'noise':
       noise.inc({ protocol: event.protocol })
+      return
+    case 'syslog':
+      syslog.inc({ outcome: 'kept' })
+      return
+    case 'syslog-lost':
+      syslog.inc({ outcome: event.why }, event.lines)
       return
     // Not counted here; the gauge counts trees.
     case 'fetching':

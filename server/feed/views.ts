@@ -28,7 +28,7 @@ function detailsOf(news: News) {
 
 export function bootStepView(step: Step) {
   const { kind, status, startMs, endMs, bytes, rate, count, retries, folded, what } = step
-  const { words = null, lost = null } = step
+  const { words = null, lost = null, fault = null } = step
   const times = { start: timeText(startMs), end: timeText(endMs) }
-  return { kind, status, ...times, bytes, rate, count, retries, folded, what, words, lost }
+  return { kind, status, ...times, bytes, rate, count, retries, folded, what, words, lost, fault }
 }

@@ -1,5 +1,6 @@
 import type { Boot } from '../core/boots/boot.ts'
 import type { BootEvent } from '../core/boots/boot-event.ts'
+import { type Comparison, compareBoots, isComparable } from '../core/boots/compare.ts'
 import { judged } from '../core/boots/judge.ts'
 import type { BootQuery, BootStore } from '../store/boots.ts'
 
@@ -12,6 +13,8 @@ export interface Boots {
   /** How many there are in all pages. Boots that run have the state of some seconds ago. */
   count(filter: Pick<BootFilter, 'guest' | 'state' | 'since'>): Promise<number>
   read(id: number): Promise<Boot | undefined>
+  /** The boot beside the last one of its guest and firmware that ended well; undefined when there is none. */
+  compare(boot: Boot): Promise<Comparison | undefined>
   /** Calls the listener with each change as it happens, some four times a second. Returns the function that ends that. */
   subscribe(listener: (event: BootEvent) => void): () => void
   /**
@@ -56,6 +59,21 @@ export async function listBoots(
 export async function readBoot(store: BootStore, id: number, nowMs: number): Promise<Boot | undefined> {
   const boot = await store.read(id)
   return boot && asOf(boot, nowMs)
+}
+
+/** So many boots of the guest that ended well are looked at for one with the same firmware and purpose. */
+const mostCompared = 50
+
+export async function comparison(
+  store: BootStore,
+  boot: Boot,
+  nowMs: number,
+): Promise<Comparison | undefined> {
+  const { guest, id } = boot
+  if (guest === undefined) return undefined
+  const earlier = await store.list({ guest, state: 'done', before: id, limit: mostCompared })
+  const good = earlier.map((each) => asOf(each, nowMs)).find((each) => isComparable(boot, each))
+  return good && compareBoots(boot, good)
 }
 
 function asOf(boot: Boot, nowMs: number): Boot {

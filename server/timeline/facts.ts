@@ -17,7 +17,7 @@ const mostMacs = 4
 
 /** Whether an event may say something of a boot. Called for each event, before anything else. */
 export function concernsBoots({ type }: Event): boolean {
-  return type === 'served' || type === 'dhcp' || type === 'sending' || type === 'report'
+  return type === 'served' || type === 'dhcp' || type === 'sending' || type === 'report' || type === 'syslog'
 }
 
 /**
@@ -25,7 +25,7 @@ export function concernsBoots({ type }: Event): boolean {
  * second to clients that boot nothing.
  */
 export function mayBegin(event: Event): boolean {
-  if (event.type === 'sending') return false
+  if (event.type === 'sending' || event.type === 'syslog') return false
   if (event.type !== 'served' || event.protocol === 'tftp' || event.decision?.kind === 'boot') return true
   return !event.path.startsWith('/trees/') || event.who?.macs !== undefined
 }

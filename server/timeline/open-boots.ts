@@ -66,6 +66,11 @@ export class OpenBoots {
     return this.#names.has(`address ${address}`)
   }
 
+  /** The guest whose boot knows this address. */
+  guestAt(address: string): string | undefined {
+    return this.#byNames([`address ${address}`])?.guest
+  }
+
   /** Takes a boot back that was open when the server stopped. The transfers of that time have ended. */
   restore(boot: Boot): void {
     this.#put({ ...boot, signs: { ...boot.signs, sending: 0 } })
@@ -80,7 +85,8 @@ export class OpenBoots {
     const known = fact.kind === 'file' || fact.kind === 'sending' ? withKernel(fact, begun) : fact
     const whole = this.#withUsual(this.#absorbOther(advance(begun, known, nowMs), fact, nowMs))
     // A sign of life alone changes no state for the worse.
-    const isLife = known.kind === 'file' && known.role === 'metadata' && whole.state === 'running'
+    const saysLittle = known.kind === 'log' || (known.kind === 'file' && known.role === 'metadata')
+    const isLife = saysLittle && whole.state === 'running'
     this.#change(isLife ? whole : judged(whole, nowMs))
     if (isDone(whole, 'disk') && whole.after !== undefined) this.#firstDisk(whole.after, nowMs)
     this.#bound(nowMs)

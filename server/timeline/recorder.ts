@@ -1,16 +1,20 @@
+import { starredParts } from '../core/access/starred.ts'
 import { type Boot, machineName } from '../core/boots/boot.ts'
-import { type BootEvent, changeOf } from '../core/boots/boot-event.ts'
+import { type BootEvent, changeOf, onlyLogs } from '../core/boots/boot-event.ts'
+import type { Comparison } from '../core/boots/compare.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { BootStore } from '../store/boots.ts'
-import { type BootFilter, type Boots, listBoots, readBoot } from './boots.ts'
-import { EventQueue, packagesFact, type Waiting } from './event-queue.ts'
+import { type BootFilter, type Boots, comparison, listBoots, readBoot } from './boots.ts'
+import { EventQueue, noteIn, type Star } from './event-queue.ts'
 import { EventRing } from './event-ring.ts'
-import { factOf, mayBegin } from './facts.ts'
 import { OpenBoots } from './open-boots.ts'
 
 export interface RecorderOptions {
   /** `boots.keep`, in milliseconds. */
   readonly keepMs: () => number
+  /** Replaces the secrets in what a machine logged. Default: what its form alone says to be one. */
+  readonly star?: Star
   /** What cannot be written, or was lost. */
   readonly onTrouble: (error: unknown) => void
   /** Milliseconds since 1970. */
@@ -41,6 +45,8 @@ const learnedBoots = 2000
  */
 const strangersAtOnce = 100
 const troubleEveryMs = 60_000
+/** How long it is a problem that events were lost. */
+const lostProblemMs = 3_600_000
 
 /**
  * Makes boots of the events of the bus and keeps them in the store. On the way of a transfer there is one push to a list;
@@ -54,6 +60,8 @@ export class BootRecorder implements Boots {
   #draining: Promise<void> | undefined
   #unkept = 0
   #lostTold = 0
+  #lostSeen = 0
+  #lostMs = Number.NEGATIVE_INFINITY
   #toldMs = Number.NEGATIVE_INFINITY
 
   #store: BootStore | undefined
@@ -76,6 +84,11 @@ export class BootRecorder implements Boots {
     this.#options = options
     this.#clock = options.clock ?? Date.now
     this.#queue = new EventQueue(options.mostWaiting ?? defaultMostWaiting)
+  }
+
+  /** Whether a boot that may still go on is known at this address. */
+  knowsAddress(address: string): boolean {
+    return this.#open?.knowsAddress(address) ?? false
   }
 
   /** Takes events from the bus. */
@@ -115,6 +128,8 @@ export class BootRecorder implements Boots {
     for (const timer of this.#timers) clearInterval(timer)
     clearTimeout(this.#gathering)
     let before = Number.POSITIVE_INFINITY
+    await this.#drain()
+    this.#publish('all')
     await this.flush()
     while (this.#unwritten.size > 0 && this.#unwritten.size < before) {
       before = this.#unwritten.size
@@ -125,6 +140,20 @@ export class BootRecorder implements Boots {
 
   get lost(): number {
     return this.#queue.lost + this.#unkept
+  }
+
+  /** Without their number, which would make another problem of each. */
+  problems(): readonly SnapshotProblem[] {
+    if (this.#clock() - this.#lostMs > lostProblemMs) return []
+    return [
+      {
+        severity: 'warning',
+        where: 'boots',
+        message:
+          'events of boots were lost in the last hour, and timelines have gaps: more came than could be kept',
+        remedy: 'treeboot_boot_events_lost_total in /metrics counts them; no machine boots otherwise for it',
+      },
+    ]
   }
 
   get newestEvent(): number {
@@ -143,6 +172,10 @@ export class BootRecorder implements Boots {
   async read(id: number): Promise<Boot | undefined> {
     await this.flush()
     return this.#store && readBoot(this.#store, id, this.#clock())
+  }
+
+  async compare(boot: Boot): Promise<Comparison | undefined> {
+    return this.#store && comparison(this.#store, boot, this.#clock())
   }
 
   subscribe(listener: (event: BootEvent) => void): () => void {
@@ -179,33 +212,42 @@ export class BootRecorder implements Boots {
     if (!open) return
     for (const [n, waiting] of this.#queue.take().entries()) {
       if (n % perTurn === perTurn - 1) await new Promise((resolve) => setImmediate(resolve))
-      noteIn(open, waiting)
+      noteIn(open, waiting, this.#options.star ?? ((_guest, text) => starredParts(text)))
     }
     this.#publish()
+    this.#lookAtLost()
     if (this.lost > this.#lostTold)
       this.#trouble(new Error(`${this.lost} events are lost: more came than could be kept`))
   }
 
   #look(): void {
     this.#open?.look(this.#clock())
-    this.#publish()
+    this.#publish('all')
+    this.#lookAtLost()
   }
 
-  /** Makes one event of all that changed in a boot. */
-  #publish(): void {
+  #lookAtLost(): void {
+    if (this.lost === this.#lostSeen) return
+    this.#lostSeen = this.lost
+    this.#lostMs = this.#clock()
+  }
+
+  /** Makes one event of all that changed in a boot. What its installer logs waits for `all`. */
+  #publish(which?: 'all'): void {
     let strangers = 0
     for (const boot of this.#changed.values()) {
       if (boot.id > this.#newestBoot) {
         this.#newestBoot = boot.id
         this.#newBoots++
       }
+      this.#keep(boot)
+      if (which !== 'all' && onlyLogs(this.#shown.get(boot.id), boot)) continue
+      this.#changed.delete(boot.id)
       const event = changeOf(this.#shown.get(boot.id), boot, { seq: this.#ring.next, atMs: this.#clock() })
       if (boot.endMs === undefined) this.#shown.set(boot.id, boot)
       else this.#shown.delete(boot.id)
-      this.#keep(boot)
       if (event && (boot.guest !== undefined || strangers++ < strangersAtOnce)) this.#tell(event)
     }
-    this.#changed.clear()
   }
 
   #tell(event: BootEvent): void {
@@ -294,16 +336,4 @@ export class BootRecorder implements Boots {
     this.#lostTold = this.lost
     this.#options.onTrouble(error)
   }
-}
-
-function noteIn(open: OpenBoots, waiting: Waiting): void {
-  if ('packages' in waiting) {
-    const { client, endMs } = waiting.packages
-    if (open.knowsAddress(client)) open.note(packagesFact(waiting.packages), endMs)
-    return
-  }
-  const { event, atMs } = waiting
-  const isNews = ('client' in event && open.knowsAddress(event.client)) || mayBegin(event)
-  const fact = isNews ? factOf(event) : undefined
-  if (fact) open.note(fact, atMs)
 }

@@ -171,6 +171,28 @@ describe('the API', () => {
     await report('installed/guessed').expect(403)
   })
 
+  test.each([
+    [
+      'cloud-init',
+      'pub_key_rsa=ssh-rsa+AAAA&instance_id=i-7&hostname=web01&fqdn=web01.example.org',
+      'cloud-init of web01.example.org, instance i-7',
+    ],
+    ['cloud-init that knows little', 'instance_id=i-8&hostname=N%2FA&fqdn=N%2FA', 'cloud-init, instance i-8'],
+    ['curl -d', 'detail=half+done', 'half done'],
+  ])('reads the form of %s', async (_name, form, detail) => {
+    await request(base).post('/api/v1/guests/web01/progress').type('form').send(form).expect(204)
+    expect((await get('/api/v1/guests/web01/story').expect(200)).text).toContain(detail)
+  })
+
+  test.each([
+    ['no field of ours', 'a=b'],
+    ['a broken escape', 'detail=%E0%A4%A'],
+    ['no form at all', 'what the installer logged'],
+    ['a log of 20 KiB', 'x'.repeat(20_000)],
+  ])('takes a report whose form has %s', async (_name, form) => {
+    await request(base).post('/api/v1/guests/web01/progress').type('form').send(form).expect(204)
+  })
+
   test('reads a body of 16 KiB, and refuses a longer one, announced or in chunks', async () => {
     const { bytes } = requestLimits.jsonBody
     const post = (body: string | ReadableStream) =>

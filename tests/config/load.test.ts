@@ -91,6 +91,7 @@ describe('defaults', () => {
         tftp: { enabled: true, bind: '::', port: 'auto' },
         ftp: { enabled: true, bind: '::', port: 'auto' },
         nfs: { enabled: true, bind: '::', port: 'auto' },
+        syslog: { enabled: false, bind: '::', port: 'auto' },
         dhcp: {
           enabled: false,
           bind: '::',

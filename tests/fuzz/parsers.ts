@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readYaml } from '../../server/config/yaml.ts'
+import { withLine } from '../../server/core/boots/log-line.ts'
 import { Failure } from '../../server/core/failure.ts'
+import { requestLimits } from '../../server/core/limits/requests.ts'
 import { parseBootPath } from '../../server/core/loader/boot-path.ts'
 import { parseLookupQuery } from '../../server/core/lookup/query.ts'
 import { canonicalIp } from '../../server/core/net/address.ts'
@@ -27,6 +29,8 @@ import { decodeHandle } from '../../server/protocols/nfs/handle.ts'
 import { RecordReader } from '../../server/protocols/nfs/record.ts'
 import { decodeMessage } from '../../server/protocols/nfs/rpc.ts'
 import { XdrError } from '../../server/protocols/nfs/xdr.ts'
+import { FrameReader } from '../../server/protocols/syslog/frames.ts'
+import { parseLine } from '../../server/protocols/syslog/line.ts'
 import { decodePacket as decodeTftp } from '../../server/protocols/tftp/wire/packet.ts'
 import { parseChecksumList } from '../../server/verify/documents/checksum-list.ts'
 import { parseRelease, readPackagesIndex } from '../../server/verify/documents/debian-index.ts'
@@ -253,6 +257,42 @@ export const fuzzers = {
       const packet = decodeDhcp(input)
       if (!('malformed' in packet)) clientFacts(packet)
       decodePxe(input)
+    },
+  },
+  'syslog-line': {
+    seeds: text(
+      '<13>Nov  1 12:00:00 web01 anaconda[12]: Installing bash.x86_64 (12/412)\n',
+      '<165>1 2026-11-01T12:00:00.003Z web01 anaconda 12 ID47 [a@1 b="c\\]"][d@1] \ufeffTraceback\n',
+      "26 <30>Nov  1 12:00:00 a: ok.\n12 <13>Menu item 'x' selected",
+    ),
+    tokens: [
+      '<13>',
+      '1 ',
+      '- ',
+      '[',
+      ']',
+      '"',
+      '\\',
+      '\n',
+      '\0',
+      '9999999 ',
+      '00',
+      ': ',
+      '(1/2)',
+      '#012',
+      '\ufeff',
+    ],
+    read: (input) => {
+      const most = requestLimits.syslogLine.bytes
+      const frames = new FrameReader((line) => {
+        if (line.length > most) throw new Error(`a line of ${line.length} bytes`)
+        const parsed = parseLine(line)
+        if (/[\p{Cc}\u202e]/u.test(parsed.text + parsed.program)) throw new Error('a control character')
+        if (!(parsed.severity >= 0 && parsed.severity <= 7)) throw new Error(`severity ${parsed.severity}`)
+        withLine(undefined, parsed)
+      })
+      for (let at = 0; at < input.length; at += 61) frames.push(input.subarray(at, at + 61))
+      frames.end()
     },
   },
   'ftp-command': {

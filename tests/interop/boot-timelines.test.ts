@@ -141,6 +141,31 @@ describe('boots that end well', () => {
     expect(boot).toMatchObject({ state: 'done', firmware: 'uefi-x64', loader: 'ipxe' })
   })
 
+  /**
+   * EDK2 asks port 4011 when the offer that it chose has no file. It never does after an offer of treeboot, which has
+   * one. It does where the DHCP server has a menu of boot servers (PXE 2.1 section 2.2.3), and one of them is treeboot.
+   */
+  test('UEFI, a boot server that the menu of the DHCP server names: port 4011', async () => {
+    requireClient(ovmf, snponly)
+    const configFile = join(bench.folder, 'dnsmasq-menu.conf')
+    // The DHCP server names the script of iPXE itself.
+    const menu = ['pxe-prompt="PXE",0', 'pxe-service=tag:!ipxe,x86-64_EFI,"treeboot",1,192.0.2.1']
+    writeFileSync(configFile, `${menu.join('\n')}\n`)
+    const { boots } = await recorded(
+      'uefi-boot-server',
+      'OVMF 2022.11 PXE; the menu of dnsmasq 2.90 names treeboot as boot server of type 1, which is asked at port 4011',
+      { firmware: 'uefi', proxy: true, advice: (url) => ({ configFile, ipxeFile: `${url}/boot.ipxe` }) },
+      installed,
+    )
+    const [boot] = boots
+    expect(boots).toHaveLength(1)
+    expect(boot && kindsOf(boot)).toEqual(
+      expect.arrayContaining(['dhcp-asked', 'dhcp-confirmed', 'loader', 'configuration', ...fromKernel]),
+    )
+    expect(boot?.steps.find(({ kind }) => kind === 'dhcp-confirmed')).toMatchObject({ what: 'snponly.efi' })
+    expect(boot).toMatchObject({ state: 'done', guest: 'web01' })
+  })
+
   test('UEFI with Secure Boot: shim and GRUB by TFTP', async () => {
     requireClient(ovmf, shim, grub)
     const { boots } = await recorded(

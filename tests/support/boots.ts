@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Boot, StepKind } from '../../server/core/boots/boot.ts'
+import { withLine } from '../../server/core/boots/log-line.ts'
 import type { Event } from '../../server/events/bus.ts'
+import { logFact } from '../../server/timeline/event-queue.ts'
 import { concernsBoots, factOf } from '../../server/timeline/facts.ts'
 import { OpenBoots } from '../../server/timeline/open-boots.ts'
 
@@ -38,11 +40,16 @@ export function replay({ events }: Pick<Recording, 'events'>, quietMs = 0): read
   let atMs = epochMs
   for (const { at, event } of events) {
     atMs = epochMs + at
-    const fact = concernsBoots(event) ? factOf(event) : undefined
-    if (fact) open.note(fact, atMs)
+    const fact = event.type === 'syslog' ? lineFact(event, atMs) : factOf(event)
+    if (concernsBoots(event) && fact) open.note(fact, atMs)
   }
   open.look(atMs + quietMs)
   return [...boots.values()].sort((a, b) => a.id - b.id)
+}
+
+function lineFact({ client, ...line }: Extract<Event, { type: 'syslog' }>, atMs: number) {
+  const log = withLine(undefined, line)
+  return logFact({ client, startMs: atMs, endMs: atMs, count: 1, log }, (text) => text)
 }
 
 /** The only boot of a recording. */

@@ -84,6 +84,22 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'protocols/ftp/harm.test.ts: a folder of 1000 names is shown by STAT, and a larger one by LIST',
     fuzz: counted,
   },
+  syslogLine: {
+    test: 'protocols/syslog/frames.test.ts: of a line of more than 8 KiB the first 8 KiB are kept',
+    fuzz: 'syslog-line',
+  },
+  syslogLines: {
+    test: 'protocols/syslog/rates.test.ts: an address has 200 lines and 256 KiB in a second, and twenty times as many at once',
+    fuzz: counted,
+  },
+  syslogAllLines: {
+    test: 'protocols/syslog/rates.test.ts: all addresses together have 4000 lines in a second, and twice as many at once',
+    fuzz: counted,
+  },
+  syslogConnections: {
+    test: 'protocols/syslog/server.test.ts: an address has eight connections, and a silent one is closed',
+    fuzz: counted,
+  },
   nfsRecord: {
     test: 'protocols/nfs/wire.test.ts: a record over the limit, whole or in sum, is refused before it is kept',
     fuzz: 'nfs-call',

@@ -183,6 +183,19 @@ const cases: Readonly<Record<ReasonId, readonly [recording: Recording, quietMs: 
   'configuration-missing': [notFound(before(pxelinux, isBefore('vmlinuz')), 'pxelinux.cfg'), minutes(1)],
   'loader-refused': [recordingOf('secure-unsigned-ipxe'), minutes(2)],
   'kernel-quiet': [recordingOf('kernel-panic'), minutes(2)],
+  'log-quiet': [
+    followedBy(kernelOnly, [
+      {
+        type: 'syslog',
+        client: stage2.client,
+        bytes: 60,
+        severity: 6,
+        program: 'main-menu',
+        text: "INFO: Menu item 'network-preseed' selected",
+      },
+    ]),
+    minutes(16),
+  ],
   'stage2-quiet': [followedBy(kernelOnly, [stage2]), minutes(6)],
   'installer-waits': [without(before(proxyIpxe, isBefore('Packages')), served('install.img')), minutes(16)],
   'packages-quiet': [before(proxyIpxe, (event) => event.type === 'report'), minutes(21)],

@@ -67,6 +67,9 @@ test('more events than can wait are lost with a count, and it is said once', asy
   await boots.flush()
   expect(boots.lost).toBe(4900)
   expect(troubles).toEqual(['Error: 4900 events are lost: more came than could be kept'])
+  expect(boots.problems()).toMatchObject([{ severity: 'warning', where: 'boots' }])
+  nowMs += 3_600_001
+  expect(boots.problems()).toEqual([])
   await boots.close()
 })
 

@@ -9,12 +9,21 @@ const fromKernel = ['kernel', 'initrd', 'stage2', 'answer-file', 'packages', 're
 test.each([
   ['proxy-bios-ipxe', ['dhcp-asked', 'dhcp-offered', 'configuration', ...fromKernel]],
   ['uefi-shim-grub', ['loader', 'configuration', ...fromKernel]],
+  [
+    'uefi-boot-server',
+    ['dhcp-asked', 'dhcp-offered', 'dhcp-confirmed', 'loader', 'configuration', ...fromKernel],
+  ],
   ['direct', ['stage2', 'answer-file', 'packages', 'report', 'end']],
 ])('%s: one boot, done, with these steps', (name, kinds) => {
   const boot = theBoot(recordingOf(name))
   expect(kindsOf(boot)).toEqual(kinds)
   expect(boot).toMatchObject({ state: 'done', guest: 'web01' })
   expect(boot.reason).toBeUndefined()
+})
+
+test('what a machine was told at port 4011 is a step of its own', () => {
+  const confirmed = stepOf(theBoot(recordingOf('uefi-boot-server')), 'dhcp-confirmed')
+  expect(confirmed).toMatchObject({ count: 1, status: 'done', what: 'snponly.efi' })
 })
 
 test('packages are one step, counted', () => {

@@ -47,7 +47,7 @@ export const bootRoutes: readonly Route[] = [
     async handle({ params: { id } }, { boots }) {
       const boot = await boots.read(Number(id))
       if (!boot) throw new Failure('not-found', `no boot ${id}; ${path} lists them`)
-      return { json: bootDetailView(boot) }
+      return { json: bootDetailView(boot, await boots.compare(boot)) }
     },
   }),
 ]

@@ -23,6 +23,30 @@ const detail = z
   .catch(undefined)
   .meta({ type: 'string', description: 'one line for people' })
 
+const formType = 'application/x-www-form-urlencoded'
+
+/**
+ * What a form says in one line. cloud-init's module phone_home (22.4 and later) posts `instance_id`, `hostname`, `fqdn` and
+ * the public host keys, with `N/A` for what it does not have.
+ */
+function formDetail(form: string): string | undefined {
+  const fields = new URLSearchParams(form)
+  const known = (name: string): string | undefined => {
+    const value = fields.get(name)?.trim()
+    return value === '' || value === 'N/A' ? undefined : value
+  }
+  const said = known('detail') ?? known('message')
+  const [instance, host] = [known('instance_id'), known('fqdn') ?? known('hostname')]
+  if (said !== undefined || (instance === undefined && host === undefined)) return said
+  return `cloud-init${host ? ` of ${host}` : ''}${instance ? `, instance ${instance}` : ''}`
+}
+
+/** A body that is no report counts as none. */
+const reportBody = z.preprocess(
+  (body) => (typeof body === 'string' ? { detail: formDetail(body) } : body),
+  z.object({ detail }).catch({}),
+)
+
 /**
  * The token is part of the path and not of the query or a header: a path is what debian-installer's wget and
  * proxies pass on unchanged.
@@ -41,12 +65,14 @@ export const reportRoutes = [
     path: '/api/v1/guests/:name/:report{/:token}',
     operation: 'report',
     summary: 'an installer reports how far it is',
-    description: 'A line of detail may come as `?message=`, or as `detail` in a JSON body.',
+    description:
+      'A line of detail may come as `?message=`, or as `detail` in a JSON body or a form. The form that `phone_home` of cloud-init posts is read, too.',
     access: 'everybody',
     failures: ['forbidden'],
     params: reportParams,
     query: z.object({ message: detail }),
-    body: z.object({ detail }).catch({}).meta({ type: 'object' }),
+    body: reportBody.meta({ type: 'object' }),
+    bodyTypes: ['application/json', formType],
     answers: { 204: {} },
     // Needs no `readsGuests`: a report reads what other processes wrote before it writes.
     async handle({ params, query, body, who, req }, { snapshot, machines }) {

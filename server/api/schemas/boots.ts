@@ -19,11 +19,14 @@ export const bootStep = z
     end: time,
     bytes: z.int().meta({ description: 'of files that the machine got' }),
     rate: z.int().meta({ description: 'bytes in a second; for packages those of the last seconds' }),
-    count: z.int().meta({ description: 'files, packages, packets or reports' }),
+    count: z.int().meta({ description: 'files, packages, packets, reports or lines' }),
     retries: z.int().meta({ description: 'packets and files that were sent again' }),
     folded: z.int().meta({ description: 'usual side effects, such as HEAD before GET' }),
-    what: text.meta({ description: 'the newest file; what was decided, offered or reported' }),
+    what: text.meta({
+      description: 'the newest file; what was decided, offered or reported; the stage that a log names',
+    }),
     words: text.nullable().meta({ description: 'what the machine said, as it said it' }),
+    fault: text.nullable().meta({ description: 'the newest line of the log that names a fault' }),
     lost: text.nullable().meta({ description: 'the newest name that was asked for and is not there' }),
   })
   .meta({ id: 'BootStep' })
@@ -59,11 +62,30 @@ export const bootSummary = z.object(summary).meta({ id: 'BootSummary' })
 
 export const bootPage = pageOf(bootSummary, 'BootPage')
 
+const comparison = z.object({
+  boot: z.int(),
+  start: time,
+  differences: listOf(
+    z.object({
+      step: stepKind,
+      change: z.enum(['slower', 'later', 'missing']).meta({
+        description: 'it took longer; it began longer after the step before it; it did not come',
+      }),
+      ms: z.int().nullable(),
+      goodMs: z.int().nullable().meta({ description: 'the same of the other boot' }),
+    }),
+  ),
+})
+
 export const bootDetail = z
   .object({
     ...summary,
     kernel: text.nullable().meta({ description: 'the path of the kernel that it was offered' }),
     after: z.int().nullable().meta({ description: 'the id of the boot that installed this machine' }),
     steps: listOf(bootStep),
+    comparison: comparison.nullable().meta({
+      description:
+        'beside the last boot of this guest and firmware that ended well; null where there is none',
+    }),
   })
   .meta({ id: 'Boot' })

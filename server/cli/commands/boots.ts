@@ -5,9 +5,9 @@ import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { BootStore } from '../../store/boots.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
-import { listBoots, readBoot } from '../../timeline/boots.ts'
+import { comparison, listBoots, readBoot } from '../../timeline/boots.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
-import { bootsTable, bootText } from '../output/boots.ts'
+import { bootsTable, bootText, comparisonText } from '../output/boots.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
@@ -55,9 +55,14 @@ async function list(options: ListOptions, io: CliIo): Promise<void> {
 async function show(text: string, options: CommonOptions, io: CliIo): Promise<void> {
   const id = numberIn(text, 'the id of a boot')
   const nowMs = Date.now()
-  const boot = await withBoots(options, io, (store) => readBoot(store, id, nowMs))
-  if (!boot) throw new Failure('not-found', `no boot ${id}; treeboot boots lists them`)
-  io.out(options.json ? json(withReason(boot)) : bootText(boot, nowMs, io))
+  const found = await withBoots(options, io, async (store) => {
+    const boot = await readBoot(store, id, nowMs)
+    return boot && { boot, compared: await comparison(store, boot, nowMs) }
+  })
+  if (!found) throw new Failure('not-found', `no boot ${id}; treeboot boots lists them`)
+  const { boot, compared } = found
+  if (options.json) io.out(json({ ...withReason(boot), comparison: compared ?? null }))
+  else io.out(bootText(boot, nowMs, io) + (compared ? comparisonText(compared) : ''))
 }
 
 /** Opens the boots of the store, which a running server may be using. Undefined without a store. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { stepWords } from '../../core/boots/boot.ts'
+import { type Step, stepWords } from '../../core/boots/boot.ts'
 import type { BootEvent } from '../../core/boots/boot-event.ts'
 import { reasonNamed } from '../../core/boots/reasons.ts'
 import { Failure } from '../../core/failure.ts'
@@ -64,7 +64,7 @@ async function firstOfHour(store: BootStore): Promise<number> {
   }
 }
 
-/** Prints events as lines. A step that goes on, such as packages, gets one line now and then. */
+/** Prints events as lines. A step that goes on, such as packages or a log, gets one line now and then. */
 class Printer {
   readonly #store: BootStore
   readonly #guest: string | undefined
@@ -72,8 +72,10 @@ class Printer {
   readonly #io: CliIo
   /** By boot: the state that was printed last. */
   readonly #states = new Map<number, string>()
-  /** By boot: when its packages were printed last. */
-  readonly #packages = new Map<number, number>()
+  /** By boot: when its packages, and its log, were printed last. */
+  readonly #printed = { packages: new Map<number, number>(), log: new Map<number, number>() }
+  /** By boot: the fault that was printed last. */
+  readonly #faults = new Map<number, string>()
 
   constructor(store: BootStore, guest: string | undefined, options: WatchOptions, io: CliIo) {
     this.#store = store
@@ -104,7 +106,7 @@ class Printer {
     if (event.removed) return
     const who = printable(event.machine)
     for (const step of event.steps) {
-      if (step.kind === 'packages' && !this.#isDue(event.boot, step.endMs)) continue
+      if (!this.#isDue(event.boot, step)) continue
       const text = `${stepWords[step.kind].padEnd(14)} ${stepText(step)}`
       this.#io.out(`${clock(step.endMs)}  ${who}  ${printable(text).trimEnd()}\n`)
     }
@@ -117,9 +119,13 @@ class Printer {
     )
   }
 
-  #isDue(boot: number, atMs: number): boolean {
-    if (atMs - (this.#packages.get(boot) ?? 0) < packagesEveryMs) return false
-    remember(this.#packages, boot, atMs)
+  #isDue(boot: number, { kind, endMs, fault }: Step): boolean {
+    if (kind !== 'packages' && kind !== 'log') return true
+    const isNewFault = fault !== undefined && this.#faults.get(boot) !== fault
+    if (isNewFault) remember(this.#faults, boot, fault)
+    const printed = this.#printed[kind]
+    if (!isNewFault && endMs - (printed.get(boot) ?? 0) < packagesEveryMs) return false
+    remember(printed, boot, endMs)
     return true
   }
 

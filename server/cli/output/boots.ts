@@ -1,4 +1,5 @@
 import { type Boot, machineName, type Step, stepWords } from '../../core/boots/boot.ts'
+import type { Comparison, StepDifference } from '../../core/boots/compare.ts'
 import { type ReasonId, reasonNamed } from '../../core/boots/reasons.ts'
 import { bytes, duration } from '../../events/units.ts'
 import type { CliIo } from './io.ts'
@@ -79,6 +80,21 @@ export function reasonText(boot: Boot, id: ReasonId): string {
   return `\nSeen:  ${printable(seen(boot))}\nMeans: ${means}\nTry:   ${attempt}\n`
 }
 
+/** What is not as it was in the last boot that ended well. */
+export function comparisonText({ boot, startMs, differences }: Comparison): string {
+  const other = `the last good boot, ${boot} of ${localTime(startMs)}`
+  if (differences.length === 0) return `\nAs in ${other}.\n`
+  return `\nNot as in ${other}:\n${differences.map((each) => `  ${differenceText(each)}\n`).join('')}`
+}
+
+function differenceText(difference: StepDifference): string {
+  const name = stepWords[difference.kind]
+  if (difference.change === 'missing') return `${name} did not come`
+  const { change, ms, goodMs } = difference
+  const times = `${duration(ms)}, ${duration(goodMs)} then`
+  return change === 'slower' ? `${name} took ${times}` : `${name} began after a pause of ${times}`
+}
+
 /** A step in a few words: what it was, how much and how fast. */
 export function stepText({
   kind,
@@ -90,8 +106,13 @@ export function stepText({
   count,
   retries,
   lost,
+  fault,
 }: Step): string {
   const lostText = status === 'missing' ? `not found: ${lost ?? what}` : ''
+  if (kind === 'log')
+    return [what, `${count} lines`, fault && `fault: "${fault}"`, words && words !== fault && `"${words}"`]
+      .filter(Boolean)
+      .join('  ')
   const parts =
     kind === 'packages'
       ? [`packages ${count}`, size > 0 && bytes(size), rate > 0 && `${bytes(rate)}/s`]

@@ -1,5 +1,5 @@
 import { type Boot, type BootPurpose, isDone, type Signs, type StepKind, stepOf } from './boot.ts'
-import type { DhcpFact, Fact, FileFact, ReportFact, SendingFact, Told, Who } from './facts.ts'
+import type { DhcpFact, Fact, FileFact, LogFact, ReportFact, SendingFact, Told, Who } from './facts.ts'
 import { type FileRole, isLooked } from './roles.ts'
 import { shortText, withFolded, withNews } from './steps.ts'
 
@@ -48,6 +48,7 @@ export function newBoot(id: number, nowMs: number): Boot {
  * @param nowMs When the fact was seen, in milliseconds since 1970.
  */
 export function advance(boot: Boot, fact: Fact, nowMs: number): Boot {
+  if (fact.kind === 'log') return afterLog(boot, fact, nowMs)
   const named = withNames(heard(boot, nowMs), fact.who)
   switch (fact.kind) {
     case 'dhcp':
@@ -67,6 +68,20 @@ export function advance(boot: Boot, fact: Fact, nowMs: number): Boot {
     case 'report':
       return afterReport(named, fact, nowMs)
   }
+}
+
+/**
+ * Lines of a log are a step, and no sign of life: a service that logs each minute would hide an installer that waits at its
+ * screen. A new stage is one. So the worst that a false line can do is to show a boot as `running`.
+ */
+function afterLog(boot: Boot, { count, ms, log }: LogFact, nowMs: number): Boot {
+  // The system on the disk logs, too.
+  if (stepOf(boot, 'disk')) return boot
+  const { words, stage, fault } = log
+  const isStage = stage !== undefined && shortText(stage) !== stepOf(boot, 'log')?.what
+  const at = { startMs: nowMs - ms, endMs: nowMs }
+  const news = { kind: 'log', status: 'done', ...at, count, what: stage, words, fault } as const
+  return { ...(isStage ? heard(boot, nowMs) : boot), steps: withNews(boot.steps, news) }
 }
 
 /** The machine was heard of now. */

@@ -19,6 +19,19 @@ export interface BootEvent {
   readonly steps: readonly Step[]
 }
 
+/**
+ * Whether the only news is that the installer went on logging, with no new fault. Of that, one event in a while is enough: an
+ * installer logs some lines for each package.
+ */
+export function onlyLogs(before: Boot | undefined, boot: Boot): boolean {
+  if (before?.state !== boot.state || before.reason !== boot.reason || before.guest !== boot.guest)
+    return false
+  const changed = boot.steps.filter((step) => !before.steps.includes(step))
+  const isMore = ({ kind, fault }: Step): boolean =>
+    kind === 'log' && before.steps.some((step) => step.kind === 'log' && step.fault === fault)
+  return boot.endMs === undefined && changed.every(isMore)
+}
+
 /** The event that leads from one picture of a boot to the next; undefined when nothing has changed that is shown. */
 export function changeOf(
   before: Boot | undefined,

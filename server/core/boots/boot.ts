@@ -16,6 +16,7 @@ export const stepKinds = [
   'initrd',
   'stage2',
   'answer-file',
+  'log',
   'packages',
   'report',
   'end',
@@ -35,6 +36,7 @@ export const stepWords: Readonly<Record<StepKind, string>> = {
   initrd: 'initrd',
   stage2: 'stage 2',
   'answer-file': 'answer file',
+  log: 'installer log',
   packages: 'packages',
   report: 'report',
   end: 'end',
@@ -56,18 +58,20 @@ export interface Step {
   readonly bytes: number
   /** Bytes in a second: of the last transfer, for packages of the last seconds. */
   readonly rate: number
-  /** Files, packages, packets or reports. */
+  /** Files, packages, packets, reports or lines. */
   readonly count: number
   /** Packets and files that were sent again. */
   readonly retries: number
   /** Usual side effects: HEAD before GET, size probes, names that loaders look for and do not need. */
   readonly folded: number
-  /** The newest file that the machine got; what was decided, offered or reported. */
+  /** The newest file that the machine got; what was decided, offered or reported; the stage that the log names. */
   readonly what: string
   /** What the machine said of itself or of its failure, as sent. */
   readonly words?: string
   /** The newest name that was asked for and is not there, unless loaders look for it and do not need it. */
   readonly lost?: string
+  /** The newest line of the log that names a fault. */
+  readonly fault?: string
   /** How often in a row the machine fetched the same file. */
   readonly again: number
   /** Since when, and how many bytes: what `rate` of packages is made from. */

@@ -1,5 +1,6 @@
 import type { FailureKind } from '../failure.ts'
 import type { BootPurpose } from './boot.ts'
+import type { LogWords } from './log-line.ts'
 import type { FileRole } from './roles.ts'
 
 /** By what a machine is known. MACs and UUID are canonical. */
@@ -83,5 +84,16 @@ export interface ReportFact {
   readonly detail?: string
 }
 
+/** What a machine logged in a fraction of a second, with secrets starred. */
+export interface LogFact {
+  readonly kind: 'log'
+  readonly who: Who
+  /** Lines. */
+  readonly count: number
+  /** From the first line to the last one. */
+  readonly ms: number
+  readonly log: LogWords
+}
+
 /** What happened, as far as it tells something about a boot. */
-export type Fact = DhcpFact | FileFact | PackagesFact | SendingFact | ReportFact
+export type Fact = DhcpFact | FileFact | PackagesFact | SendingFact | ReportFact | LogFact

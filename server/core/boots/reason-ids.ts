@@ -24,6 +24,7 @@ export const reasonIds = [
   'configuration-missing',
   'loader-refused',
   'kernel-quiet',
+  'log-quiet',
   'stage2-quiet',
   'installer-waits',
   'packages-quiet',

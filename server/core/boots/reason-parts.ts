@@ -30,7 +30,7 @@ export const isReplaced = ({ signs }: Boot): boolean => signs.replacedMs !== und
 /** Whether the machine went on after a step. */
 export const wentBeyond = (boot: Boot, ...kinds: readonly StepKind[]): boolean =>
   kinds.some((kind) => has(boot, kind))
-export const inInstaller: readonly StepKind[] = ['stage2', 'answer-file', 'packages', 'report']
+export const inInstaller: readonly StepKind[] = ['stage2', 'answer-file', 'log', 'packages', 'report']
 /** A slow machine is late when it is half as slow again as it was. */
 const usualFactor = 1.5
 /**
@@ -58,6 +58,13 @@ export function isTaken(boot: Boot): boolean {
 
 export function lastInstallerStep({ steps }: Boot): string {
   return steps.filter(({ kind }) => inInstaller.includes(kind)).at(-1)?.kind ?? ''
+}
+
+/** The last words of an installer that logs to us, as the end of a sentence about it. */
+export function lastWords(boot: Boot): string {
+  const log = stepOf(boot, 'log')
+  const words = log?.fault ?? log?.words
+  return words === undefined ? '' : ` Its log says: "${words}".`
 }
 
 export function count(boot: Boot, kind: StepKind): string {

@@ -7,6 +7,7 @@ import {
   isReplaced,
   largeImage,
   lastInstallerStep,
+  lastWords,
   lost,
   mib,
   minutes,
@@ -124,9 +125,20 @@ export const reasonsOfInstallers = {
     fits: (boot, quietMs) =>
       isDone(boot, 'kernel') && !wentBeyond(boot, ...inInstaller) && isQuiet(boot, quietMs, seconds(90)),
   },
+  'log-quiet': {
+    state: 'stalled',
+    seen: (boot) => `Its installer logged to us, and went on no further.${lastWords(boot)}`,
+    means: 'The installer runs, and waits for an answer or for something that it does not find here.',
+    try: 'Look at its screen, and whether its answer file is named in its kernel arguments.',
+    fits: (boot, quietMs) =>
+      isDone(boot, 'kernel') &&
+      has(boot, 'log') &&
+      !wentBeyond(boot, 'stage2', 'answer-file', 'packages', 'report') &&
+      isQuiet(boot, quietMs, minutes(15)),
+  },
   'stage2-quiet': {
     state: 'stalled',
-    seen: () => 'It fetched its second stage, and never asked for its answer file.',
+    seen: (boot) => `It fetched its second stage, and never asked for its answer file.${lastWords(boot)}`,
     means: 'The installer starts without an answer file and waits at its screen, or it ran out of memory.',
     try: 'Look whether the guest has a template:, and give the machine 3 GiB of memory.',
     fits: (boot, quietMs) =>
@@ -137,7 +149,7 @@ export const reasonsOfInstallers = {
   'packages-quiet': {
     state: 'stalled',
     seen: (boot) =>
-      `It fetched ${stepOf(boot, 'packages')?.count ?? 0} packages, and then nothing, and no report came.`,
+      `It fetched ${stepOf(boot, 'packages')?.count ?? 0} packages, and then nothing, and no report came.${lastWords(boot)}`,
     means:
       'The installer waits for an answer, its disk is full, or a script in the answer file does not end.',
     try: 'Look at its screen and its second console; installers write there what they wait for.',
@@ -145,7 +157,8 @@ export const reasonsOfInstallers = {
   },
   'installer-waits': {
     state: 'stalled',
-    seen: () => 'It took its answer file, and then fetched nothing and reported nothing.',
+    seen: (boot) =>
+      `It took its answer file, and then fetched nothing and reported nothing.${lastWords(boot)}`,
     means: 'The installer asks a question at its screen, or installs from a place that is not here.',
     try: 'Look at its screen: disks, passwords and licences are asked for most often when the answer file lacks them.',
     fits: (boot, quietMs) =>

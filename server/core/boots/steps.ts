@@ -10,9 +10,10 @@ export interface StepNews {
   /** How many files, all with the status; 1 when it is left out. */
   readonly count?: number
   readonly retries?: number
-  readonly what?: string
+  readonly what?: string | undefined
   readonly words?: string | undefined
   readonly lost?: string | undefined
+  readonly fault?: string | undefined
 }
 
 /** In milliseconds: the rate of packages is measured over at least this time. */
@@ -40,7 +41,7 @@ export function withFolded(steps: readonly Step[], kind: StepKind, atMs: number)
 }
 
 function first(news: StepNews): Step {
-  const { kind, status, startMs, endMs, bytes = 0, count = 1, retries = 0, what, words, lost } = news
+  const { kind, status, startMs, endMs, bytes = 0, count = 1, retries = 0, what, words, lost, fault } = news
   return {
     kind,
     status,
@@ -55,6 +56,7 @@ function first(news: StepNews): Step {
     again: 1,
     ...(words !== undefined && { words: shortText(words) }),
     ...(lost !== undefined && { lost: shortText(lost) }),
+    ...(fault !== undefined && { fault: shortText(fault) }),
     ...(kind === 'packages' && { window: { sinceMs: startMs, bytes } }),
   }
 }
@@ -73,12 +75,18 @@ function merged(before: Step, news: StepNews): Step {
     bytes: before.bytes + bytes,
     ...rates(before, news, bytes),
     count: before.count + (isDone ? (news.count ?? 1) : 0),
-    retries: before.retries + (news.retries ?? 0) + (isAgain && before.kind !== 'report' ? 1 : 0),
+    retries: before.retries + (news.retries ?? 0) + (isAgain && !isSaid(before) ? 1 : 0),
     again: inARow(before, isDone, isAgain),
     ...(isDone && news.what !== undefined && { what: shortText(news.what) }),
     ...(news.words !== undefined && { words: shortText(news.words) }),
     ...(news.lost !== undefined && { lost: shortText(news.lost) }),
+    ...(news.fault !== undefined && { fault: shortText(news.fault) }),
   }
+}
+
+/** What a machine says may be the same twice, and nothing is sent again. */
+function isSaid({ kind }: Step): boolean {
+  return kind === 'report' || kind === 'log'
 }
 
 function rates(before: Step, news: StepNews, bytes: number): Pick<Step, 'rate' | 'window'> {

@@ -125,6 +125,36 @@ export const requestLimits = {
     entries: 1000,
     beyond: '501; LIST shows them',
   },
+  /** RFC 5424 section 6.1 asks for 480 octets and wishes for 2048; rsyslog sends up to 8 KiB. */
+  syslogLine: {
+    what: 'line by syslog',
+    from,
+    bytes: 8 * KiB,
+    beyond: 'the rest is cut off',
+  },
+  /** Anaconda sends its whole journal when it begins: some 3,000 lines at once. */
+  syslogLines: {
+    what: 'syslog lines of one machine in a second; at once twenty times as many',
+    from,
+    bytes: 256 * KiB,
+    entries: 200,
+    ms: 1000,
+    beyond: 'lines are dropped and counted, as are all lines of addresses that boot nothing here',
+  },
+  syslogAllLines: {
+    what: 'syslog lines of all machines in a second; at once twice as many',
+    from,
+    entries: 4000,
+    ms: 1000,
+    beyond: 'lines are dropped and counted',
+  },
+  syslogConnections: {
+    what: 'syslog connections of one address, and for how long they may be silent; 512 of all together',
+    from,
+    entries: 8,
+    ms: 30 * 60_000,
+    beyond: 'the connection is closed',
+  },
   /** WRITE is refused, so a call has little more than a handle and a name. */
   nfsRecord: {
     what: 'NFS call over TCP: fragments',

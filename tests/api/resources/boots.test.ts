@@ -81,6 +81,22 @@ test('one boot has its steps in the order in which machines take them', async ()
   expect((await ask('GET', '/api/v1/boots/web01')).status).toBe(404)
 })
 
+test('one boot says what is not as in the last good one', async () => {
+  const [{ id: good }] = (await ask('GET', '/api/v1/boots?guest=web01')).body.items
+  expect((await ask('GET', `/api/v1/boots/${good}`)).body.comparison).toBeNull()
+  for (const { event } of recordingOf('proxy-bios-ipxe').events) {
+    if (event.type === 'dhcp') app.events.emit({ ...event, xid: event.xid + 1 })
+    else if (event.type === 'served' && !event.path.includes('install.img')) app.events.emit(event)
+  }
+  const [{ id }] = (await ask('GET', '/api/v1/boots?guest=web01')).body.items
+  expect(id).toBeGreaterThan(good)
+  expect((await ask('GET', `/api/v1/boots/${id}`)).body.comparison).toEqual({
+    boot: good,
+    start: expect.stringMatching(/^\d{4}-.*Z$/),
+    differences: expect.arrayContaining([{ step: 'stage2', change: 'missing', ms: null, goodMs: null }]),
+  })
+})
+
 test('a boot that stopped has its reason in words', async () => {
   app.events.emit({ type: 'report', guest: 'web01', client: '127.0.0.1', state: 'failed', detail: 'no disk' })
   const [boot] = (await ask('GET', '/api/v1/boots?guest=web01&state=failed')).body.items

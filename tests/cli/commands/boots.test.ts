@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Event } from '../../../server/events/bus.ts'
 import { openStore } from '../../../server/store/sqlite/open.ts'
 import { BootRecorder } from '../../../server/timeline/recorder.ts'
 import { recordingOf } from '../../support/boots.ts'
@@ -26,9 +27,30 @@ beforeAll(async () => {
       const mine = JSON.stringify(event).replaceAll('web01', name === 'direct' ? 'web02' : 'web01')
       recorder.sink(JSON.parse(mine.replaceAll('192.0.2.1', name === 'direct' ? '192.0.3.1' : '192.0.2.1')))
     }
+  for (const { event } of recordingOf('proxy-bios-ipxe').events) recorder.sink(asWeb03(event))
+  await recorder.flush()
+  nowMs += 60_000
+  for (const event of worseBoot()) {
+    nowMs += 10
+    recorder.sink(event)
+  }
   await recorder.close()
   await store.close()
 })
+
+/** The same machine again, whose kernel comes slowly and whose answer file never does. */
+function worseBoot(): Event[] {
+  return recordingOf('proxy-bios-ipxe').events.flatMap(({ event }) => {
+    if (event.type === 'dhcp') return [asWeb03({ ...event, xid: event.xid + 1 })]
+    if (event.type !== 'served' || event.path.includes('/ks/')) return []
+    return [asWeb03(event.path.includes('vmlinuz') ? { ...event, ms: 12_000 } : event)]
+  })
+}
+
+function asWeb03(event: Event): Event {
+  const text = JSON.stringify(event).replaceAll('web01', 'web03').replaceAll('aa:bb:01', 'aa:bb:03')
+  return JSON.parse(text.replaceAll('192.0.2.1', '192.0.4.1')) as Event
+}
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('boots lists machines with their state as it is now', async () => {
@@ -76,6 +98,19 @@ test('boots show has each step, why it ended and what to try', async () => {
   })
   expect(await treebootIn(folder, 'boots', 'show', '999')).toMatchObject({ code: 3 })
   expect(await treebootIn(folder, 'boots', 'show', 'x')).toMatchObject({ code: 2 })
+})
+
+test('boots show says what is not as in the last good boot of the guest', async () => {
+  const { out: listed } = await treebootIn(folder, 'boots', '--json', '--guest', 'web03')
+  const [second, first] = (JSON.parse(listed) as { id: number }[]).map(({ id }) => id).sort((a, b) => b - a)
+  const { out } = await treebootIn(folder, 'boots', 'show', String(second))
+  const when = '\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d'
+  expect(out).toMatch(new RegExp(`\nNot as in the last good boot, ${first} of ${when}:\n`))
+  expect(out).toMatch(/\n {2}kernel took 12\.0 s, \d+ ms then\n/)
+  expect(out).toMatch(/\n {2}answer file did not come\n/)
+  const { out: asJson } = await treebootIn(folder, 'boots', 'show', String(second), '--json')
+  expect(JSON.parse(asJson).comparison).toMatchObject({ boot: first })
+  expect((await treebootIn(folder, 'boots', 'show', String(first))).out).not.toContain('last good boot')
 })
 
 test('watch --once prints one line for each step and each state, of one guest when it is named', async () => {
