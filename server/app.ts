@@ -5,7 +5,8 @@ import { EventStreams } from './api/event-streams.ts'
 import { serverHealth } from './api/health.ts'
 import { pathShortener } from './api/local-paths.ts'
 import { webApp } from './api/web-app.ts'
-import { versionGate } from './boottest/version-gate.ts'
+import { BootTests } from './boottest/boot-tests.ts'
+import { treeRequest, versionGate } from './boottest/version-gate.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
 import { defined } from './core/defined.ts'
@@ -13,6 +14,7 @@ import { heldText } from './core/guest/doubt.ts'
 import { finishDefinitions, type Note } from './definitions/definitions-lock.ts'
 import { FolderDefinitions } from './definitions/folder-definitions.ts'
 import { TemplateDefinitions } from './definitions/template-definitions.ts'
+import type { Command } from './emulator/child.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import { notesOf } from './events/notes.ts'
@@ -50,6 +52,8 @@ export interface AppOptions extends Omit<CatalogOptions, 'events'> {
   readonly scrypt?: ScryptCost
   /** Renders templates, and outlives the application. Default: one of its own. */
   readonly renderer?: TemplateRenderer
+  /** The command that runs a boot test, see `GateOptions`. */
+  readonly bootTestProgram?: Command
 }
 
 export interface App {
@@ -73,7 +77,8 @@ export interface App {
 }
 
 /** Makes all parts of the server and connects them. Nothing is read or opened before `start`. */
-export function createApp({ version, newStore, renderer: lent, scrypt, ...catalogOptions }: AppOptions): App {
+export function createApp(options: AppOptions): App {
+  const { version, newStore, renderer: lent, scrypt, bootTestProgram, ...catalogOptions } = options
   const bus = new EventBus()
   const events = bus.emit
   const { note, onTrouble, onWarnings } = notesOf(events)
@@ -110,12 +115,13 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     loaderExists: loaderFinder(source, () => config().paths.tftpboot),
   })
   const stopping = new AbortController()
-  const bootGate = () =>
-    versionGate(config(), {
-      onNote: note,
-      whyNotNow: () => whyTooBusy((filter) => boots.list(filter)),
-      signal: stopping.signal,
-    })
+  const bootTests = new BootTests({
+    events,
+    whyNotNow: () => whyTooBusy((filter) => boots.list(filter)),
+    signal: stopping.signal,
+    program: bootTestProgram,
+  })
+  const bootGate = () => versionGate(config(), bootTests.run)
   const onPublished = (ids: readonly string[]) => catalog.lookNow(ids)
   const uploads = new Uploads({
     trees: () => config().paths.trees,
@@ -133,7 +139,11 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
   })
   const jobs = new Jobs({
     folder: () => join(config().paths.data, 'jobs'),
-    run: jobRunner({ snapshot, events, mirrors, uploads, onPublished, bootGate }),
+    run: jobRunner({
+      ...{ snapshot, events, mirrors, uploads, onPublished, bootGate },
+      testTree: async (tree, firmware, watch) =>
+        bootTests.run(await treeRequest(tree, firmware, config()), watch),
+    }),
     onTrouble: (error) => onTrouble('jobs', error),
   })
   let ownNames: readonly string[] = []
@@ -174,6 +184,7 @@ export function createApp({ version, newStore, renderer: lent, scrypt, ...catalo
     definitions,
     templates,
     jobs,
+    bootTests,
     mirrors,
     catalog,
     machineNames: () => ownNames,

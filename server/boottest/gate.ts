@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type { BootTestProgress, OnBootTest } from '../core/boottest/progress.ts'
 import type { BootTestResult } from '../core/boottest/result.ts'
 import { type Command, findProgram } from '../emulator/child.ts'
 import { ownFolder } from '../versions/layout.ts'
@@ -14,13 +15,13 @@ export function bootTestFolder(trees: string): string {
 }
 
 export interface GateOptions {
-  /** Words for people while the test waits and runs. */
-  readonly onNote?: (text: string) => void
+  /** Called when the test has got further. */
+  readonly onProgress?: OnBootTest | undefined
   /** Why no machine may be switched on now; asked again until it says nothing. */
-  readonly whyNotNow?: () => Promise<string | undefined>
-  readonly signal?: AbortSignal
+  readonly whyNotNow?: (() => Promise<string | undefined>) | undefined
+  readonly signal?: AbortSignal | undefined
   /** The command that runs the test. Default: this program again, as `treeboot boot-test`. */
-  readonly program?: Command
+  readonly program?: Command | undefined
 }
 
 /**
@@ -99,17 +100,25 @@ function follow(
   let isWhole = false
   let words = ''
   let isOver = false
+  const { id: tree, firmware } = request
+  const tell = (progress: Partial<BootTestProgress> & Pick<BootTestProgress, 'state'>): void =>
+    options.onProgress?.({ tree, firmware, results: [...results], ...progress })
   const onMessage = (message: BootTestMessage): void => {
     if (message.event === 'result') results.push(message.result)
     else if (message.event === 'end') isWhole = true
     else if (message.event === 'error') words = message.message
     else if (message.event === 'may-boot') {
       const go = (): void => void (isOver || child.stdin.write('go\n'))
-      void untilFree(options, () => isOver).then(go, go)
-    }
-    const text = noteOf(request, message)
-    if (text !== undefined) options.onNote?.(text)
+      void untilFree(options, { isOver: () => isOver, onWhy: (why) => tell({ state: 'held', why }) }).then(
+        go,
+        go,
+      )
+    } else if (message.event === 'waiting') {
+      const { place, waiting } = message
+      tell({ state: 'queued', place, waiting })
+    } else tell({ state: 'booting', firmware: [message.firmware] })
   }
+  tell({ state: 'starting' })
   return new Promise((resolve) => {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       words = (words + text).slice(-mostWords)
@@ -143,25 +152,19 @@ function messageIn(line: string): BootTestMessage | undefined {
 
 const askEveryMs = 5_000
 
-async function untilFree({ whyNotNow, onNote }: GateOptions, isOver: () => boolean): Promise<void> {
+interface Waiting {
+  readonly isOver: () => boolean
+  readonly onWhy: (why: string) => void
+}
+
+async function untilFree({ whyNotNow }: GateOptions, { isOver, onWhy }: Waiting): Promise<void> {
   for (let said = ''; !isOver(); ) {
     const why = await whyNotNow?.()
     if (why === undefined) return
-    if (why !== said) onNote?.(`the boot test waits: ${why}`)
+    if (why !== said) onWhy(why)
     said = why
     await new Promise((resolve) => {
       setTimeout(resolve, askEveryMs)
     })
-  }
-}
-
-function noteOf({ id }: BootTestRequest, message: BootTestMessage): string | undefined {
-  switch (message.event) {
-    case 'waiting':
-      return `the boot test of ${id} waits: place ${message.place} in the queue`
-    case 'booting':
-      return `${id}: testing a boot with ${message.firmware}, for at most ${Math.round(message.timeoutMs / 1000)} s`
-    default:
-      return undefined
   }
 }

@@ -24,7 +24,7 @@ export interface BootTestRequest {
  * machine on.
  */
 export type BootTestMessage =
-  | { readonly event: 'waiting'; readonly place: number }
+  | { readonly event: 'waiting'; readonly place: number; readonly waiting: number }
   | { readonly event: 'may-boot' }
   | { readonly event: 'booting'; readonly firmware: VmFirmware; readonly timeoutMs: number }
   | { readonly event: 'result'; readonly result: BootTestResult }

@@ -28,7 +28,9 @@ export interface BootTestTalk {
 export async function runTest(request: BootTestRequest, talk: BootTestTalk): Promise<void> {
   const { folder } = request
   await mkdir(join(folder, 'logs'), { recursive: true })
-  const release = await waitForTurn(folder, (place) => talk.say({ event: 'waiting', place }))
+  const release = await waitForTurn(folder, (place, waiting) =>
+    talk.say({ event: 'waiting', place, waiting }),
+  )
   const undo = new UndoStack()
   const work = workFolder(folder)
   try {

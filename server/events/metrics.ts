@@ -128,6 +128,7 @@ function count(event: Event, { served, bytes, seconds, boots, reports, noise }: 
     case 'dhcp':
     case 'tree':
     case 'publish':
+    case 'boot-test':
     case 'config':
     case 'trouble':
   }
