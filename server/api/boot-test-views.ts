@@ -2,8 +2,8 @@ import { type BootTestProgress, progressText } from '../core/boottest/progress.t
 import type { BootTestResult } from '../core/boottest/result.ts'
 
 /** Without the file of its serial line: that is on the machine of the server. */
-export function bootTestResultView({ firmware, outcome, reached = [], ms, why }: BootTestResult) {
-  return { firmware, outcome, reached, ms: ms ?? null, why: why ?? null }
+export function bootTestResultView({ firmware, outcome, reached = [], ms, why, untested }: BootTestResult) {
+  return { firmware, outcome, reached, ms: ms ?? null, why: why ?? null, untested: untested ?? null }
 }
 
 export function bootTestProgressView(progress: BootTestProgress) {

@@ -15,6 +15,8 @@ export interface BootTestRequest {
   readonly reach: Reach
   /** How long one machine may take; `auto`: by the reference boot. */
   readonly timeoutMs: number | 'auto'
+  /** `user`: QEMU's own, without treeboot's DHCP and TFTP. Default: a network with both where that can be made. */
+  readonly network?: 'auto' | 'user'
   /** Where tickets, logs and the reference boot are kept: see `bootTestFolder`. */
   readonly folder: string
 }

@@ -20,6 +20,7 @@ export const bootTestResult = z
       description:
         'what was seen of a machine that failed; or what is missing here, and the package that has it',
     }),
+    untested: text.nullable().meta({ description: 'for `passed`: what the test says nothing of' }),
   })
   .meta({ id: 'BootTestResult' })
 

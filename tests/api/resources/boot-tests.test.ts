@@ -156,7 +156,14 @@ describe.runIf(mayIsolate)('the boot test of an import', () => {
     await eventually(async () => expect((await jobAt(number)).state).toBe('done'), 15_000)
     const versions = await as('viewer')('GET', '/api/v1/trees/f44/versions')
     expect(versions.body.items[0].bootTest).toEqual([
-      { firmware: 'bios', outcome: 'impossible', reached: [], ms: null, why: 'install qemu-system-x86' },
+      {
+        firmware: 'bios',
+        outcome: 'impossible',
+        reached: [],
+        ms: null,
+        why: 'install qemu-system-x86',
+        untested: null,
+      },
     ])
     expect(told.slice(2)).toEqual(['starting', 'ended'])
   })
