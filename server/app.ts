@@ -6,7 +6,8 @@ import { EventStreams } from './api/event-streams.ts'
 import { serverHealth } from './api/health.ts'
 import { pathShortener } from './api/local-paths.ts'
 import { webApp } from './api/web-app.ts'
-import { versionGate } from './boottest/version-gate.ts'
+import { BootTests } from './boottest/boot-tests.ts'
+import { treeRequest, versionGate } from './boottest/version-gate.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
 import { TemplateHistory } from './catalog/template-history.ts'
@@ -16,6 +17,7 @@ import { heldText } from './core/guest/doubt.ts'
 import { finishDefinitions, type Note } from './definitions/definitions-lock.ts'
 import { FolderDefinitions } from './definitions/folder-definitions.ts'
 import { TemplateDefinitions } from './definitions/template-definitions.ts'
+import type { Command } from './emulator/child.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import { notesOf } from './events/notes.ts'
@@ -56,6 +58,8 @@ export interface AppOptions extends Omit<CatalogOptions, 'events'> {
   readonly renderer?: TemplateRenderer
   /** The MAC of a machine on a network that we are on, by its address. Default: what the kernel knows. */
   readonly macAt?: (address: string) => Promise<string | undefined>
+  /** The command that runs a boot test, see `GateOptions`. */
+  readonly bootTestProgram?: Command
 }
 
 export interface App {
@@ -80,7 +84,15 @@ export interface App {
 
 /** Makes all parts of the server and connects them. Nothing is read or opened before `start`. */
 export function createApp(options: AppOptions): App {
-  const { version, newStore, renderer: lent, scrypt, macAt = neighbourMac, ...catalogOptions } = options
+  const {
+    version,
+    newStore,
+    renderer: lent,
+    scrypt,
+    bootTestProgram,
+    macAt = neighbourMac,
+    ...catalogOptions
+  } = options
   const bus = new EventBus()
   const events = bus.emit
   const { note, onTrouble, onWarnings } = notesOf(events)
@@ -130,12 +142,13 @@ export function createApp(options: AppOptions): App {
     loaderExists: loaderFinder(source, () => config().paths.tftpboot),
   })
   const stopping = new AbortController()
-  const bootGate = () =>
-    versionGate(config(), {
-      onNote: note,
-      whyNotNow: () => whyTooBusy((filter) => boots.list(filter)),
-      signal: stopping.signal,
-    })
+  const bootTests = new BootTests({
+    events,
+    whyNotNow: () => whyTooBusy((filter) => boots.list(filter)),
+    signal: stopping.signal,
+    program: bootTestProgram,
+  })
+  const bootGate = () => versionGate(config(), bootTests.run)
   const onPublished = (ids: readonly string[]) => catalog.lookNow(ids)
   const uploads = new Uploads({
     trees: () => config().paths.trees,
@@ -153,7 +166,11 @@ export function createApp(options: AppOptions): App {
   })
   const jobs = new Jobs({
     folder: () => join(config().paths.data, 'jobs'),
-    run: jobRunner({ snapshot, events, mirrors, uploads, onPublished, bootGate }),
+    run: jobRunner({
+      ...{ snapshot, events, mirrors, uploads, onPublished, bootGate },
+      testTree: async (tree, firmware, watch) =>
+        bootTests.run(await treeRequest(tree, firmware, config()), watch),
+    }),
     onTrouble: (error) => onTrouble('jobs', error),
   })
   let ownNames: readonly string[] = []
@@ -206,6 +223,7 @@ export function createApp(options: AppOptions): App {
     templates,
     templateHistory,
     jobs,
+    bootTests,
     mirrors,
     catalog,
     machineNames: () => ownNames,

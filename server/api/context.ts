@@ -1,4 +1,5 @@
 import type { Accounts } from '../accounts/accounts.ts'
+import type { BootTests } from '../boottest/boot-tests.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { TemplateHistory } from '../catalog/template-history.ts'
@@ -55,6 +56,7 @@ export interface ApiContext {
   readonly turns: Turns
   readonly uploads: Uploads
   readonly jobs: Jobs
+  readonly bootTests: Pick<BootTests, 'list'>
   readonly mirrors: Pick<MirrorRunner, 'lastRun' | 'dueMs'>
   readonly definitions: Definitions
   readonly templates: TemplateDefinitions

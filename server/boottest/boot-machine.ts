@@ -10,6 +10,7 @@ import type { Reach } from '../core/boottest/result.ts'
 import { loadsStage2 } from '../core/distro/installers.ts'
 import { hostLoaderFolder, treeChainPath } from '../core/loader/files.ts'
 import type { Child } from '../emulator/child.ts'
+import type { Lan } from '../emulator/lan.ts'
 import { type MachineOptions, startMachine } from '../emulator/machine.ts'
 import type { UndoStack } from '../emulator/undo.ts'
 import { cleanPath } from '../files/path.ts'
@@ -20,6 +21,8 @@ export interface MachineTest {
   readonly served: ServedVersion
   readonly firmware: VmFirmware
   readonly machine: TestMachine
+  /** For a machine on a network. */
+  readonly lan?: Pick<Lan, 'addTap'> | undefined
   readonly reach: Reach
   readonly accel: 'kvm' | 'tcg'
   readonly timeoutMs: number
@@ -138,12 +141,15 @@ function goalsOfMachine({ served, machine, reach }: MachineTest): readonly Goal[
     signs,
     hasStage2: stage2,
     hasAnswerFile: plan.answerFile !== undefined,
-    ...(machine.by === 'ipxe' && { kernel: plan.kernel.urlPath, initrd: plan.initrd.urlPath }),
+    ...((machine.by === 'ipxe' || machine.by === 'lan') && {
+      kernel: plan.kernel.urlPath,
+      initrd: plan.initrd.urlPath,
+    }),
   })
 }
 
 async function machineOptions(test: MachineTest): Promise<MachineOptions> {
-  const { served, machine, accel, work } = test
+  const { served, machine, lan, accel, work } = test
   const { plan, url } = served
   await mkdir(work, { recursive: true })
   const common = {
@@ -153,6 +159,7 @@ async function machineOptions(test: MachineTest): Promise<MachineOptions> {
     accel,
     folder: work,
   }
+  if (lan && machine.by === 'lan') return { ...common, network: { tap: lan.addTap() } }
   if (machine.by === 'ipxe') return { ...common, network: await ipxeScript(url, work) }
   if (machine.by === 'tftp') return { ...common, network: await signedChain(test) }
   const [kernel, initrd] = [join(work, 'kernel'), join(work, 'initrd')]

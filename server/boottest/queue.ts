@@ -11,23 +11,26 @@ const lookEveryMs = 500
  * what it left.
  *
  * @param folder See `bootTestFolder`.
- * @param onPlace Called with the place, 1 for the next one, whenever it changes while there is somebody before us.
+ * @param onPlace Called with the place, 1 for the next one, and with how many wait, whenever one of them changes while there
+ *   is somebody before us.
  * @returns What gives the turn to the next one.
  */
 export async function waitForTurn(
   folder: string,
-  onPlace: (place: number) => void,
+  onPlace: (place: number, waiting: number) => void,
 ): Promise<() => Promise<void>> {
   const line = join(folder, 'queue')
   await mkdir(line, { recursive: true })
   const own = `${String(Date.now()).padStart(15, '0')}-${process.pid}.lock`
   const release = await takeLock(join(line, own), { holderIs: 'waits for its boot test' })
   try {
-    for (let shown = 0; ; await pause(lookEveryMs)) {
-      const before = await countBefore(line, own)
+    for (let shown = ''; ; await pause(lookEveryMs)) {
+      const { before, after } = await countOthers(line, own)
       if (before === 0) break
-      if (before !== shown) onPlace(before)
-      shown = before
+      // The first of them runs; all others wait, and so do we.
+      const now = `${before} of ${before + after}`
+      if (now !== shown) onPlace(before, before + after)
+      shown = now
     }
     await removeLeftWork(folder)
     return release
@@ -37,15 +40,19 @@ export async function waitForTurn(
   }
 }
 
-async function countBefore(line: string, own: string): Promise<number> {
-  let count = 0
+async function countOthers(line: string, own: string): Promise<{ before: number; after: number }> {
+  let before = 0
+  let after = 0
   for (const name of await readdir(line)) {
-    if (!name.endsWith('.lock') || name >= own) continue
+    if (!name.endsWith('.lock') || name === own) continue
     const file = join(line, name)
-    if (await isLocked(file)) count++
-    else await rm(file, { force: true })
+    if (!(await isLocked(file))) {
+      // Of a process that was killed; one that comes just now has not locked its own yet.
+      if (name < own) await rm(file, { force: true })
+    } else if (name < own) before++
+    else after++
   }
-  return count
+  return { before, after }
 }
 
 /** The folder for the files of the test whose turn it is. */

@@ -15,6 +15,8 @@ export interface BootTestRequest {
   readonly reach: Reach
   /** How long one machine may take; `auto`: by the reference boot. */
   readonly timeoutMs: number | 'auto'
+  /** `user`: QEMU's own, without treeboot's DHCP and TFTP. Default: a network with both where that can be made. */
+  readonly network?: 'auto' | 'user'
   /** Where tickets, logs and the reference boot are kept: see `bootTestFolder`. */
   readonly folder: string
 }
@@ -24,7 +26,7 @@ export interface BootTestRequest {
  * machine on.
  */
 export type BootTestMessage =
-  | { readonly event: 'waiting'; readonly place: number }
+  | { readonly event: 'waiting'; readonly place: number; readonly waiting: number }
   | { readonly event: 'may-boot' }
   | { readonly event: 'booting'; readonly firmware: VmFirmware; readonly timeoutMs: number }
   | { readonly event: 'result'; readonly result: BootTestResult }

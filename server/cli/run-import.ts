@@ -1,9 +1,11 @@
 import { realpath } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { Option } from 'commander'
+import { bootTest } from '../boottest/gate.ts'
 import { versionGate } from '../boottest/version-gate.ts'
 import { loadConfigFile } from '../config/last-good.ts'
 import type { Config } from '../config/schema.ts'
+import { progressText } from '../core/boottest/progress.ts'
 import { defined } from '../core/defined.ts'
 import { distroName, distroOf } from '../core/distro/distro.ts'
 import { Failure } from '../core/failure.ts'
@@ -100,15 +102,16 @@ export async function runImport(
   const interrupt = (): void => aborter.abort()
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
   const by = userName()
-  const bootGate = versionGate(config, {
-    onNote: (text) => io.err(`${text}\n`),
-    whyNotNow: () => whyTooBusyHere(config),
-    signal: aborter.signal,
-  })
+  const whyNotNow = () => whyTooBusyHere(config)
+  const bootGate = versionGate(config, (request, watch) => bootTest(request, { ...watch, whyNotNow }))
   try {
     const outcome = await work({
       by,
-      onProgress: (progress) => line.show(progress),
+      onProgress(progress) {
+        if (!progress.bootTest) return line.show(progress)
+        line.end()
+        io.err(`${progressText(progress.bootTest)}\n`)
+      },
       onRetry: (retry) => line.retry(retry),
       signal: aborter.signal,
       ...limits,

@@ -34,8 +34,24 @@ let namespaces = 0
 export function makeLan(undo: UndoStack, address = '192.0.2.1'): Lan {
   removeStale()
   const { namespace, inside } = makeNamespace(undo)
+  return lanIn(undo, { namespace, inside, address })
+}
+
+/** The same in the network namespace of this process, which must have no other interface. */
+export function makeLanHere(undo: UndoStack, address = '192.0.2.1'): Lan {
+  removeStale()
+  return lanIn(undo, { inside: (command) => command, address })
+}
+
+interface LanPlace extends Pick<Lan, 'inside' | 'address'> {
+  /** Undefined for that of this process. */
+  readonly namespace?: string
+}
+
+function lanIn(undo: UndoStack, { namespace = '', inside, address }: LanPlace): Lan {
   const bridge = 'br0'
-  const ip = (...args: string[]) => run('ip', '-n', namespace, ...args)
+  const place = namespace === '' ? [] : ['-n', namespace]
+  const ip = (...args: string[]) => run('ip', ...place, ...args)
   ip('link', 'add', bridge, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0')
   ip('addr', 'add', `${address}/${prefix}`, 'brd', '+', 'dev', bridge)
   ip('link', 'set', bridge, 'up')

@@ -7,9 +7,45 @@ import type { UndoStack } from './undo.ts'
 /**
  * Which firmware a machine has, and how it starts. `bios`: SeaBIOS, then QEMU's iPXE ROM. `uefi`: OVMF's own
  * PXE. `uefi-pxe6`: the same by IPv6 alone. `uefi-http`: OVMF's HTTP Boot, by IPv4 and then by IPv6. `uefi-ipxe`: OVMF with QEMU's iPXE ROM. `secure`: OVMF with Microsoft's
- * keys enrolled, Secure Boot enforced. `arm64`: AAVMF's PXE.
+ * keys enrolled, Secure Boot enforced. `arm64`: AAVMF's PXE. The rest start kernel and initrd that QEMU loads, and nothing else.
  */
-export type MachineFirmware = 'bios' | 'uefi' | 'uefi-pxe6' | 'uefi-http' | 'uefi-ipxe' | 'secure' | 'arm64'
+export type MachineFirmware =
+  | 'bios'
+  | 'uefi'
+  | 'uefi-pxe6'
+  | 'uefi-http'
+  | 'uefi-ipxe'
+  | 'secure'
+  | 'arm64'
+  | KernelOnly
+
+/** Machines of which QEMU brings the firmware itself. */
+export type KernelOnly = 'ppc64le' | 's390x' | 'riscv64'
+
+interface KernelOnlyRecord {
+  readonly program: string
+  readonly board: readonly string[]
+  /** s390x has no PCI by default. */
+  readonly bus: 'pci' | 'ccw'
+}
+
+/**
+ * As tried with QEMU 7.2. `pseries` has a virtual terminal (hvc0) on the first serial line, s390x an SCLP console
+ * (ttysclp0), `virt` a 16550A (ttyS0).
+ */
+const kernelOnly: Readonly<Record<KernelOnly, KernelOnlyRecord>> = {
+  ppc64le: { program: 'qemu-system-ppc64', board: ['-machine', 'pseries,accel=tcg'], bus: 'pci' },
+  s390x: {
+    program: 'qemu-system-s390x',
+    board: ['-machine', 's390-ccw-virtio,accel=tcg', '-cpu', 'max'],
+    bus: 'ccw',
+  },
+  riscv64: { program: 'qemu-system-riscv64', board: ['-machine', 'virt,accel=tcg'], bus: 'pci' },
+}
+
+export function isKernelOnly(firmware: string): firmware is KernelOnly {
+  return Object.hasOwn(kernelOnly, firmware)
+}
 
 export interface MachineOptions {
   readonly firmware: MachineFirmware
@@ -41,7 +77,7 @@ const aavmf = '/usr/share/AAVMF'
 
 /** The image files of each firmware: its code, and its variables, of which each machine gets a copy. */
 export const firmwareImages: Record<
-  Exclude<MachineFirmware, 'bios'>,
+  Exclude<MachineFirmware, 'bios' | KernelOnly>,
   readonly [code: string, variables: string]
 > = {
   uefi: [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
@@ -53,6 +89,7 @@ export const firmwareImages: Record<
 }
 
 export function qemuProgram(firmware: MachineFirmware): string {
+  if (isKernelOnly(firmware)) return kernelOnly[firmware].program
   return firmware === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64'
 }
 
@@ -71,19 +108,25 @@ export function machineCommand(options: MachineOptions, variables: string): stri
     ...(options.direct ? direct(options.direct) : []),
     ...(options.disk === undefined ? [] : diskAfterNetwork(options.disk)),
     // Installers wait for random numbers; without this device they wait long.
-    ...['-device', 'virtio-rng-pci'],
+    ...['-device', `virtio-rng-${busOf(options.firmware)}`],
   ]
+}
+
+function busOf(firmware: MachineFirmware): 'pci' | 'ccw' {
+  return isKernelOnly(firmware) ? kernelOnly[firmware].bus : 'pci'
 }
 
 /** Starts a machine, in the namespace of `lan` if there is one. The child's `output` is the serial line. */
 export function startMachine(undo: UndoStack, options: MachineOptions, lan?: Pick<Lan, 'inside'>): Child {
   const variables = join(options.folder ?? '.', `variables-${options.mac.replaceAll(':', '')}.fd`)
-  if (options.firmware !== 'bios') copyFileSync(firmwareImages[options.firmware][1], variables)
+  const { firmware: kind } = options
+  if (kind !== 'bios' && !isKernelOnly(kind)) copyFileSync(firmwareImages[kind][1], variables)
   const [file = '', ...args] = machineCommand(options, variables)
   return startChild(undo, lan ? lan.inside([file, ...args]) : [file, ...args])
 }
 
 function board({ firmware: kind, accel: wanted }: MachineOptions): string[] {
+  if (isKernelOnly(kind)) return [...kernelOnly[kind].board]
   const accel = wanted ?? 'tcg'
   if (kind === 'arm64')
     return ['-machine', `virt,accel=${accel}`, '-cpu', accel === 'kvm' ? 'host' : 'cortex-a57']
@@ -100,7 +143,7 @@ function board({ firmware: kind, accel: wanted }: MachineOptions): string[] {
 }
 
 function firmware(kind: MachineFirmware, variables: string): string[] {
-  if (kind === 'bios') return []
+  if (kind === 'bios' || isKernelOnly(kind)) return []
   const [code] = firmwareImages[kind]
   return [
     ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${code}`],
@@ -119,9 +162,10 @@ const switchedOff: Partial<Record<MachineFirmware, readonly string[]>> = {
 function networkCard({ firmware: kind, mac, network, direct: directBoot }: MachineOptions): string[] {
   const netdev = netdevOf(network)
   // QEMU's iPXE ROM would replace UEFI's own network boot, and a direct boot does not need it.
-  const rom = (kind === 'bios' && !directBoot) || kind === 'uefi-ipxe' ? '' : ',romfile='
+  const hasRom = (kind === 'bios' && !directBoot) || kind === 'uefi-ipxe' || busOf(kind) === 'ccw'
+  const rom = hasRom ? '' : ',romfile='
   const boot = directBoot ? '' : ',bootindex=1'
-  return ['-netdev', netdev, '-device', `virtio-net-pci,netdev=net0,mac=${mac}${rom}${boot}`]
+  return ['-netdev', netdev, '-device', `virtio-net-${busOf(kind)},netdev=net0,mac=${mac}${rom}${boot}`]
 }
 
 function netdevOf(network: MachineOptions['network']): string {

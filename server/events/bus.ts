@@ -1,5 +1,6 @@
 import type { Decision } from '../core/boot/decision.ts'
 import type { LogLine } from '../core/boots/log-line.ts'
+import type { BootTestProgress } from '../core/boottest/progress.ts'
 import type { FailureKind } from '../core/failure.ts'
 import type { Protocol, Requester } from '../core/net/requester.ts'
 
@@ -133,6 +134,11 @@ export type Event =
       readonly outcome: 'published' | 'refused'
       readonly lines: readonly string[]
     }
+  /** A boot test got further, or is over. `cancelled`: it was ended before all its machines had booted. */
+  | (Omit<BootTestProgress, 'state'> & {
+      readonly type: 'boot-test'
+      readonly state: BootTestProgress['state'] | 'ended' | 'cancelled'
+    })
   /**
    * The configuration was read. With mistakes, of which `message` has a line each, the last good one stays in
    * force. The start writes its notes as `loaded`, too.

@@ -1,4 +1,6 @@
 import { type DestinationStream, pino } from 'pino'
+import { progressText } from '../core/boottest/progress.ts'
+import { resultText } from '../core/boottest/result.ts'
 import type { Event, EventSink } from './bus.ts'
 import { LogWriter } from './log-writer.ts'
 import { duration, bytes as size } from './units.ts'
@@ -44,6 +46,8 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
       return event.outcome === 'published'
         ? { level: 'info', text: `published ${event.lines.join('; ')}` }
         : { level: 'error', text: `${event.id} NOT PUBLISHED: ${event.lines.join('; ')}` }
+    case 'boot-test':
+      return { level: 'info', text: describeBootTest(event) }
     case 'config': {
       // The message has one line for each mistake; in the log they become one line.
       const text = event.message.replaceAll(':\n', ': ').replaceAll('\n', '; ')
@@ -66,6 +70,13 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
 function describeLostLines({ lines, why, client }: Extract<Event, { type: 'syslog-lost' }>): string {
   const reason = why === 'unknown' ? 'of addresses that boot nothing here' : 'more came than the limits allow'
   return `syslog ${lines} lines dropped: ${reason}, the last one from ${client}`
+}
+
+function describeBootTest({ state, ...test }: Extract<Event, { type: 'boot-test' }>): string {
+  if (state !== 'ended' && state !== 'cancelled') return progressText({ ...test, state })
+  const shown = test.results.map(resultText)
+  const end = state === 'cancelled' ? ['it was ended'] : []
+  return `boot test of ${test.tree}: ${[...shown, ...end].join('; ') || 'no machine boots from it'}`
 }
 
 function describeDhcp({

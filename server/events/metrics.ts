@@ -155,6 +155,7 @@ function count(event: Event, { served, bytes, seconds, boots, reports, noise, sy
     case 'dhcp':
     case 'tree':
     case 'publish':
+    case 'boot-test':
     case 'config':
     case 'trouble':
   }

@@ -5,10 +5,12 @@ import { defined } from '../core/defined.ts'
 import type { FeedType } from '../core/feed-types.ts'
 import type { GuestState } from '../core/guest/state.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
-import type { EventSink } from '../events/bus.ts'
+import type { Event, EventSink } from '../events/bus.ts'
 import type { Boots } from '../timeline/boots.ts'
 import type { FeedEvent, News } from './news.ts'
 import { FeedRing } from './ring.ts'
+
+type BootTestEvent = Extract<Event, { readonly type: 'boot-test' }>
 
 export interface FeedParts {
   readonly boots: Pick<Boots, 'subscribe' | 'eventsAfter' | 'newestEvent'>
@@ -99,11 +101,31 @@ export class Feed {
     if (event.type === 'tree') {
       const { id: tree, state, reasons } = event
       this.#add({ type: 'trees', tree, state, reasons: this.#shown(reasons) })
-    } else if (event.type === 'publish') {
+    } else if (event.type === 'boot-test') this.#bootTest(event)
+    else if (event.type === 'publish') {
       const { id: tree, outcome, lines } = event
       this.#add({ type: 'publish', tree, outcome, lines: this.#shown(lines) })
     } else if (event.type === 'config' && event.outcome === 'kept-last-good' && this.#source)
       this.#add({ type: 'config', state: 'refused', generation: this.#source.snapshot.generation })
+  }
+
+  #bootTest({ tree, state, place, waiting, why, firmware, results }: BootTestEvent): void {
+    const short = (text?: string): string | null =>
+      text === undefined ? null : (this.#shown([text])[0] ?? '')
+    this.#add({
+      type: 'boot-tests',
+      tree,
+      state,
+      place: place ?? null,
+      waiting: waiting ?? null,
+      why: short(why),
+      firmware,
+      results: results.map((each) => ({
+        firmware: each.firmware,
+        outcome: each.outcome,
+        why: short(each.why),
+      })),
+    })
   }
 
   #configured(): void {

@@ -1,4 +1,5 @@
 import type { BootEvent } from '../core/boots/boot-event.ts'
+import type { BootTestResult } from '../core/boottest/result.ts'
 import type { FeedType } from '../core/feed-types.ts'
 import type { GuestState } from '../core/guest/state.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
@@ -18,6 +19,20 @@ export type News =
       readonly state: string
       readonly reasons: readonly string[]
     }
+  /**
+   * A boot test of a version waits (`queued`, with its place, or `held`, with the reason), boots a machine, or is over.
+   * `firmware`: what is to be tested, or the machine that runs.
+   */
+  | {
+      readonly type: 'boot-tests'
+      readonly tree: string
+      readonly state: 'starting' | 'queued' | 'held' | 'booting' | 'ended' | 'cancelled'
+      readonly place: number | null
+      readonly waiting: number | null
+      readonly why: string | null
+      readonly firmware: readonly string[]
+      readonly results: readonly BootTestResultNews[]
+    }
   /** What came in was verified: `lines` say what was published, or why nothing was. */
   | {
       readonly type: 'publish'
@@ -34,6 +49,11 @@ export type News =
       readonly warnings: number
       readonly added: readonly SnapshotProblem[]
     }
+
+/** What one machine showed; the file with its serial line is named nowhere but on this machine. */
+export type BootTestResultNews = Pick<BootTestResult, 'firmware' | 'outcome'> & {
+  readonly why: string | null
+}
 
 export interface FeedEvent {
   /** The place in the feed of this run of the server: 1, 2, ... 0 for one of an earlier run. */

@@ -1,4 +1,5 @@
 import { gatherEvidence } from '../catalog/scan/gather.ts'
+import type { OnBootTest } from '../core/boottest/progress.ts'
 import { type BootTestResult, bootTestFaults, resultText } from '../core/boottest/result.ts'
 import { defined } from '../core/defined.ts'
 import type { TreeEvidence } from '../core/tree/conclude.ts'
@@ -41,7 +42,15 @@ export interface BootGate {
   /** Whether a version is refused that cannot be tested here. */
   readonly required: boolean
   /** What machines showed; empty for a version from which no machine boots. */
-  test(version: Pick<PublishRequest, 'id' | 'path' | 'kind' | 'trees'>): Promise<readonly BootTestResult[]>
+  test(
+    version: Pick<PublishRequest, 'id' | 'path' | 'kind' | 'trees'>,
+    watch?: { readonly signal?: AbortSignal | undefined; readonly onProgress?: OnBootTest | undefined },
+  ): Promise<readonly BootTestResult[]>
+}
+
+export interface PublishTreeOptions extends VerifyTreeOptions {
+  /** Called when the boot test has got further. */
+  readonly onBootTest?: OnBootTest
 }
 
 /** The result of verification, for all trees of a request. */
@@ -71,7 +80,7 @@ interface TreeReport {
 export async function publishTree(
   store: VersionStore,
   request: PublishRequest,
-  options: Partial<VerifyTreeOptions> = {},
+  { onBootTest, ...options }: Partial<PublishTreeOptions> = {},
 ): Promise<PublishResult> {
   const { id, kind, path, source, by, upstream, replace, accept } = request
   await store.checkIdIsFree(id, replace)
@@ -79,7 +88,10 @@ export async function publishTree(
   const verified = await verifyRequest(request, options)
   const whole = { ...verified, findings: [...leftOut, ...verified.findings] }
   if (hasErrors(whole) && !accept) return { outcome: 'refused', ...whole }
-  const { bootTest, findings: bootFindings } = await testBoot(request)
+  const { bootTest, findings: bootFindings } = await testBoot(request, {
+    signal: options.signal,
+    onProgress: onBootTest,
+  })
   const verdict = { ...whole, findings: [...whole.findings, ...bootFindings] }
   if (hasErrors(verdict) && !accept) return { outcome: 'refused', ...verdict }
   const errors = verdict.findings.filter((finding) => finding.severity === 'error')
@@ -110,7 +122,10 @@ export const bootTestPlace = 'the boot test'
  * Boots machines from a version that is whole. Who publishes it in spite of its faults has seen them, or needs it now: then
  * nothing is booted, and that stands in the record with the reason.
  */
-async function testBoot({ bootGate, accept, ...version }: PublishRequest): Promise<{
+async function testBoot(
+  { bootGate, accept, ...version }: PublishRequest,
+  watch: Parameters<BootGate['test']>[1],
+): Promise<{
   readonly bootTest?: readonly BootTestResult[]
   readonly findings: readonly Finding[]
 }> {
@@ -122,7 +137,7 @@ async function testBoot({ bootGate, accept, ...version }: PublishRequest): Promi
   })
   if (accept) return { findings: [finding('error', 'was not run')] }
   const { id, path, kind, trees } = version
-  const results = await bootGate.test({ id, path, kind, trees })
+  const results = await bootGate.test({ id, path, kind, trees }, watch)
   const faults = bootTestFaults(results, bootGate.required)
   const notTested = results.filter(({ outcome }) => outcome === 'impossible').map(resultText)
   return {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { vmFirmwares } from '../core/boot/test-firmware.ts'
 
 /**
  * The states of jobs. `waiting`: for its turn. `paused`: by a person, and it goes on where it stopped. `quarantined`: it
@@ -15,7 +16,7 @@ export const jobStates = [
 ] as const
 export type JobState = (typeof jobStates)[number]
 
-export const jobKinds = ['import', 'mirror', 'verify', 'publish'] as const
+export const jobKinds = ['import', 'mirror', 'verify', 'publish', 'boot-test'] as const
 export type JobKind = (typeof jobKinds)[number]
 
 const idText = 'the id of a tree'
@@ -30,6 +31,17 @@ const publishing = {
     .meta({ description: 'a folder that a person put at this id becomes an earlier version' }),
   accept: reason.optional().meta({ description: 'publish in spite of faults, for this reason' }),
 }
+
+const firmwareText = `one of ${vmFirmwares.join(', ')}`
+export const vmFirmwareList = z
+  .array(z.enum(vmFirmwares, firmwareText), `a list of ${vmFirmwares.join(', ')}`)
+  .min(1, 'at least one kind of firmware')
+  .max(vmFirmwares.length, `at most ${vmFirmwares.length} kinds of firmware`)
+  .default(['bios', 'uefi-x64'])
+  .meta({
+    description:
+      'what the machines have; those that the architecture of the tree does not have are passed over, and where nothing is left, it is its own',
+  })
 
 /** What a job is to do, as it is asked for. */
 export const jobRequest = z
@@ -70,6 +82,7 @@ export const jobRequest = z
         upload: place.meta({ description: 'the path of an upload' }),
         ...publishing,
       }),
+      z.object({ kind: z.literal('boot-test'), tree: id, firmware: vmFirmwareList }),
     ],
     `one of ${jobKinds.join(', ')} as kind`,
   )
@@ -112,6 +125,7 @@ export function subjectOf(request: JobRequest): string {
     case 'mirror':
       return request.mirror ?? request.urls?.[0] ?? ''
     case 'verify':
+    case 'boot-test':
       return request.tree
     case 'publish':
       return request.upload

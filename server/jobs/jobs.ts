@@ -40,6 +40,8 @@ const keptMs = 7 * 86_400_000
 const mostKept = 1000
 /** The most jobs that wait, run or are paused. */
 const mostOpen = 100
+/** Of them, the most boot tests, each of which may take half an hour. */
+const mostBootTests = 10
 
 /** Why the work of a job was broken off: by a person for a while, or by the end of the server. */
 class Paused extends Error {}
@@ -52,8 +54,8 @@ interface Running {
 }
 
 /**
- * Imports, mirrors, verifications and publications that run for minutes: so many at once, the others wait in the order
- * in which they came. Each is on the disk before it is acknowledged. What ran when the server ended has failed, and can be
+ * Imports, mirrors, verifications, publications and boot tests that run for minutes: so many at once, the others wait in the
+ * order in which they came. Each is on the disk before it is acknowledged. What ran when the server ended has failed, and can be
  * started again: imports go on where they stopped.
  */
 export class Jobs {
@@ -107,8 +109,8 @@ export class Jobs {
     if (!record)
       throw new Failure('not-found', `no job ${number}; it may have ended more than seven days ago`)
     const waiting = [...this.#jobs.values()].filter(({ state }) => state === 'waiting')
-    const place =
-      record.state === 'waiting' ? waiting.filter((each) => each.number < number).length : undefined
+    const before = waiting.filter((each) => each.number < number && isTest(each) === isTest(record))
+    const place = record.state === 'waiting' ? before.length : undefined
     return { ...record, ...defined({ progress: this.#running.get(number)?.meter.now, place }) }
   }
 
@@ -130,7 +132,7 @@ export class Jobs {
     if (!this.#folder || this.#stopping)
       throw new Failure('unavailable', 'the server starts or stops just now')
     this.#refuseSecond(request)
-    this.#refuseMany()
+    this.#refuseMany(request)
     const number = this.#next++
     const fresh = { number, request, by, state: 'waiting', createdMs: this.#clock() } as const
     await this.#keepOrForget({ ...fresh, lines: [], trees: [] })
@@ -149,11 +151,11 @@ export class Jobs {
     const { state, request, createdMs } = record
     if (state === 'waiting' || state === 'running' || state === 'done')
       throw new Failure('conflict', `job ${number} is ${state}`)
-    if (accept !== undefined && request.kind === 'verify')
-      throw new Failure('bad-request', 'a verification publishes nothing that could be accepted')
+    if (accept !== undefined && (request.kind === 'verify' || request.kind === 'boot-test'))
+      throw new Failure('bad-request', `a ${nouns[request.kind]} publishes nothing that could be accepted`)
     if (state !== 'paused') {
       this.#refuseSecond(request)
-      this.#refuseMany()
+      this.#refuseMany(request)
     }
     const wanted = accept === undefined ? request : { ...request, accept }
     await this.#keep({ number, request: wanted, by, state: 'waiting', createdMs, lines: [], trees: [] })
@@ -211,18 +213,23 @@ export class Jobs {
     })
   }
 
-  #refuseMany(): void {
-    if ([...this.#jobs.values()].filter(isOpen).length >= mostOpen)
+  #refuseMany({ kind }: JobRequest): void {
+    const open = [...this.#jobs.values()].filter(isOpen)
+    const tests = open.filter(({ request }) => request.kind === 'boot-test')
+    if (kind === 'boot-test' && tests.length >= mostBootTests)
+      throw new Failure('too-many', `${mostBootTests} boot tests wait or run already; cancel some, or wait`)
+    if (open.length >= mostOpen)
       throw new Failure('too-many', `${mostOpen} jobs wait or run already; cancel some, or wait`)
   }
 
   #runNext(): void {
-    const { atOnce = 2 } = this.#options
     if (this.#stopping) return
     const waiting = [...this.#jobs.values()]
       .filter(({ state, number }) => state === 'waiting' && !this.#running.has(number))
       .sort((a, b) => a.number - b.number)
-    for (const record of waiting.slice(0, Math.max(0, atOnce - this.#running.size))) {
+    const tests = waiting.filter(isTest).slice(0, this.#places(true))
+    const others = waiting.filter((each) => !isTest(each)).slice(0, this.#places(false))
+    for (const record of [...tests, ...others]) {
       const aborter = new AbortController()
       const meter = new Meter(this.#clock)
       const end = this.#run(record, aborter.signal, meter).finally(() => {
@@ -232,6 +239,14 @@ export class Jobs {
       })
       this.#running.set(record.number, { aborter, meter, end })
     }
+  }
+
+  /** How many more may run. One boot test runs at a time, and keeps no import waiting. */
+  #places(areTests: boolean): number {
+    const { atOnce = 2 } = this.#options
+    const running = [...this.#running.keys()].map((number) => this.#jobs.get(number))
+    const same = running.filter((record) => record !== undefined && isTest(record) === areTests)
+    return Math.max(0, (areTests ? 1 : atOnce) - same.length)
   }
 
   async #run(waiting: JobRecord, signal: AbortSignal, meter: Meter): Promise<void> {
@@ -302,6 +317,12 @@ export class Jobs {
     }
   }
 }
+
+function isTest({ request }: Pick<JobRecord, 'request'>): boolean {
+  return request.kind === 'boot-test'
+}
+
+const nouns = { verify: 'verification', 'boot-test': 'boot test' } as const
 
 const stoppedProblem = { kind: 'unavailable', message: 'the server was stopped' }
 

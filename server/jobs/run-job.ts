@@ -1,12 +1,17 @@
 import { realpath } from 'node:fs/promises'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { Config } from '../config/schema.ts'
+import type { VmFirmware } from '../core/boot/test-firmware.ts'
+import type { OnBootTest } from '../core/boottest/progress.ts'
+import { type BootTestResult, resultText } from '../core/boottest/result.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
+import type { Tree } from '../core/tree/tree.ts'
 import type { EventSink } from '../events/bus.ts'
 import { cleanPath } from '../files/path.ts'
 import { configuredOptions, linesOfTree, reportTrees } from '../intake/configured-options.ts'
 import { importLocal } from '../intake/import/import-tree.ts'
+import { testProgress } from '../intake/import/progress.ts'
 import { AddressGuard } from '../intake/mirror/address-guard.ts'
 import type { MirrorRunner } from '../intake/mirror/mirror-runner.ts'
 import { mirrorTree } from '../intake/mirror/mirror-tree.ts'
@@ -30,6 +35,12 @@ export interface JobParts {
   readonly onPublished: (ids: readonly string[]) => Promise<void>
   /** The boot test of versions; read at each run. */
   readonly bootGate?: () => BootGate | undefined
+  /** Boots machines from a tree that is there. */
+  readonly testTree: (
+    tree: Tree,
+    firmware: readonly VmFirmware[],
+    watch: { readonly signal: AbortSignal; readonly onProgress: OnBootTest },
+  ) => Promise<readonly BootTestResult[]>
   /** For tests. */
   readonly fetching?: MirrorOptions['fetching']
 }
@@ -42,7 +53,7 @@ export interface JobParts {
 export async function checkRequest(request: JobRequest, { config, trees }: Snapshot): Promise<void> {
   if (request.kind === 'import') await requireListed(request.source, config)
   if (request.kind === 'mirror') checkMirror(request, config)
-  if (request.kind === 'verify' && !trees.byId(request.tree))
+  if ((request.kind === 'verify' || request.kind === 'boot-test') && !trees.byId(request.tree))
     throw new Failure('not-found', `no tree ${request.tree}; /api/v1/trees lists them`)
   if ('id' in request && request.id !== undefined)
     await (await storeOf(config)).checkIdIsFree(request.id, request.replace)
@@ -76,6 +87,8 @@ export function jobRunner(parts: JobParts): (run: JobRun) => Promise<JobOutcome>
         return runVerify(request, run, parts)
       case 'publish':
         return runPublish(request, run, parts)
+      case 'boot-test':
+        return runBootTest(request, run, parts)
     }
   }
 }
@@ -158,6 +171,22 @@ async function runPublish(request: Of<'publish'>, run: JobRun, { uploads }: JobP
   const options = { by, signal, onProgress, ...defined({ replace, accept }) }
   const { outcome, lines } = await uploads.publish(cleanPath(request.upload), options)
   return { state: outcome === 'published' ? 'done' : 'quarantined', lines: [...lines], trees: [] }
+}
+
+async function runBootTest(
+  request: Of<'boot-test'>,
+  { signal, onProgress }: JobRun,
+  { snapshot, testTree }: JobParts,
+): Promise<JobOutcome> {
+  const tree = snapshot().trees.byId(request.tree)
+  if (!tree) throw new Failure('not-found', `no tree ${request.tree}`)
+  const results = await testTree(tree, request.firmware, { signal, onProgress: testProgress(onProgress) })
+  const lines = results.length === 0 ? [`${tree.id}: no machine boots from it`] : results.map(resultText)
+  const tested = { lines, trees: [{ id: tree.id, version: tree.release?.version ?? null }] }
+  const missing = results.filter(({ outcome }) => outcome !== 'passed').length
+  if (missing === 0) return { state: 'done', ...tested }
+  const message = `${tree.id}: ${missing} of ${results.length} boot tests did not pass`
+  return { state: 'failed', ...tested, problem: { kind: 'invalid-data', message } }
 }
 
 async function optionsFor(

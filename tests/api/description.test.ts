@@ -130,7 +130,10 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
     body: '{"to":"made9"}',
     headers: { 'If-Match': '*' },
   },
-  tryBoot: { path: '/api/v1/guests/web01/try', body: '{"firmware":"direct"}' },
+  tryBoot: [
+    { path: '/api/v1/guests/web01/try', body: '{"firmware":"direct"}' },
+    { path: '/api/v1/guests/web01/try', body: '{"firmware":"direct","vm":true}' },
+  ],
   putTemplate: {
     path: '/api/v1/templates/made/1',
     body: 'a\n',
@@ -184,6 +187,7 @@ const right: Record<string, Partial<ApiRequest> | readonly Partial<ApiRequest>[]
   publishUpload: { path: '/api/v1/uploads/whole/publish' },
   createJob: { body: '{"kind":"verify","tree":"disc"}' },
   verifyTree: { path: '/api/v1/trees/fedora-40/verify' },
+  bootTestTree: { path: '/api/v1/trees/disc/boot-test', body: '{"firmware":["bios"]}' },
   runMirror: { path: '/api/v1/mirrors/made/1/run' },
   listTreeVersions: { path: '/api/v1/trees/disc/versions' },
   getTreeVersion: { path: '/api/v1/trees/disc/versions/2' },

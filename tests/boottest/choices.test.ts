@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { firmwareToTest, testMachine, whyNotHere } from '../../server/boottest/machines.ts'
+import { firmwareToTest, testMachine, untestedOf, whyNotHere } from '../../server/boottest/machines.ts'
 import { timeoutOf } from '../../server/boottest/reference-boot.ts'
 import { whyTooLittle } from '../../server/boottest/run-test.ts'
 import type { Boot } from '../../server/core/boots/boot.ts'
@@ -23,11 +23,32 @@ describe('the firmware that is tested', () => {
   })
 
   test('what cannot be emulated says so', () => {
-    expect(testMachine('uefi-http', 'x86_64')).toMatch(/HTTP Boot/)
-    const direct = testMachine('direct', 'ppc64le')
-    expect(typeof direct === 'string' ? direct : whyNotHere(direct, 'ppc64le')).toMatch(
-      /no machine of ppc64le/,
+    expect(testMachine('uefi-http', 'x86_64', 'no dnsmasq')).toMatch(/HTTP Boot.*: no dnsmasq$/)
+    expect(testMachine('uefi-http', 'aarch64')).toMatch(/test uefi-arm64/)
+    const direct = testMachine('direct', 'mips64el')
+    expect(typeof direct === 'string' ? direct : whyNotHere(direct, 'mips64el')).toMatch(
+      /no machine of mips64el/,
     )
+  })
+
+  test.each(['bios', 'uefi-x64', 'secure-boot'] as const)(
+    '%s is on a network where there is one',
+    (firmware) => {
+      expect(testMachine(firmware, 'x86_64')).toMatchObject({ by: 'lan' })
+      const alone = testMachine(firmware, 'x86_64', 'nobody is root')
+      if (typeof alone === 'string') expect.unreachable(alone)
+      expect(alone.by).toBe(firmware === 'secure-boot' ? 'tftp' : 'ipxe')
+      expect(untestedOf(alone, 'nobody is root')).toBe('DHCP and TFTP: nobody is root')
+    },
+  )
+
+  test.each(['ppc64le', 's390x', 'riscv64'])('%s is tested by its kernel alone, and says so', (arch) => {
+    const machine = testMachine('direct', arch)
+    if (typeof machine === 'string') expect.unreachable(machine)
+    expect(machine).toEqual({ firmware: arch, by: 'qemu' })
+    expect(untestedOf(machine)).toMatch(/^firmware, loader, DHCP and TFTP/)
+    // On a host without its QEMU the result names the package.
+    expect(whyNotHere(machine, arch) ?? 'install qemu').toMatch(/install (?:qemu|opensbi)/)
   })
 })
 

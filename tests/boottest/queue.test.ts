@@ -16,18 +16,23 @@ test('who came first goes first, and the others know their place', async () => {
     await takeLock(ticket(folder, 1, 4), { holderIs: 'waits' }),
     await takeLock(ticket(folder, 2, 5), { holderIs: 'waits' }),
   ]
-  const places: number[] = []
+  const places: string[] = []
   let isMine = false
-  const turn = waitForTurn(folder, (place) => places.push(place)).then((release) => {
-    isMine = true
-    return release
-  })
-  await eventually(() => expect(places).toEqual([2]))
+  const turn = waitForTurn(folder, (place, waiting) => places.push(`${place} of ${waiting}`)).then(
+    (release) => {
+      isMine = true
+      return release
+    },
+  )
+  await eventually(() => expect(places).toEqual(['2 of 2']))
+  const later = await takeLock(ticket(folder, 10 ** 14, 6), { holderIs: 'waits' })
+  await eventually(() => expect(places).toEqual(['2 of 2', '2 of 3']))
   await releases[0]?.()
-  await eventually(() => expect(places).toEqual([2, 1]))
+  await eventually(() => expect(places).toEqual(['2 of 2', '2 of 3', '1 of 2']))
   expect(isMine).toBe(false)
   await releases[1]?.()
   await (await turn)()
+  await later()
   expect((await readdir(join(folder, 'queue'))).filter((name) => name.endsWith('.lock'))).toEqual([])
 })
 

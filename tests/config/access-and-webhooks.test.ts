@@ -39,7 +39,7 @@ describe('webhooks', () => {
     expect(hooksOf('  - { url: "https://hooks.example", secret: a secret of the receiver }')).toEqual([
       {
         url: 'https://hooks.example/',
-        kinds: ['boots', 'guests', 'trees', 'publish', 'config', 'problems'],
+        kinds: ['boots', 'guests', 'trees', 'boot-tests', 'publish', 'config', 'problems'],
         secret: { text: 'a secret of the receiver' },
         allowPrivate: false,
       },

@@ -49,7 +49,7 @@ describe('a version is booted before it is published', () => {
   beforeEach(() => {
     // A plain user has a network namespace only where the system allows user namespaces.
     requireRoot()
-    requireClient('qemu-system-x86_64', 'ip', 'unshare', rom)
+    requireClient('qemu-system-x86_64', 'ip', 'unshare', 'dnsmasq', rom)
     buildTreeboot()
     bench = makeBench()
     return () => bench.undo.unwind()
@@ -95,7 +95,9 @@ describe('a version is booted before it is published', () => {
     treeboot(['import', path, '--id', 'fedora-40'])
     const record = join(bench.folder, 'trees/.treeboot/versions/fedora-40/1.json')
     expect(JSON.parse(readFileSync(record, 'utf8'))).toMatchObject({
-      bootTest: [{ firmware: 'bios', outcome: 'passed', reached: all }],
+      bootTest: [
+        { firmware: 'bios', outcome: 'passed', reached: all, untested: expect.stringMatching(/^TFTP:/) },
+      ],
     })
     expect(treeboot(['trees', 'history', 'fedora-40'])).toContain('boot test: bios passed')
   })
@@ -157,22 +159,38 @@ describe('a version is booted before it is published', () => {
     readonly firmware: VmFirmware
     readonly needs: readonly string[]
     readonly arch?: 'arm64'
+    readonly network?: 'user'
   }
   const others: readonly Other[] = [
-    { firmware: 'uefi-x64', needs: [ovmf, '/usr/lib/ipxe/qemu/efi-rtl8139.rom'] },
+    { firmware: 'uefi-x64', needs: [ovmf, 'dnsmasq', '/usr/lib/ipxe/snponly.efi'] },
     { firmware: 'secure-boot', needs: [ovmf, shim, grub] },
+    { firmware: 'uefi-http', needs: [ovmf, 'dnsmasq', '/usr/lib/ipxe/snponly.efi'] },
+    { firmware: 'bios', needs: [], network: 'user' },
+    { firmware: 'uefi-x64', needs: [ovmf, '/usr/lib/ipxe/qemu/efi-rtl8139.rom'], network: 'user' },
+    { firmware: 'secure-boot', needs: [ovmf, shim, grub], network: 'user' },
     { firmware: 'direct', needs: [] },
     { firmware: 'uefi-arm64', needs: ['qemu-system-aarch64', aavmf], arch: 'arm64' },
   ]
 
-  test.runIf(nightly).each(others)('and passes with $firmware', async ({ firmware, needs, arch }) => {
-    for (const need of needs) requireClient(need)
-    const made = arch && (await guestImages(arch, 'installing-guest-init.sh'))
-    const tree = await version(arch ? 'fedora-arm64' : 'fedora', made)
-    if (arch) await addSignedChain(tree.path)
-    const results = await tested({ ...tree, firmware: [firmware] })
-    expect(results).toMatchObject([{ firmware, outcome: 'passed', reached: all }])
-  })
+  const said = (network: 'auto' | 'user') => (network === 'auto' ? 'by DHCP' : 'on QEMU’s own network')
+  const cases = others.map((each) => ({ network: 'auto' as const, ...each }))
+
+  test.runIf(nightly).each(cases.map((each) => ({ ...each, how: said(each.network) })))(
+    'and passes with $firmware $how',
+    async ({ firmware, needs, arch, network }) => {
+      for (const need of needs) requireClient(need)
+      const made = arch && (await guestImages(arch, 'installing-guest-init.sh'))
+      const tree = await version(arch ? 'fedora-arm64' : 'fedora', made)
+      if (arch) await addSignedChain(tree.path)
+      const [result, ...more] = await tested({ ...tree, firmware: [firmware], network })
+      expect([result?.why, more]).toEqual([undefined, []])
+      expect(result).toMatchObject({ firmware, outcome: 'passed', reached: all })
+      if (firmware === 'direct') expect(result?.untested).toMatch(/^firmware, loader, DHCP and TFTP/)
+      else if (network === 'user') expect(result?.untested).toMatch(/^DHCP and TFTP: .* by root/)
+      else if (firmware === 'secure-boot' || arch) expect(result?.untested).toMatch(/^treeboot’s DHCP/)
+      else expect(result?.untested).toBeUndefined()
+    },
+  )
 
   /** Debian has these loaders in packages for arm64 only; its installer brings them to every architecture. */
   async function addSignedChain(path: string): Promise<void> {
@@ -187,9 +205,28 @@ describe('a version is booted before it is published', () => {
     expect(results).toMatchObject([{ outcome: 'passed', reached: ['kernel', 'initrd', 'answer'] }])
   })
 
+  /** There is one Debian package with an installer for another architecture that treeboot tests by its kernel alone. */
+  test.runIf(nightly)('and so does that of ppc64le, by its kernel alone', async () => {
+    const images = '/usr/lib/debian-installer/images/12/ppc64el/text/debian-installer/ppc64el'
+    requireClient('qemu-system-ppc64', join(images, 'vmlinux'))
+    const { path, ...request } = await version('debian')
+    const at = join(path, '../installer-ppc64el/current/images/netboot/debian-installer/ppc64el')
+    mkdirSync(at, { recursive: true })
+    for (const name of ['vmlinux', 'initrd.gz']) copyFileSync(join(images, name), join(at, name))
+    const listed = 'netboot/debian-installer/ppc64el/vmlinux\t-- kernel image for netboot\n'
+    writeFileSync(join(at, '../../../MANIFEST'), listed)
+    const other = { ...request, path: join(path, '../installer-ppc64el') }
+    const results = await tested({ ...other, firmware: ['bios', 'direct'] })
+    expect(results).toMatchObject([
+      { firmware: 'direct', outcome: 'passed', untested: expect.stringMatching(/^firmware, loader/) },
+    ])
+    expect(results[0]?.reached).toEqual(['kernel', 'initrd', 'answer'])
+  })
+
   test('ends with the import that started it, also when that is killed', async () => {
     const { path } = await version()
-    writeConfig(['bios'])
+    // The files of this machine are named in its command.
+    writeConfig(['direct'])
     const file = join(bench.folder, 'config.yaml')
     const importing = spawn(process.execPath, [treebootMain, 'import', path, '--config', file])
     bench.undo.push('import', () => importing.kill('SIGKILL'))
@@ -198,7 +235,12 @@ describe('a version is booted before it is published', () => {
     importing.kill('SIGKILL')
     await eventually(() => expect(machinesIn(own)).toEqual([]))
     // What is left is removed by the next test.
-    const again = await tested({ ...(await version()), folder: own, firmware: ['uefi-http'] })
+    const again = await tested({
+      ...(await version()),
+      folder: own,
+      firmware: ['uefi-http'],
+      network: 'user',
+    })
     expect(again).toMatchObject([{ outcome: 'impossible' }])
     expect(readdirSync(own).filter((name) => name.startsWith('work-'))).toEqual([])
   })
@@ -223,6 +265,6 @@ describe('a version is booted before it is published', () => {
     writeFileSync(join(bench.folder, 'config.yaml'), stringify({ paths, guests }))
     treeboot(['import', path, '--id', 'fedora-40'])
     const said = treeboot(['try', 'web01', '--vm', '--firmware', 'bios'])
-    expect(said).toMatch(/^bios: passed after \d+ s: kernel, initrd, stage 2, answer file$/m)
+    expect(said).toMatch(/^bios: passed after \d+ s: kernel, initrd, stage 2, answer file; not tested: TFTP/m)
   })
 })

@@ -71,7 +71,8 @@ function streamRequest(call: EventsCall, context: ApiContext): StreamRequest {
     wants: (event: FeedEvent) => types.has(event.news.type) && (guest === undefined || event.guest === guest),
     resumed: lastId === undefined ? undefined : (feed.resume(lastId, types) ?? 'lost'),
     async still() {
-      if (caller.kind !== 'anonymous') return callerStill(caller, req, { accounts, from, proxies: snapshot().config.http.trustedProxies })
+      if (caller.kind !== 'anonymous')
+        return callerStill(caller, req, { accounts, from, proxies: snapshot().config.http.trustedProxies })
       return snapshot().config.access.anonymous === caller.role ? {} : undefined
     },
   }

@@ -4,12 +4,14 @@ import type { Job } from '../../jobs/jobs.ts'
 import type { JobProgress } from '../../jobs/meter.ts'
 import { checkRequest } from '../../jobs/run-job.ts'
 import { actorOf } from '../actor.ts'
+import { bootTestProgressView } from '../boot-test-views.ts'
 import type { ApiContext } from '../context.ts'
 import { segments } from '../input.ts'
-import { listQuery, pageOf } from '../lists.ts'
+import { listQuery, pageOf, wholeList } from '../lists.ts'
 import type { Reply } from '../reply.ts'
 import { type Call, json, needs, route } from '../route.ts'
-import { jobPage, jobRequest, job as jobSchema, startAgain } from '../schemas/jobs.ts'
+import { openBootTestPage } from '../schemas/boot-tests.ts'
+import { bootTestOrder, jobPage, jobRequest, job as jobSchema, startAgain } from '../schemas/jobs.ts'
 import { timeText } from '../views.ts'
 
 const jobs = '/api/v1/jobs'
@@ -25,9 +27,9 @@ const params = z.object({
 const reads = needs('viewer')
 /** Whoever may upload trees may let them be fetched from what is listed. */
 const writes = needs('operator', 'uploads')
-const location = { Location: 'the path of the job' }
+export const location = { Location: 'the path of the job' }
 
-/** Imports, mirrors, verifications and publications that take minutes. */
+/** Imports, mirrors, verifications, publications and boot tests that take minutes. */
 export const jobRoutes = [
   route({
     method: 'GET',
@@ -60,9 +62,9 @@ export const jobRoutes = [
     method: 'POST',
     path: jobs,
     operation: 'createJob',
-    summary: 'starts an import, a mirror, a verification or a publication',
+    summary: 'starts an import, a mirror, a verification, a publication or a boot test',
     description:
-      'Two run at once, the others wait. What is imported must be listed in `imports.allow` of the configuration. A job of the same kind about the same thing that has not ended is a conflict.',
+      'Two run at once and one boot test beside them, the others wait; ten boot tests at most. What is imported must be listed in `imports.allow` of the configuration. A job of the same kind about the same thing that has not ended is a conflict.',
     access: writes,
     failures: ['conflict', 'not-found'],
     makes: true,
@@ -138,6 +140,40 @@ export const jobRoutes = [
   }),
   route({
     method: 'POST',
+    path: '/api/v1/trees/*id/boot-test',
+    operation: 'bootTestTree',
+    summary: 'boots emulated machines from a tree, as a job',
+    description:
+      'One boot test runs at a time. Each machine has no disk and reaches nothing but the tree; its installer ends before it looks for a disk. The job is done when all machines passed.',
+    access: writes,
+    failures: ['conflict'],
+    params: z.object({ id: segments }),
+    body: bootTestOrder,
+    answers: { 202: json(jobSchema, location) },
+    handle: (call, context) =>
+      startJob(call, context, { kind: 'boot-test', tree: call.params.id, firmware: call.body.firmware }),
+  }),
+  route({
+    method: 'GET',
+    path: '/api/v1/boot-tests',
+    operation: 'listBootTests',
+    summary: 'the boot tests of this server that wait or run, in the order in which they came',
+    description:
+      'Of jobs, uploads and mirrors. Tests by commands on the same machine are not listed, and have their places in the same queue. What a version showed before it was published is in its `bootTest`.',
+    access: reads,
+    answers: { 200: json(openBootTestPage) },
+    handle: (_, { bootTests }) => ({
+      json: wholeList(
+        bootTests.list().map(({ number, sinceMs, ...progress }) => ({
+          ...bootTestProgressView(progress),
+          number,
+          since: timeText(sinceMs),
+        })),
+      ),
+    }),
+  }),
+  route({
+    method: 'POST',
     path: '/api/v1/mirrors/*name/run',
     operation: 'runMirror',
     summary: 'fetches a mirror now, as a job',
@@ -149,9 +185,9 @@ export const jobRoutes = [
   }),
 ] as const
 
-type JobReply = Reply<z.input<typeof jobSchema>>
+export type JobReply = Reply<z.input<typeof jobSchema>>
 
-async function startJob(call: Call, context: ApiContext, request: Job['request']): Promise<JobReply> {
+export async function startJob(call: Call, context: ApiContext, request: Job['request']): Promise<JobReply> {
   await checkRequest(request, context.snapshot())
   const actor = actorOf(call)
   const job = await context.jobs.start(request, actor.account)
@@ -210,7 +246,8 @@ function jobView(job: Job) {
   }
 }
 
-function progressView({ stage, doneBytes, totalBytes, files, file, rate, secondsLeft, retry }: JobProgress) {
+function progressView(progress: JobProgress) {
+  const { stage, doneBytes, totalBytes, files, file, rate, secondsLeft, retry, bootTest } = progress
   return {
     stage,
     bytes: doneBytes,
@@ -220,5 +257,6 @@ function progressView({ stage, doneBytes, totalBytes, files, file, rate, seconds
     rate: rate ?? null,
     secondsLeft: secondsLeft ?? null,
     retry: retry ? { why: retry.why, until: timeText(retry.untilMs) } : null,
+    bootTest: bootTest ? bootTestProgressView(bootTest) : null,
   }
 }

@@ -6,6 +6,7 @@ import { InUse } from '../../definitions/in-use.ts'
 import { cleanPath } from '../../files/path.ts'
 import type { VersionView } from '../../versions/version-store.ts'
 import { actorOf } from '../actor.ts'
+import { bootTestResultView } from '../boot-test-views.ts'
 import type { ApiContext } from '../context.ts'
 import { segments } from '../input.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
@@ -326,7 +327,7 @@ async function viewOf(tree: PublishedTree, version: number, context: ApiContext)
 
 async function viewsOf(tree: PublishedTree, context: ApiContext) {
   const needed = await neededVersions(context, tree)
-  return tree.versions.map(({ publishedMs, retiredMs, accepted, signed, sha256, ...version }) => ({
+  return tree.versions.map(({ publishedMs, retiredMs, accepted, signed, sha256, bootTest, ...version }) => ({
     id: version.id,
     version: version.version,
     current: version.current,
@@ -341,6 +342,7 @@ async function viewsOf(tree: PublishedTree, context: ApiContext) {
     signed: signed ?? [],
     sha256: sha256 ?? {},
     upstream: version.upstream ?? null,
+    bootTest: bootTest?.map(bootTestResultView) ?? null,
     needed: needed.get(version.version) ?? null,
   }))
 }

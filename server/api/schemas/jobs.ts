@@ -1,11 +1,12 @@
 import { z } from 'zod'
-import { jobKinds, jobRequest, jobStates, reason } from '../../jobs/job.ts'
+import { jobKinds, jobRequest, jobStates, reason, vmFirmwareList } from '../../jobs/job.ts'
+import { bootTestProgress } from './boot-tests.ts'
 import { listOf, pageOf, text, time } from './common.ts'
 
 export { jobKinds, jobRequest, jobStates }
 
 const progress = z.object({
-  stage: z.enum(['reading', 'fetching', 'verifying']),
+  stage: z.enum(['reading', 'fetching', 'verifying', 'testing']),
   bytes: z.int().meta({ description: 'done in this stage' }),
   totalBytes: z.int().nullable().meta({ description: 'of this stage, as far as it is known' }),
   files: z.int().nullable().meta({ description: 'how many were read or fetched' }),
@@ -16,6 +17,7 @@ const progress = z.object({
     .object({ why: text, until: time })
     .nullable()
     .meta({ description: 'why it waits before it asks the upstream again' }),
+  bootTest: bootTestProgress.nullable().meta({ description: 'while `testing`: how far the boot test is' }),
 })
 
 export const job = z
@@ -53,3 +55,10 @@ export const startAgain = z
   })
   .default({})
   .meta({ id: 'StartAgain' })
+
+const usualFirmware = vmFirmwareList.parse(undefined)
+
+export const bootTestOrder = z
+  .object({ firmware: vmFirmwareList })
+  .default({ firmware: usualFirmware })
+  .meta({ id: 'BootTestOrder' })

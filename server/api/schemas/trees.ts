@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { bootTestResult } from './boot-tests.ts'
 import { listOf, pageOf, text, time } from './common.ts'
 
 const shownState = z
@@ -109,6 +110,9 @@ export const treeVersion = z
     upstream: text
       .nullable()
       .meta({ description: 'where its packages are, when only its boot files are here' }),
+    bootTest: listOf(bootTestResult)
+      .nullable()
+      .meta({ description: 'what machines showed before it was published; null when none was booted' }),
     needed: text.nullable().meta({ description: 'why it may not be removed now; null when it may' }),
   })
   .meta({ id: 'TreeVersion' })

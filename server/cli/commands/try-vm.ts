@@ -1,8 +1,9 @@
-import { realpath } from 'node:fs/promises'
-import { bootTest, bootTestFolder } from '../../boottest/gate.ts'
+import { bootTest } from '../../boottest/gate.ts'
+import { treeRequest } from '../../boottest/version-gate.ts'
 import type { Config } from '../../config/schema.ts'
 import { whyNoTree } from '../../core/boot/plan-boot.ts'
-import { type TestFirmware, testFirmwares, type VmFirmware } from '../../core/boot/test-firmware.ts'
+import { machineFirmware, type TestFirmware } from '../../core/boot/test-firmware.ts'
+import { type BootTestProgress, progressText } from '../../core/boottest/progress.ts'
 import { resultText } from '../../core/boottest/result.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Selection } from '../../core/select/select.ts'
@@ -23,26 +24,11 @@ export async function tryByMachine(
   { io, config }: { readonly io: CliIo; readonly config: Config },
 ): Promise<void> {
   if (!selection.found) throw new Failure('not-found', whyNoTree(selection))
-  const { id, origin } = selection.tree
-  const request = {
-    id,
-    path: await realpath(origin.path),
-    kind: origin.kind,
-    trees: ['.'],
-    firmware: firmwareOf(options),
-    reach: 'auto',
-    timeoutMs: 'auto',
-    folder: bootTestFolder(await realpath(config.paths.trees)),
-  } as const
-  const results = await bootTest(request, { onNote: (text) => io.err(`${text}\n`) })
+  const { id } = selection.tree
+  const request = await treeRequest(selection.tree, machineFirmware(options), config)
+  const onProgress = (progress: BootTestProgress) => io.err(`${progressText(progress)}\n`)
+  const results = await bootTest(request, { onProgress })
   io.out(options.json ? json({ tree: id, results }) : results.map((each) => `${resultText(each)}\n`).join(''))
   if (results.length === 0 && !options.json) io.out(`${id}: no machine boots from it\n`)
   if (results.some(({ outcome }) => outcome !== 'passed')) io.exit(exitCodes.failed)
-}
-
-/** Those that the tree's architecture does not have are left out later. */
-function firmwareOf({ firmware, all, secureBoot }: TryByMachineOptions): readonly VmFirmware[] {
-  if (all) return [...testFirmwares.filter((name) => name !== 'uefi-http'), 'secure-boot']
-  if (firmware === undefined) return secureBoot ? ['secure-boot'] : ['bios', 'uefi-x64']
-  return secureBoot && firmware === 'uefi-x64' ? ['secure-boot'] : [firmware]
 }

@@ -100,7 +100,10 @@ async function triedAt(
     'secure-boot': options.secureBoot === true,
     ...defined({ firmware }),
   }
-  return (await server.call('tryBoot', { params: { name }, body })).items as readonly TriedBoot[]
+  const tried = await server.call('tryBoot', { params: { name }, body })
+  if (!('items' in tried))
+    throw new Failure('internal', `${server.url} started a job for a boot that is tried`)
+  return tried.items as readonly TriedBoot[]
 }
 
 /** Undefined after a real machine, which tells of itself. */

@@ -18,6 +18,24 @@ export const vmFirmwares = [...testFirmwares, 'secure-boot'] as const
 
 export type VmFirmware = (typeof vmFirmwares)[number]
 
+/**
+ * The kinds of firmware of the machines that somebody wants to be booted: without a word one with BIOS and one with UEFI.
+ * Those that the tree's architecture does not have are left out later.
+ */
+export function machineFirmware({
+  firmware,
+  all,
+  secureBoot,
+}: {
+  readonly firmware?: VmFirmware
+  readonly all?: boolean
+  readonly secureBoot?: boolean
+}): readonly VmFirmware[] {
+  if (all) return vmFirmwares.filter((name) => name !== 'uefi-http')
+  if (firmware === undefined) return secureBoot ? ['secure-boot'] : ['bios', 'uefi-x64']
+  return secureBoot && firmware === 'uefi-x64' ? ['secure-boot'] : [firmware]
+}
+
 /** The CPUs of the machines that are tried. */
 export type TestCpu = 'x64' | 'arm64'
 

@@ -32,6 +32,8 @@ export interface BootTestResult {
   readonly ms?: number
   /** For the other two: what was seen, or what is missing here and what to do about it. */
   readonly why?: string
+  /** For `passed`: what the test says nothing of. */
+  readonly untested?: string
   /** For `failed`: the file with the serial line. */
   readonly log?: string
 }
@@ -47,10 +49,13 @@ export function bootTestFaults(results: readonly BootTestResult[], required: boo
 }
 
 /** One result for people: `bios: passed after 12 s: kernel, initrd, stage 2, answer file`. */
-export function resultText({ firmware, outcome, reached = [], ms, why, log }: BootTestResult): string {
+export function resultText(result: BootTestResult): string {
+  const { firmware, outcome, reached = [], ms, why, log, untested } = result
   const after = ms === undefined ? '' : ` after ${Math.round(ms / 1000)} s`
-  if (outcome === 'passed')
-    return `${firmware}: passed${after}: ${reached.map((point) => reachWords[point]).join(', ')}`
+  if (outcome === 'passed') {
+    const points = reached.map((point) => reachWords[point]).join(', ')
+    return `${firmware}: passed${after}: ${points}${untested === undefined ? '' : `; not tested: ${untested}`}`
+  }
   const kept = log === undefined ? '' : `; its serial line is in ${log}`
   return `${firmware}: ${outcome === 'failed' ? `FAILED${after}` : 'not possible here'}: ${why ?? 'no reason is known'}${kept}`
 }

@@ -14,7 +14,7 @@ import { detectFile, type FileKind } from './detect.ts'
 import { importArchive } from './import-archive.ts'
 import { importFolder, importImage } from './import-folder.ts'
 import { type ImportJob, openImportJob } from './import-job.ts'
-import { type OnProgress, type OnRetry, verifyProgress } from './progress.ts'
+import { type OnProgress, type OnRetry, testProgress, verifyProgress } from './progress.ts'
 import { TreeWriter } from './tree-writer.ts'
 import { unpackImage } from './unpack-image.ts'
 
@@ -172,7 +172,8 @@ export async function publishJob(
   const verifyOptions = {
     packages: upstream === undefined,
     partial,
-    ...defined({ signatures, signal, onProgress: onProgress && verifyProgress(onProgress) }),
+    ...defined({ signatures, signal }),
+    ...(onProgress && { onProgress: verifyProgress(onProgress), onBootTest: testProgress(onProgress) }),
   }
   const imported: ImportedTree[] = []
   for (const { id, candidate } of withIds(candidates, options.id, source)) {

@@ -1,9 +1,12 @@
+import type { BootTestProgress, OnBootTest } from '../../core/boottest/progress.ts'
+
 /**
  * How far an import, a mirror or a verification is. It is reported for each piece of data; the display
  * limits the rate.
  */
 export interface Progress {
-  readonly stage: 'reading' | 'fetching' | 'verifying'
+  /** `testing`: what has arrived is whole, and machines boot from it. */
+  readonly stage: 'reading' | 'fetching' | 'verifying' | 'testing'
   readonly doneBytes: number
   /** Undefined while it is not known. */
   readonly totalBytes?: number
@@ -11,6 +14,8 @@ export interface Progress {
   readonly files?: number
   /** The file that is being worked on. */
   readonly file?: string
+  /** How far the boot test is, while `testing`. */
+  readonly bootTest?: BootTestProgress
 }
 
 /** The reason of a signal by which a person gives an import up. After any other reason it may go on later. */
@@ -31,4 +36,9 @@ export type OnProgress = (progress: Progress) => void
 /** Tells how far a verification is. */
 export function verifyProgress(onProgress: OnProgress): (doneBytes: number, totalBytes: number) => void {
   return (doneBytes, totalBytes) => onProgress({ stage: 'verifying', doneBytes, totalBytes })
+}
+
+/** Tells how far a boot test is. */
+export function testProgress(onProgress: OnProgress): OnBootTest {
+  return (bootTest) => onProgress({ stage: 'testing', doneBytes: 0, bootTest })
 }

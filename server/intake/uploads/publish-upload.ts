@@ -8,7 +8,7 @@ import type { PublishReport } from '../../files/upload-area.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
 import { type Candidate, findCandidates, findImage } from '../candidates.ts'
-import { type OnProgress, verifyProgress } from '../import/progress.ts'
+import { type OnProgress, testProgress, verifyProgress } from '../import/progress.ts'
 import { type BootGate, errorTexts, publishTree } from '../publish-tree.ts'
 import type { UploadFolder } from './upload-folder.ts'
 
@@ -116,11 +116,10 @@ async function publishCandidate(
     ...defined({ accept: accepted, bootGate }),
   }
   const { signal, onProgress } = options
-  const result = await publishTree(
-    store,
-    request,
-    defined({ signatures, signal, onProgress: onProgress && verifyProgress(onProgress) }),
-  )
+  const result = await publishTree(store, request, {
+    ...defined({ signatures, signal }),
+    ...(onProgress && { onProgress: verifyProgress(onProgress), onBootTest: testProgress(onProgress) }),
+  })
   if (result.outcome === 'refused')
     return refused(errorTexts(result.findings).map((text) => `${id}: ${text}`))
   await folder.removeEmptyAbove(cleanPath(`/${at}`))

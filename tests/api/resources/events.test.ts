@@ -54,10 +54,22 @@ test('a stream tells of boots, guests, trees, publishing, configuration and prob
   for (const { event } of recordingOf('proxy-bios-ipxe').events) app.events.emit(event)
   await ask('POST', '/api/v1/guests/web02/hold')
   makeTree(join(home.path, 'trees/fedora-40'), { version: '40' })
+  const missing = { firmware: 'bios', outcome: 'impossible', why: `${home.path}/data is full` } as const
+  const test = { tree: 'fedora-40', firmware: ['bios'] } as const
+  app.events.emit({ type: 'boot-test', ...test, state: 'queued', place: 1, waiting: 2, results: [] })
+  app.events.emit({ type: 'boot-test', ...test, state: 'ended', results: [missing] })
   app.events.emit({ type: 'publish', id: 'fedora-40', outcome: 'refused', lines: [`${home.path}/data: no`] })
   writeBelow(home.path, 'guests.d/web03.yaml', 'mac: "52:54:00:aa:bb:03"\ntree: none-99\n')
   await eventually(() => {
-    expect(typesOf(client)).toEqual(['boots', 'config', 'guests', 'problems', 'publish', 'trees'])
+    expect(typesOf(client)).toEqual([
+      'boot-tests',
+      'boots',
+      'config',
+      'guests',
+      'problems',
+      'publish',
+      'trees',
+    ])
   }, 20_000)
   const dataOf = (type: string) => client.events.filter(({ event }) => event === type).map(({ data }) => data)
   expect(dataOf('boots').at(-1)).toMatchObject({
@@ -70,6 +82,10 @@ test('a stream tells of boots, guests, trees, publishing, configuration and prob
   })
   expect(dataOf('guests')).toContainEqual(expect.objectContaining({ guest: 'web02', state: 'held' }))
   expect(dataOf('trees')[0]).toMatchObject({ tree: 'fedora-40' })
+  expect(dataOf('boot-tests')).toMatchObject([
+    { tree: 'fedora-40', state: 'queued', place: 1, waiting: 2, why: null, results: [] },
+    { state: 'ended', place: null, results: [{ ...missing, why: 'data is full' }] },
+  ])
   expect(dataOf('publish')).toMatchObject([{ tree: 'fedora-40', outcome: 'refused', lines: ['data: no'] }])
   expect(JSON.stringify(client.events)).not.toContain(home.path)
 }, 30_000)
