@@ -1,6 +1,6 @@
 import type { Accounts } from './accounts/accounts.ts'
 import { mayUpload } from './accounts/may-upload.ts'
-import { isAppPath } from './api/web-app.ts'
+import { isAppPath, refuseTarget } from './api/web-app.ts'
 import type { Config } from './config/schema.ts'
 import { defined } from './core/defined.ts'
 import type { EventSink } from './events/bus.ts'
@@ -37,7 +37,15 @@ export function listenerMakers(parts: ListenerParts): ListenerMakers {
       const { fastPath, connectionsPerClient, requestsPerClient, trustedProxies } = config().http
       const limits = { connections: connectionsPerClient, requests: requestsPerClient }
       const settings = { fastPath, limits, trustedProxies }
-      return new HttpListener({ ...common, ...settings, bind, port, isAppPath, fallback: parts.web })
+      return new HttpListener({
+        ...common,
+        ...settings,
+        bind,
+        port,
+        isAppPath,
+        refuseTarget,
+        fallback: parts.web,
+      })
     },
     tftp: (bind, port) => new TftpListener({ ...common, bind, port }),
     ftp: (bind, port) => {

@@ -186,9 +186,10 @@ export class Accounts {
     // What is wrong is told before half a second is spent.
     addAccount(await this.#parts.current.read(), this.#deed(by), { name, role, password: '' })
     const hash = await this.#passwords.hash(normal, by.from)
-    await this.#parts.current.change((records) =>
+    const after = await this.#parts.current.change((records) =>
       addAccount(records, this.#deed(by), { name, role, password: hash }),
     )
+    await this.#parts.links.tidy(after)
   }
 
   /** A new password, or `disabled: true`, ends the sessions of the account. */
@@ -201,9 +202,10 @@ export class Accounts {
     const normal = password === undefined ? undefined : normalPassword(password)
     setAccount(await this.#parts.current.read(), this.#deed(by), { name, ...others })
     const hash = normal === undefined ? undefined : await this.#passwords.hash(normal, by.from)
-    await this.#parts.current.change((records) =>
+    const after = await this.#parts.current.change((records) =>
       setAccount(records, this.#deed(by), { name, ...others, ...defined({ password: hash }) }),
     )
+    await this.#parts.links.tidy(after)
   }
 
   async removeAccount(name: string, by: Actor = somebody): Promise<void> {

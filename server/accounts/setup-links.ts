@@ -98,6 +98,11 @@ export class SetupLinks {
     })
   }
 
+  /** Removes the file of a link that the first admin has ended, or of one that was used. */
+  async tidy({ setupLink }: AccessRecords): Promise<void> {
+    if (!setupLink) await rm(this.file, { force: true })
+  }
+
   /** @throws Failure `forbidden` unless it is the secret of a link that is good now. */
   async require(secret: string): Promise<void> {
     this.#requireIn(await this.#parts.store.current(), secret)

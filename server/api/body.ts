@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { requestLimits } from '../core/limits/requests.ts'
@@ -17,7 +18,7 @@ const jsonType = /^application\/(?:[\w.-]+\+)?json$/
  * The body of a request: the value of JSON, and the text of any other type; undefined when it has none. A body that is
  * too long is not read to its end, as `express.json` would do before it refuses it.
  *
- * @throws Failure `too-large`, `wrong-type`, or `bad-request` when it is not JSON or is cut off.
+ * @throws Failure `too-large`, `wrong-type`, or `bad-request` when it is not JSON or UTF-8, or is cut off.
  */
 export async function readBody(req: IncomingMessage, options: BodyOptions = {}): Promise<unknown> {
   const { most = requestLimits.jsonBody.bytes, types, lenient = false } = options
@@ -30,11 +31,12 @@ export async function readBody(req: IncomingMessage, options: BodyOptions = {}):
     const expected = (types ?? ['application/json']).join(' or ')
     throw new Failure('wrong-type', `Content-Type: ${type || 'none'}: expected ${expected}`)
   }
+  if (!lenient) requirePlain(req)
   const bytes = await firstBytes(req, most)
   // `curl --data-binary @install.log` says that it is a form.
   if (!bytes && lenient && !isJson) return undefined
   if (!bytes) throw new Failure('too-large', `the body has more than ${most} bytes`)
-  return bodyIn(bytes.toString('utf8'), isJson)
+  return bodyIn(textOf(bytes, lenient), isJson)
 }
 
 function bodyIn(text: string, isJson: boolean): unknown {
@@ -45,6 +47,19 @@ function bodyIn(text: string, isJson: boolean): unknown {
   } catch (error) {
     throw new Failure('bad-request', `the body is not JSON: ${failureMessage(error)}`)
   }
+}
+
+/** RFC 9110, 15.5.16. What is small when it is packed may be anything when it is not. */
+function requirePlain({ headers }: IncomingMessage): void {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? ''
+  if (encoding === '' || encoding === 'identity') return
+  throw new Failure('wrong-type', `Content-Encoding: ${encoding}: expected none`)
+}
+
+/** Bytes that are no UTF-8 would become other ones in a file: U+FFFD in the place of each. */
+function textOf(bytes: Buffer, lenient: boolean): string {
+  if (lenient || isUtf8(bytes)) return bytes.toString('utf8')
+  throw new Failure('bad-request', 'the body is not UTF-8')
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

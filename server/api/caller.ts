@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Accounts } from '../accounts/accounts.ts'
 import { anyUser } from '../accounts/may-upload.ts'
-import { type Caller, type Role, whyNotAllowed } from '../core/access/access.ts'
+import { type Caller, type Need, type Role, whyNotAllowed } from '../core/access/access.ts'
 import { Failure } from '../core/failure.ts'
 import type { Network } from '../core/net/network.ts'
 import { cookieNames, cookieValue } from './cookies.ts'
@@ -54,14 +54,19 @@ export async function requireCaller(
   const why = whyNotAllowed(caller, access)
   if (why === undefined) return caller
   if (caller.kind === 'anonymous') throw new Failure('unauthenticated', `${why}; sign in, or send a token`)
-  throw new Failure('forbidden', why)
+  throw new Failure('forbidden', isOnceOpen(access, req) ? `${why}; ${openText}, without a token` : why)
+}
+
+const openText = 'access.anonymous: viewer in config.yaml lets everybody read'
+
+/** What everybody could read before there were accounts: old scripts send the token for uploads with it. */
+function isOnceOpen({ role, scope }: Need, { method = '' }: IncomingMessage): boolean {
+  return isSafe(method) && role === 'viewer' && scope !== 'answers:reveal'
 }
 
 function signInText({ method = '' }: IncomingMessage): string {
   const how = "send 'Authorization: Bearer TOKEN' (treeboot tokens add makes one), or sign in with a browser"
-  return isSafe(method)
-    ? `who are you? ${how}; access.anonymous: viewer in config.yaml lets everybody read`
-    : `who are you? ${how}`
+  return isSafe(method) ? `who are you? ${how}; ${openText}` : `who are you? ${how}`
 }
 
 /** @throws Failure `unauthenticated` for credentials that are wrong, `misdirected`, `forbidden` for another site. */

@@ -3,6 +3,7 @@ import { starred } from '../core/access/starred.ts'
 import { defined } from '../core/defined.ts'
 import { Failure, type FailureDetail } from '../core/failure.ts'
 import { isSecretName } from '../core/secret-words.ts'
+import { nearestName } from '../core/select/nearest.ts'
 import { formats } from '../render/render.ts'
 
 export interface InputOptions {
@@ -36,6 +37,37 @@ export function readInput<Schema extends z.ZodType>(
     return `${found === undefined ? name || of : `${name}=${found}`}: expected ${expected}`
   })
   throw new Failure(kind, message.join('; '), { details })
+}
+
+/**
+ * Refuses names that nobody reads. `?dryrun` in place of `?dry-run` would change what was only to be tried, and `scope` in
+ * place of `scopes` would make a token that may do everything.
+ *
+ * @param value The query, or the body where that is an object.
+ * @param known The names that are read. Undefined: any.
+ * @throws Failure `bad-request` which names each.
+ */
+export function requireKnownNames(
+  value: unknown,
+  known: readonly string[] | undefined,
+  of: 'query' | 'body',
+): void {
+  if (known === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return
+  const unknown = Object.keys(value).filter((name) => !known.includes(name))
+  if (unknown.length === 0) return
+  const details = unknown.slice(0, mostFaults).map((name) => ({
+    field: `${of}.${name.slice(0, longestFound)}`,
+    found: 'a name that nothing here reads',
+    expected: expectedName(name, known),
+  }))
+  const texts = details.map(({ field, expected }) => `${field} is not known here: expected ${expected}`)
+  throw new Failure('bad-request', texts.join('; '), { details })
+}
+
+function expectedName(name: string, known: readonly string[]): string {
+  if (known.length === 0) return 'nothing'
+  const meant = nearestName(name, known)
+  return meant === undefined ? `one of ${known.join(', ')}` : meant
 }
 
 function detailOf({ path, message }: z.core.$ZodIssue, input: unknown, of: string): FailureDetail {

@@ -245,7 +245,8 @@ export function kindsOf({
   failures = [],
 }: Route): readonly FailureKind[] {
   const kinds: readonly (FailureKind | false | undefined)[] = [
-    (params || query || body) && 'bad-request',
+    // Names of the query and the body that nothing reads are refused.
+    (access !== 'everybody' || params || query || body) && 'bad-request',
     body && 'too-large',
     body && 'wrong-type',
     params && 'not-found',

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Caller, Need, Role, Scope } from '../core/access/access.ts'
 import type { FailureKind } from '../core/failure.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { ApiContext } from './context.ts'
-import { readInput } from './input.ts'
+import { readInput, requireKnownNames } from './input.ts'
 import type { Reply } from './reply.ts'
 
 /** One request, with parameters, query and body as the schemas of its route parsed them. */
@@ -164,6 +164,11 @@ export function route<
     ...facts,
     ...(operation !== undefined && { operation }),
     async respond(call, context) {
+      // Installers, boot loaders and proxies add what they like.
+      if (facts.access !== 'everybody') {
+        requireKnownNames(call.query, Object.keys(query?.shape ?? {}), 'query')
+        requireKnownNames(call.body, namesIn(body), 'body')
+      }
       const input = {
         // A path with parameters that do not fit the schema does not exist.
         params: (params &&
@@ -174,6 +179,17 @@ export function route<
       return handle({ ...call, ...input }, context)
     },
   }
+}
+
+/** The names in an object of this schema; undefined for one that may have any. */
+function namesIn(schema: z.ZodType | undefined): readonly string[] | undefined {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodCatch)
+    return namesIn(schema.unwrap() as z.ZodType)
+  if (schema instanceof z.ZodUnion) {
+    const options = schema.options.map((option) => namesIn(option as z.ZodType))
+    return options.includes(undefined) ? undefined : options.flatMap((names) => names ?? [])
+  }
+  return schema instanceof z.ZodObject && !schema.def.catchall ? Object.keys(schema.shape) : undefined
 }
 
 /** Needs this role, and of a token that is narrowed this scope. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import express from 'express'
-import { failureMessage } from '../core/failure.ts'
+import { failureKind, failureMessage } from '../core/failure.ts'
 import { forwardedClient } from '../core/net/forwarded.ts'
 import { isInNetworks } from '../core/net/network.ts'
 import { whyForeignHost } from '../core/net/own-names.ts'
@@ -11,13 +11,23 @@ import type { ApiContext } from './context.ts'
 import { GuestSummaries } from './guest-summaries.ts'
 import { LookupResponses } from './lookup-responses.ts'
 import { askedHost } from './own-host.ts'
-import type { OnFault } from './problem.ts'
+import { type OnFault, problemReply } from './problem.ts'
 import { lookupFirst } from './resources/lookup.ts'
 import { routerOf } from './router.ts'
 import { routes } from './routes.ts'
 import { Turns } from './turns.ts'
 
 export { isAppPath } from './routes.ts'
+
+/** The response to a request target that cannot be decoded, when it begins as those of the API do. */
+export function refuseTarget(
+  target: string,
+  error: unknown,
+): { status: number; headers: Record<string, string>; body: string } | undefined {
+  if (!/^(?:https?:\/\/[^/?]*)?\/api(?:[/?]|$)/i.test(target)) return undefined
+  const { status, headers, json } = problemReply(failureKind(error), failureMessage(error))
+  return { status, headers: { ...headers }, body: JSON.stringify(json) }
+}
 
 /** The API and the front page, on Express. Requests for files of the namespace never come here. */
 export function webApp(

@@ -5,14 +5,24 @@ import { readAtMost } from '../host/read-at-most.ts'
 /** `gitdir: ...` in the file `.git` of a worktree or submodule (gitrepository-layout(5)) is a path. */
 const maxPathBytes = 8192
 
+/** A lock that stands. Another one of the same path has another identity. */
+export interface GitLock {
+  readonly path: string
+  readonly identity: string
+}
+
+/** The locks of all repositories that some folders are in. `guests.d` alone may be one, or a link into one. */
+export async function standingGitLocks(folders: readonly string[]): Promise<readonly GitLock[]> {
+  const found = (await Promise.all(folders.map(standingGitLock))).filter((lock) => lock !== undefined)
+  return [...new Map(found.map((lock) => [lock.path, lock])).values()]
+}
+
 /**
  * The lock that git holds while it writes files of the repository that a folder is in: a pull, merge, checkout or
  * rebase makes `index.lock` in the git directory, writes the work tree, and renames the lock to `index` (git's
  * `repo_hold_locked_index`). Undefined when it does not stand.
  */
-export async function standingGitLock(
-  folder: string,
-): Promise<{ readonly path: string; readonly identity: string } | undefined> {
+async function standingGitLock(folder: string): Promise<GitLock | undefined> {
   const gitDirectory = await gitDirectoryAbove(await realpath(folder).catch(() => folder))
   if (gitDirectory === undefined) return undefined
   const path = join(gitDirectory, 'index.lock')

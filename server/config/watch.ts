@@ -1,8 +1,8 @@
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { defined } from '../core/defined.ts'
 import type { EventSink } from '../events/bus.ts'
-import { definitionFilesState } from './definition-files.ts'
-import { standingGitLock } from './git-lock.ts'
+import { definitionFilesState, definitionFolders } from './definition-files.ts'
+import { type GitLock, standingGitLocks } from './git-lock.ts'
 import { type LoadedConfig, loadConfigTexts } from './load.ts'
 import { absent, fileState, readQuietConfig } from './quiet-read.ts'
 import { type RefusedConfig, refusedConfig } from './refused.ts'
@@ -86,7 +86,8 @@ class Watch implements ConfigWatch {
   #lastState = ''
   #changedMs = 0
   /** The lock of git that changes wait for. */
-  #gitLock: { readonly identity: string; readonly sinceMs: number } | undefined
+  /** The locks of git that stood at the last look, and since when, by their identity. */
+  #gitLocks: ReadonlyMap<string, number> = new Map()
 
   constructor(options: ConfigWatchOptions) {
     this.#options = options
@@ -191,17 +192,15 @@ class Watch implements ConfigWatch {
   }
 
   async #gitIsWriting(): Promise<boolean> {
-    const lock = await standingGitLock(dirname(this.#path))
-    if (!lock) {
-      this.#gitLock = undefined
-      return false
-    }
-    if (this.#gitLock?.identity !== lock.identity)
-      this.#gitLock = { identity: lock.identity, sinceMs: performance.now() }
-    if (performance.now() - this.#gitLock.sinceMs < this.#times.gitLockMs) return true
+    const folder = dirname(this.#path)
+    const locks = await standingGitLocks([folder, ...definitionFolders.map((name) => join(folder, name))])
+    const now = performance.now()
+    this.#gitLocks = new Map(locks.map(({ identity }) => [identity, this.#gitLocks.get(identity) ?? now]))
+    const sinceMs = ({ identity }: GitLock) => this.#gitLocks.get(identity) ?? now
+    if (locks.some((lock) => now - sinceMs(lock) < this.#times.gitLockMs)) return true
     const message =
       'this lock of git stands for long, and the configuration is read in spite of it; remove it if no git runs'
-    this.#options.emit({ type: 'trouble', where: lock.path, message })
+    for (const { path: where } of locks) this.#options.emit({ type: 'trouble', where, message })
     return false
   }
 }

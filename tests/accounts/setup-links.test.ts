@@ -94,6 +94,30 @@ describe('a setup link', () => {
     expect((await accounts.accounts()).map(({ name }) => name)).toEqual(['anna', 'ben'])
   })
 
+  it('ends when the first admin is made in another way, and not by others', async () => {
+    const opened = await openAccounts()
+    const { accounts } = opened
+    const { file, use } = await made(opened)
+    await accounts.addAccount({ name: 'ben', role: 'viewer', password: goodPassword }, host)
+    expect([await accounts.isSetupOpen(), existsSync(file ?? '')]).toEqual([true, true])
+    await accounts.setAccount('ben', { role: 'admin' }, host)
+    expect([await accounts.isSetupOpen(), existsSync(file ?? '')]).toEqual([false, false])
+    await expect(use()).rejects.toMatchObject({ kind: 'forbidden' })
+    // One that is made on purpose then stays, whoever else becomes an admin.
+    const later = await made(opened)
+    await accounts.addAccount({ name: 'eva', role: 'admin', password: goodPassword }, host)
+    await later.use()
+    expect((await accounts.accounts()).map(({ name }) => name)).toEqual(['anna', 'ben', 'eva'])
+  })
+
+  it('ends when the first account is an admin, too', async () => {
+    const opened = await openAccounts()
+    const { file, use } = await made(opened)
+    await opened.accounts.addAccount({ name: 'ben', role: 'admin', password: goodPassword }, host)
+    expect(existsSync(file ?? '')).toBe(false)
+    await expect(use()).rejects.toMatchObject({ kind: 'forbidden' })
+  })
+
   it('can be taken back, and a guessed one is none', async () => {
     const opened = await openAccounts()
     const { accounts } = opened

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -219,6 +220,23 @@ test('basic credentials that a browser sends for another site count for nothing'
     ).status
   expect([await status(), await status('none'), await status('same-origin')]).toEqual([200, 200, 200])
   expect([await status('same-site'), await status('cross-site')]).toEqual([401, 401])
+})
+
+test('a script with the old token for uploads is told how reading becomes open again', async () => {
+  const legacy = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
+  const ask = asking(base, () => legacy)
+  const opens = 'access.anonymous: viewer in config.yaml lets everybody read, without a token'
+  const { status, body } = await ask('GET', '/api/v1/guests')
+  expect([status, body.detail.endsWith(opens)]).toEqual([403, true])
+  // What nobody could do without a token does not become open by that.
+  for (const [method, path] of [
+    ['POST', '/api/v1/guests'],
+    ['GET', '/api/v1/audit'],
+  ] as const)
+    expect((await ask(method, path)).body).toMatchObject({
+      status: 403,
+      detail: expect.not.stringContaining('access.anonymous'),
+    })
 })
 
 test('the audit says who changed what, from where', async () => {

@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -155,6 +156,22 @@ describe('while git holds its lock', () => {
     expect(seen).toEqual([])
     writeBelow(cwd, 'guests.d/b.yaml', '')
     rmSync(lock)
+    await shows(['a0', 'b0'])
+    expect(loads(events)).toEqual(['loaded'])
+  })
+
+  test('that of guests.d alone, which is a link into a repository', async () => {
+    const cwd = home()
+    const clone = join(temporaryFolder(), 'guests')
+    mkdirSync(join(clone, '.git'), { recursive: true })
+    symlinkSync(clone, join(cwd, 'guests.d'))
+    const { shows, events, seen } = await watched(cwd)
+    writeFileSync(join(clone, '.git/index.lock'), '')
+    writeBelow(cwd, 'guests.d/a.yaml', '')
+    await pause(500)
+    expect(seen).toEqual([])
+    writeBelow(cwd, 'guests.d/b.yaml', '')
+    rmSync(join(clone, '.git/index.lock'))
     await shows(['a0', 'b0'])
     expect(loads(events)).toEqual(['loaded'])
   })

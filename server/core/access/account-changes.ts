@@ -34,11 +34,8 @@ export interface NewAccount {
   readonly lastSignInMs?: number
 }
 
-export function addAccount(
-  { accounts }: AccessRecords,
-  deed: Deed,
-  added: NewAccount,
-): readonly AccessChange[] {
+export function addAccount(records: AccessRecords, deed: Deed, added: NewAccount): readonly AccessChange[] {
+  const { accounts } = records
   const { name } = added
   requireAccountName(name)
   if (accounts.has(name))
@@ -52,6 +49,7 @@ export function addAccount(
   const record: AccountRecord = { ...added, disabled: false, createdMs: deed.nowMs }
   return [
     { kind: 'account', record },
+    ...endSetup(records, record),
     audited(deed, { action: 'accounts.add', target: name, after: shownAccount(record) }),
   ]
 }
@@ -84,6 +82,7 @@ export function setAccount(
   const ends = settings.password !== undefined || record.disabled
   return [
     { kind: 'account', record },
+    ...endSetup(records, record),
     ...(ends ? endSessions(records, name) : []),
     audited(deed, {
       action: 'accounts.set',
@@ -237,6 +236,15 @@ export function isAdmin({ role, disabled }: AccountRecord): boolean {
 }
 
 /** Nobody could make another one without the command line of this host. */
+/**
+ * The first admin ends the setup link that waits for one: it lies in a file, without an end until somebody looks, and would
+ * make another admin much later. A link that is made when there is an admin is meant, and stays.
+ */
+function endSetup({ accounts, setupLink }: AccessRecords, after: AccountRecord): AccessChange[] {
+  if (!setupLink || !isAdmin(after) || [...accounts.values()].some(isAdmin)) return []
+  return [{ kind: 'setup-link', link: undefined }]
+}
+
 function requireAdminLeft({ accounts }: AccessRecords, name: string, after: AccountRecord | undefined): void {
   const before = accounts.get(name)
   if (!before || !isAdmin(before) || (after && isAdmin(after))) return

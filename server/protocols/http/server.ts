@@ -34,6 +34,12 @@ export type Fallback = (
   onSending: () => void,
 ) => void
 
+export interface TargetRefusal {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
 export interface HttpListenerOptions {
   readonly bind: string
   /** 0: any free port. */
@@ -47,6 +53,8 @@ export interface HttpListenerOptions {
   readonly isAppPath?: (path: CleanPath) => boolean
   /** Handles the paths of `isAppPath`; without it they are looked up, too. */
   readonly fallback?: Fallback
+  /** What `fallback` says of a request target that is not a path; undefined when it was not meant. */
+  readonly refuseTarget?: (target: string, error: unknown) => TargetRefusal | undefined
   /** `http.fast-path` of config.yaml, default true. False: every request goes through node:http. */
   readonly fastPath?: boolean
   readonly limits?: Partial<ClientLimits>
@@ -109,6 +117,8 @@ export class HttpListener implements Listener {
       maxHeaderSize: requestLimits.httpHead.bytes,
       headersTimeout: headTimeoutMs,
       connectionsCheckingInterval: 5_000, // how often node looks for heads that are late
+      // A request of HTTP/1.1 without Host is taken, as HTTP/1.0 is: firmware that boots sends what it likes.
+      requireHostHeader: false,
       requestTimeout: 0, // an upload of an ISO takes long; the socket's timeout ends a stalled upload
     })
     this.#server.timeout = stallTimeoutMs
@@ -239,8 +249,11 @@ export class HttpListener implements Listener {
     try {
       target = parseTarget(req.url ?? '')
     } catch (error) {
-      // Not yet known whether the API or a file was meant; `bad-request` has one status for both.
-      write(res, emptyResponse(httpStatus[failureKind(error)].files))
+      const refusal = this.#options.refuseTarget?.(req.url ?? '', error)
+      if (refusal) {
+        const length = { 'Content-Length': Buffer.byteLength(refusal.body) }
+        res.writeHead(refusal.status, { ...refusal.headers, ...length }).end(refusal.body)
+      } else write(res, emptyResponse(httpStatus[failureKind(error)].files))
       this.#noise(socket, failureMessage(error))
       return
     }
