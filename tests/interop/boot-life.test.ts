@@ -3,11 +3,13 @@ import { copyFileSync, cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { demoGuest, makeDemoFolder } from '../../server/cli/demo/demo-folder.ts'
+import type { Boot } from '../../server/core/boots/boot.ts'
 import type { Child } from '../../server/emulator/child.ts'
 import { type DhcpAdvice, startDnsmasq } from '../../server/emulator/dnsmasq.ts'
 import { type Lan, makeLan } from '../../server/emulator/lan.ts'
 import { startMachine } from '../../server/emulator/machine.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
+import { eventually } from '../support/eventually.ts'
 import {
   biosDisk,
   type Disk,
@@ -244,7 +246,7 @@ describe('the life of a guest, as its machine sees it', () => {
 
   // The demo boots the same installer for each change.
   test.runIf(nightly)(
-    'the real Debian installer boots through ProxyDHCP and fetches its preseed',
+    'the real Debian installer boots through ProxyDHCP, fetches its preseed and logs to us',
     async () => {
       requireClient(ipxeRom)
       const { folder, undo } = bench
@@ -259,10 +261,14 @@ describe('the life of a guest, as its machine sees it', () => {
         tree,
         template: 'debian.preseed',
         // The text frontend writes lines instead of drawing boxes, which a serial line shows best.
-        args: ['console=ttyS0', 'quiet', 'DEBIAN_FRONTEND=text'],
+        args: ['console=ttyS0', 'quiet', 'DEBIAN_FRONTEND=text', 'log_host=192.0.2.1', 'log_port=514'],
         vars: { hostname: 'demo.example', mirror_url: 'http://ftp.debian.org/debian' },
       }
-      const config = { dhcp: { mode: 'proxy' }, guests: { [demoGuest.name]: guest } }
+      const config = {
+        dhcp: { mode: 'proxy' },
+        syslog: { enabled: true },
+        guests: { [demoGuest.name]: guest },
+      }
       const treeboot = await startTreeboot(bench, { lan, config, trees: [tree] })
       // A router and name server without which the installer stops to ask; of booting it says nothing.
       const dhcp = await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder, { gateway: '192.0.2.1' })
@@ -278,6 +284,13 @@ describe('the life of a guest, as its machine sees it', () => {
       expect(dhcp.output.text).toMatch(new RegExp(`DHCPACK\\(eth0\\) \\S+ ${mac}`))
       expect(dhcp.output.text).not.toMatch(/bootfile name|next server: 192\.0\.2\.1\b/)
       expect(stateOf(treeboot, demoGuest.name)).toBe('installing')
+      // Its syslogd has the address of the machine by now.
+      await eventually(() => {
+        const [boot] = JSON.parse(treeboot.command('boots', '--json', '--guest', demoGuest.name)) as Boot[]
+        const log = boot?.steps.find(({ kind }) => kind === 'log')
+        expect(log).toMatchObject({ status: 'done', words: expect.stringMatching(/^[\w-]+: \S/) })
+        expect(log?.what).toMatch(/\S/)
+      }, 120_000)
     },
     600_000,
   )

@@ -120,13 +120,13 @@ describe('rsyslogd, as Anaconda has it', () => {
 test('busybox syslogd -R, as debian-installer has it', async () => {
   requireRoot()
   const busybox = requireClient('busybox', 'unshare', 'logger')
-  // It makes /dev/log, so it gets a /dev of its own.
+  // It makes /dev/log, so it gets a /dev of its own. With its own processes, it ends with them.
   const script = `mount -t tmpfs none /dev && mknod /dev/null c 1 3
 ${busybox} syslogd -n -m 0 -O /dev/messages -S -L -R 127.0.0.1:${port} &
 for n in 1 2 3 4 5 6 7 8 9; do [ -S /dev/log ] && break; ${busybox} sleep 0.2; done
 logger -u /dev/log -t main-menu "INFO: Menu item 'partman-base' selected"
 ${busybox} sleep 30`
-  started('unshare', ['--mount', '--kill-child', 'sh', '-c', script])
+  started('unshare', ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', script])
   await shows("main-menu: INFO: Menu item 'partman-base' selected", { what: 'partman-base' })
 })
 
