@@ -345,6 +345,9 @@ describe('no secret that was planted is', () => {
       ['check'],
       ['boots'],
       ['guests', 'export'],
+      ['guests', 'set', 'web01', 'ip=192.0.2.9', '--dry-run'],
+      ['guests', 'rename', 'web01', 'web09', '--dry-run'],
+      ['templates', 'rename', 'web.ks', 'web9.ks', '--dry-run'],
       ['try', 'web01', '--firmware', 'direct'],
     ]) {
       const { out, err } = await treebootIn(home.path, ...words)

@@ -1,11 +1,10 @@
-import { stringify } from 'yaml'
 import type { z } from 'zod'
-import { isMapping, readYaml, type YamlMapping, type YamlValue } from '../config/yaml.ts'
-import { starred } from '../core/access/starred.ts'
+import { isMapping, type YamlMapping, type YamlValue } from '../config/yaml.ts'
 import { lineIn, type Settings, type Sourced } from '../core/guest/guest.ts'
 import type { Definition, DefinitionChange, MovedDefinition } from '../definitions/definitions.ts'
 import { lineDifference } from '../definitions/line-difference.ts'
 import { starredDefinition } from '../definitions/secrets.ts'
+import { dataOf, isOpen, shownDifference, starredText } from '../definitions/shown-difference.ts'
 import type * as schemas from './schemas/definitions.ts'
 
 /** Definitions as the API shows them: no secret is in them. */
@@ -42,7 +41,7 @@ export function changeView(
     where,
     etag: etag ?? null,
     changed: before !== after && !isDryRun,
-    difference: differenceOf(before, after),
+    difference: shownDifference(before, after),
   }
 }
 
@@ -71,38 +70,6 @@ export function movedView(
   const mayShow = isOpen(text, dataOf(made.after))
   const shown = { text: mayShow ? text : null, becomes: mayShow || becomes === '' ? becomes : null }
   return { ...changeView(name, made, isDryRun), delete: { file, first, last, ...shown } }
-}
-
-/** Whether a text with this data may be shown. One that cannot be read may hold a secret anywhere, and so may a comment. */
-function isOpen(text: string, data: YamlMapping | undefined): boolean {
-  return data !== undefined && hasNoSecret(data) && starred(text) === text
-}
-
-function hasNoSecret(data: YamlMapping): boolean {
-  return JSON.stringify(starredDefinition(data)) === JSON.stringify(data)
-}
-
-/** Of the texts where both may be shown; else of their data, with secrets starred. */
-function differenceOf(before: string | undefined, after: string | undefined): string {
-  const mayShow = [before, after].every((text) => text === undefined || isOpen(text, dataOf(text)))
-  if (mayShow) return lineDifference(before ?? '', after ?? '')
-  return lineDifference(starredText(before), starredText(after))
-}
-
-function starredText(text: string | undefined): string {
-  const data = starredData(text)
-  return data === undefined ? '' : stringify(data)
-}
-
-/** The data of a text, with secrets starred; undefined where it is no mapping. */
-export function starredData(text: string | undefined): YamlMapping | undefined {
-  const data = dataOf(text)
-  return data && starredDefinition(data)
-}
-
-function dataOf(text: string | undefined): YamlMapping | undefined {
-  const data = text === undefined ? undefined : readYaml(text.replace(/^\uFEFF/, '')).value
-  return isMapping(data) ? data : undefined
 }
 
 /** Each value of the settings with the place where it was said, with secrets starred. */

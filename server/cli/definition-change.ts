@@ -5,7 +5,7 @@ import { Failure } from '../core/failure.ts'
 import type { ChangeOptions, DefinitionChange, Definitions } from '../definitions/definitions.ts'
 import type { Note } from '../definitions/definitions-lock.ts'
 import { FolderDefinitions } from '../definitions/folder-definitions.ts'
-import { lineDifference } from '../definitions/line-difference.ts'
+import { shownDifference } from '../definitions/shown-difference.ts'
 import { requireConfigHere } from './config-here.ts'
 import type { CommonOptions } from './options.ts'
 import type { CliIo } from './output/io.ts'
@@ -99,13 +99,19 @@ type PrintOptions = { readonly json?: boolean; readonly dryRun?: boolean }
 /** Prints what was changed, or would be. */
 export function printChange(change: CommandChange, options: PrintOptions, io: CliIo): void {
   const { others, reply, next } = change
-  const shown = { ...shownOf(change), ...defined({ others: others?.map(shownOf), reply, next }) }
+  const shown = {
+    ...shownOf(change),
+    ...defined({ others: others?.map((other) => shownOf(other)), reply, next }),
+  }
   printShown({ ...shown, changed: shown.changed && options.dryRun !== true }, options, io)
 }
 
 /** A change of one file as it is shown. */
-export function shownOf({ where, before, after, etag }: DefinitionChange): ShownChange {
-  const difference = lineDifference(before ?? '', after ?? '')
+export function shownOf(
+  { where, before, after, etag }: DefinitionChange,
+  differenceOf: typeof shownDifference = shownDifference,
+): ShownChange {
+  const difference = differenceOf(before, after)
   const happened = whatHappened(before, after)
   return { where, etag: etag ?? null, changed: before !== after, difference, happened }
 }

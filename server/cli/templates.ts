@@ -1,6 +1,7 @@
 import type { ProblemView, TemplateChangeBody } from '../api/types.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
+import { shownTemplateDifference } from '../definitions/shown-difference.ts'
 import { TemplateDefinitions, type TemplateSetChange } from '../definitions/template-definitions.ts'
 import { requireConfigHere } from './config-here.ts'
 import { type Happened, noteTo, type ShownChange, shownOf } from './definition-change.ts'
@@ -94,8 +95,13 @@ function shownHere(
   { problems, others, ...made }: TemplateSetChange,
   { dryRun }: Pick<Change, 'dryRun'>,
 ): ShownTemplateChange {
-  const shown = shownOf(made)
-  return { ...shown, changed: shown.changed && dryRun !== true, others: others.map(shownOf), problems }
+  const shown = shownOf(made, shownTemplateDifference)
+  return {
+    ...shown,
+    changed: shown.changed && dryRun !== true,
+    others: others.map((other) => shownOf(other, shownTemplateDifference)),
+    problems,
+  }
 }
 
 function templatesAt(server: ApiClient): Templates {

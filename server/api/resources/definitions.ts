@@ -5,6 +5,7 @@ import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { SetChange } from '../../definitions/definitions.ts'
 import { hasStars, withPresentSecrets } from '../../definitions/secrets.ts'
+import { starredData } from '../../definitions/shown-difference.ts'
 import type { ApiContext } from '../context.ts'
 import {
   type Deed,
@@ -20,7 +21,7 @@ import {
   requireAlso,
   type Target,
 } from '../definition-resource.ts'
-import { definitionView, starredData, triedView } from '../definition-views.ts'
+import { definitionView, triedView } from '../definition-views.ts'
 import type { Reply } from '../reply.ts'
 import { json, route } from '../route.ts'
 import {

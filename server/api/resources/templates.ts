@@ -4,7 +4,7 @@ import { starredParts } from '../../core/access/starred.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Definition, DefinitionChange } from '../../definitions/definitions.ts'
-import { lineDifference } from '../../definitions/line-difference.ts'
+import { shownTemplateDifference } from '../../definitions/shown-difference.ts'
 import type { TemplateSetChange } from '../../definitions/template-definitions.ts'
 import { actorOf } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
@@ -278,8 +278,8 @@ async function inForce(
   }
 }
 
-function differenceOf({ before = '', after = '' }: DefinitionChange): string {
-  return starredParts(lineDifference(before, after))
+function differenceOf({ before, after }: DefinitionChange): string {
+  return shownTemplateDifference(before, after)
 }
 
 function deedOf({ before, after }: DefinitionChange): 'create' | 'change' | 'remove' {

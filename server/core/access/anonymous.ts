@@ -14,6 +14,8 @@ export const openRoutes = [
   { path: 'GET /', what: 'the mirror page: the trees' },
   { path: 'GET /api/v1/lookup', what: 'kernel, initrd and arguments of a tree or a guest' },
   { path: 'POST /api/v1/guests/:name/:report{/:token}', what: "an installer's report" },
+  { path: 'GET /api/docs', what: 'the description of the API, as a page' },
+  { path: 'GET /api/v1/openapi.json', what: 'the description of the API, for programs' },
   { path: 'GET /api/v1/keys', what: 'the public keys by which trees are verified' },
   { path: 'GET /healthz', what: 'whether the server runs' },
   { path: 'GET /readyz', what: 'whether installations can begin, in one word' },
