@@ -10,6 +10,7 @@ import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
 import { sameUuid } from '../core/net/uuid.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
+import { lru } from '../host/lru.ts'
 import type { Machines } from './machines.ts'
 
 export interface AutoGuestsOptions {
@@ -44,6 +45,8 @@ export interface Candidate {
 }
 
 const hourMs = 3_600_000
+const keptMs = 500
+const mostKept = 1000
 /** A loader waits for its configuration about so long. What is made later is there when the machine asks again. */
 const patienceMs = 20_000
 
@@ -61,23 +64,32 @@ export class AutoGuests {
   /** By name: guests that are being made. A machine asks twice when its first request takes long. */
   readonly #making = new Map<string, Promise<void>>()
 
+  /** By identity: what the store said a moment ago. */
+  readonly #strangers = lru<string, { readonly atMs: number; readonly why: Promise<string | undefined> }>(
+    mostKept,
+  )
+
   constructor(options: AutoGuestsOptions) {
     this.#options = options
   }
 
-  /** The guest that a machine becomes when it fetches its boot configuration, or why it becomes none. */
+  /** The guest that a machine becomes when it fetches its boot configuration, or why it becomes none. Never rejects. */
   async consider(candidate: Candidate): Promise<Considered> {
     const { selected, shown } = candidate
     const made = autoGuestOf(selected, shown, this.#options.snapshot().profiles)
     if ('why' in made) return made
+    return this.#judge(made, candidate).catch((error: unknown) => ({ why: failureMessage(error) }))
+  }
+
+  async #judge(made: AutoGuest, candidate: Candidate): Promise<Considered> {
+    const { selected } = candidate
     const why =
       this.#whyNotNow(made) ??
       this.#whyTooMany(selected.selector) ??
       (await this.#whyUnproven(made, candidate)) ??
       (await this.#options.whyReadOnly(made.guest.name)) ??
-      (await this.#whyKnown(made)) ??
       whyMayBeGuest(made, this.#options.snapshot().guests) ??
-      (await this.#whySeen(made))
+      (await this.#whyStranger(made))
     return why === undefined ? made : { why }
   }
 
@@ -132,6 +144,7 @@ export class AutoGuests {
         if (why !== undefined) throw refusal(name, why)
         // Counted before it is written, so that what fails in the middle counts, too.
         this.#recent(made.profile).push(this.#nowMs())
+        this.#strangers.clear()
       })
     } catch (error) {
       throw refusal(name, failureMessage(error))
@@ -187,6 +200,19 @@ export class AutoGuests {
     if (neighbour !== undefined && canonicalMac(neighbour) === mac) return undefined
     if (neighbour !== undefined) return `${who.address} has the MAC ${neighbour}, and says that it is ${mac}`
     return `nothing proves that ${who.address} has the MAC ${mac}: it is on no network of this server, and its DHCP request was not heard here`
+  }
+
+  /**
+   * What the store says against it. This reads the records of all guests, and anybody who has the right MAC may ask again and
+   * again: the answer holds for a moment. A claim reads them itself.
+   */
+  #whyStranger(made: AutoGuest): Promise<string | undefined> {
+    const key = JSON.stringify([made.guest.macs, made.guest.shown])
+    const kept = this.#strangers.get(key)
+    if (kept && this.#nowMs() - kept.atMs < keptMs) return kept.why
+    const why = this.#whyKnown(made).then((known) => known ?? this.#whySeen(made))
+    this.#strangers.set(key, { atMs: this.#nowMs(), why })
+    return why
   }
 
   /** Why the machine is none that nobody knows: records outlive the definitions of guests. */
