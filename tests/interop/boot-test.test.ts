@@ -172,10 +172,13 @@ describe('a version is booted before it is published', () => {
     { firmware: 'uefi-arm64', needs: ['qemu-system-aarch64', aavmf], arch: 'arm64' },
   ]
 
-  const said = (network: 'auto' | 'user') => (network === 'auto' ? 'by DHCP' : 'on QEMU’s own network')
+  const said = ({ firmware, network }: { firmware: VmFirmware; network: 'auto' | 'user' }) => {
+    if (firmware === 'direct') return 'alone'
+    return network === 'user' ? 'on QEMU’s own network' : 'by DHCP'
+  }
   const cases = others.map((each) => ({ network: 'auto' as const, ...each }))
 
-  test.runIf(nightly).each(cases.map((each) => ({ ...each, how: said(each.network) })))(
+  test.runIf(nightly).each(cases.map((each) => ({ ...each, how: said(each) })))(
     'and passes with $firmware $how',
     async ({ firmware, needs, arch, network }) => {
       for (const need of needs) requireClient(need)
