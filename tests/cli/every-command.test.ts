@@ -42,7 +42,7 @@ function wordsFor(words: string): string[] {
       .filter(({ required }) => required)
       .map(({ argChoices }) => argChoices?.[0] ?? 'x=1'),
     ...(more[words] ?? []),
-    ...options.flatMap(({ long, argChoices }) => [long ?? '', argChoices?.[0] ?? 'x']),
+    ...options.flatMap(({ long, argChoices }) => [long ?? '', argChoices?.[0] ?? '1']),
   ]
 }
 

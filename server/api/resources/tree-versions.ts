@@ -6,7 +6,6 @@ import { InUse } from '../../definitions/in-use.ts'
 import { cleanPath } from '../../files/path.ts'
 import type { VersionView } from '../../versions/version-store.ts'
 import { actorOf } from '../actor.ts'
-import { bootTestResultView } from '../boot-test-views.ts'
 import type { ApiContext } from '../context.ts'
 import { segments } from '../input.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
@@ -20,7 +19,7 @@ import {
 } from '../schemas/trees.ts'
 import { filesOfTree } from '../tree-files.ts'
 import { userDetails, usersLeft, usersOfTree } from '../tree-users.ts'
-import { timeText } from '../views.ts'
+import { treeVersionView } from '../tree-version-view.ts'
 
 const one = '/api/v1/trees/*id'
 const params = z.object({ id: segments })
@@ -327,22 +326,8 @@ async function viewOf(tree: PublishedTree, version: number, context: ApiContext)
 
 async function viewsOf(tree: PublishedTree, context: ApiContext) {
   const needed = await neededVersions(context, tree)
-  return tree.versions.map(({ publishedMs, retiredMs, accepted, signed, sha256, bootTest, ...version }) => ({
-    id: version.id,
-    version: version.version,
-    current: version.current,
-    kind: version.kind,
-    published: timeText(publishedMs),
-    retired: retiredMs === undefined ? null : timeText(retiredMs),
-    source: version.source,
-    by: version.by ?? null,
-    files: version.files,
-    bytes: version.bytes,
-    accepted: accepted ? { by: accepted.by, why: accepted.why, faults: accepted.faults } : null,
-    signed: signed ?? [],
-    sha256: sha256 ?? {},
-    upstream: version.upstream ?? null,
-    bootTest: bootTest?.map(bootTestResultView) ?? null,
-    needed: needed.get(version.version) ?? null,
+  return tree.versions.map((each) => ({
+    ...treeVersionView(each),
+    needed: needed.get(each.version) ?? null,
   }))
 }

@@ -4,6 +4,7 @@ import { boundVersions } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, optionsOf } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json } from '../output/table.ts'
+import { serverOf } from '../remote/connect.ts'
 import { configOf, versionStoreOf } from '../run-import.ts'
 import { versionNumber } from './trees-history.ts'
 
@@ -33,6 +34,14 @@ removing its folder or image from trees/. "treeboot trees gc" finds all versions
 
 async function remove(id: string, options: RemoveOptions, io: CliIo): Promise<void> {
   const version = versionNumber('--version', options.version)
+  const server = await serverOf(options, io)
+  if (server) {
+    // Whether it is there, before anybody is asked.
+    await server.call('getTreeVersion', { params: { id, version: String(version) } })
+    if (!(await isAgreed(`${id}, version ${version}`, options, io))) return io.exit(exitCodes.failed)
+    await server.call('deleteTreeVersion', { params: { id, version: String(version) } })
+    return io.out(options.json ? json({ id, version }) : `${id}: version ${version} is removed\n`)
+  }
   const store = await versionStoreOf(options, io)
   const versions = await store.versions(id)
   const found = versions.find((each) => each.version === version)

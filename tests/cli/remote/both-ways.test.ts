@@ -50,6 +50,9 @@ beforeAll(async () => {
   writeBelow(home.path, 'odd.txt', 'nothing\n')
   writeBelow(elsewhere.path, 'password', 'correct horse battery\n')
   cpSync(join(elsewhere.path, 'password'), join(home.path, 'password'))
+  makeTree(join(home.path, 'from'), { version: '39' })
+  for (const id of ['pub7', 'pub8', 'pub7', 'pub8'])
+    expect((await beside('trees', 'import', 'from', '--id', id)).code).toBe(0)
   app = quickApp({ cwd: home.path, newStore: 'install' })
   await app.start()
   token = await makeToken(app, 'admin')
@@ -107,6 +110,8 @@ describe('prints the same bytes with the same exit code', () => {
     ['accounts', 'sessions', 'admin-1'],
     ['tokens', '--json'],
     ['problems'],
+    ['trees', 'history'],
+    ['trees', 'history', '--json'],
     ['loaders'],
     ['loaders', '--json'],
     ['dhcp-config', 'kea'],
@@ -157,6 +162,12 @@ describe('prints the same bytes with the same exit code', () => {
     ['local', 'arm#'],
     ['hold', 'arm#'],
     ['hold', 'arm#', '--json'],
+    ['trees', 'history', 'pub#', '--json'],
+    ['trees', 'rollback', 'pub#'],
+    ['trees', 'rollback', 'pub#', '--to', 'x'],
+    ['trees', 'rm', 'pub#', '--version', '1'],
+    ['trees', 'rm', 'pub#', '--version', '2', '--yes'],
+    ['trees', 'history', 'pub#'],
     ['templates', 'save', 'good.ks', '--as', 'new#', '--dry-run'],
     ['templates', 'save', 'good.ks', '--as', 'new#'],
     ['templates', 'save', 'good.ks', '--as', 'new#'],
@@ -222,13 +233,13 @@ describe('prints the same bytes with the same exit code', () => {
         text
           .replaceAll(
             new RegExp(
-              `\\b(news?|arm|odd|bad|made|makes|usr|adp|adx|ben|nothing|hosts|impw?|00:0)${id}`,
+              `\\b(news?|arm|odd|bad|made|makes|usr|adp|adx|pub|ben|nothing|hosts|impw?|00:0)${id}`,
               'g',
             ),
             '$1#',
           )
           .replaceAll(new RegExp(`(m/|[UXYZ]|192\\.0\\.2\\.1)${id}`, 'g'), '$1#')
-          .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'TIME')
+          .replaceAll(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::[\d.]+Z?)?/g, 'TIME')
           .replaceAll(/"\\"[0-9a-f]{20,}\\""/g, 'TAG')
       return { code, out: same(out), err: same(err) }
     }
