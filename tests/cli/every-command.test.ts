@@ -209,14 +209,18 @@ test('a command of a group takes its own options and those of all commands, wher
   expect((await treebootIn(cwd, 'trees', 'verify', 'f40', '--no-packages')).out).toMatch(/^f40: whole/m)
   const rm = (version: string, ...more: string[]) =>
     treebootIn(cwd, 'trees', 'rm', 'f40', '--version', version, ...more)
-  expect(await rm('1')).toMatchObject({ code: 2, err: expect.stringContaining('give --yes') })
+  expect(await rm('1', '--now')).toMatchObject({ code: 2, err: expect.stringContaining('give --yes') })
   expect(await rm('2', '--yes')).toMatchObject({
     code: 1,
     err: expect.stringContaining('is the current one'),
   })
   expect(await rm('7', '--yes')).toMatchObject({ code: 3, err: expect.stringContaining('it has 1, 2') })
   expect(await rm('x', '--yes')).toMatchObject({ code: 2 })
-  expect(await rm('1', '--yes')).toMatchObject({ code: 0, out: 'f40: version 1 is removed\n' })
+  expect(await rm('1', '--yes')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('less than a day ago'),
+  })
+  expect(await rm('1', '--yes', '--now')).toMatchObject({ code: 0, out: 'f40: version 1 is removed\n' })
   expect((await treebootIn(cwd, 'trees', 'rm', 'other', '--version', '1', '--yes')).err).toMatch(
     /did not publish it/,
   )

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import { Failure } from '../../core/failure.ts'
+import { reasonToStay } from '../../versions/gc.ts'
+import type { VersionView } from '../../versions/version-store.ts'
 import { boundVersions } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, optionsOf } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -8,9 +10,12 @@ import { serverOf } from '../remote/connect.ts'
 import { configOf, versionStoreOf } from '../run-import.ts'
 import { versionNumber } from './trees-history.ts'
 
+const dayMs = 86_400_000
+
 interface RemoveOptions extends CommonOptions {
   readonly version: string
   readonly yes?: boolean
+  readonly now?: boolean
 }
 
 /** `treeboot trees rm`: removes one earlier version of a published tree. */
@@ -21,12 +26,13 @@ export function registerTreesRm(trees: Command, io: CliIo): void {
     .argument('<tree>', 'the id of a tree')
     .requiredOption('--version <number>', 'the version, as treeboot trees history shows it')
     .option('-y, --yes', 'do not ask')
+    .option('--now', 'also a version replaced within the last day, from which machines may still install')
     .addOption(configOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
-A version from which a machine is installing stays. A tree that was copied by hand has no versions: stop offering it by
+A version from which a machine is installing stays, and one that was replaced less than a day ago, unless --now is given. A tree that was copied by hand has no versions: stop offering it by
 removing its folder or image from trees/. "treeboot trees gc" finds all versions that nobody needs.`,
     )
     .action((id: string, _: unknown, command: Command) => remove(id, optionsOf(command), io))
@@ -35,6 +41,8 @@ removing its folder or image from trees/. "treeboot trees gc" finds all versions
 async function remove(id: string, options: RemoveOptions, io: CliIo): Promise<void> {
   const version = versionNumber('--version', options.version)
   const server = await serverOf(options, io)
+  if (server && options.now)
+    throw new Failure('unsupported', '--now is for whoever sees the machines: run it beside the server')
   if (server) {
     // Whether it is there, before anybody is asked.
     await server.call('getTreeVersion', { params: { id, version: String(version) } })
@@ -50,17 +58,19 @@ async function remove(id: string, options: RemoveOptions, io: CliIo): Promise<vo
     const hint = known === '' ? 'treeboot did not publish it' : `it has ${known}`
     throw new Failure('not-found', `no version ${version} of ${id}: ${hint}`)
   }
-  await requireUnused(id, version, options, io)
+  await requireUnused(found, options, io)
   if (!(await isAgreed(`${id}, version ${version}`, options, io))) return io.exit(exitCodes.failed)
   await store.remove(id, version)
   io.out(options.json ? json({ id, version }) : `${id}: version ${version} is removed\n`)
 }
 
-async function requireUnused(id: string, version: number, options: CommonOptions, io: CliIo): Promise<void> {
+async function requireUnused(found: VersionView, options: RemoveOptions, io: CliIo): Promise<void> {
+  const { id, version } = found
   const store = await versionStoreOf(options, io)
   const needed = await store.neededVersion(id)
-  const bound = await boundVersions(await configOf(options, io), Date.now())
-  const why = bound.has(`${id}@${version}`) ? 'a machine is installing from it' : undefined
+  const nowMs = Date.now()
+  const pinned = await boundVersions(await configOf(options, io), nowMs)
+  const why = reasonToStay(found, 0, { keep: 0, graceMs: options.now ? 0 : dayMs, pinned, nowMs })
   const stays = needed?.version === version ? needed.why : why
   if (stays !== undefined) throw new Failure('conflict', `version ${version} of ${id} stays: ${stays}`)
 }
