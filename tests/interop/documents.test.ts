@@ -55,6 +55,10 @@ test.each(blocks.map((block) => [block.where, block] as const))(
       expect(app.snapshot().trees.byId('tree')?.state ?? said).toBe('ready')
       return
     }
+    if (text.includes('/exports/')) {
+      expect(Object.keys(JSON.parse(said)._meta.hostvars)).toContain('web01')
+      return
+    }
     if (block.where.startsWith('docs/api.md')) {
       expect(app.snapshot().guests.byName('web07')?.settings.vars.zone?.value).toBe('b')
       expect(app.snapshot().trees.byId('fedora-41')?.state ?? said).toBe('ready')
