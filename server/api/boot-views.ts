@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { type Boot, lastStep, machineName } from '../core/boots/boot.ts'
 import type { Comparison } from '../core/boots/compare.ts'
 import { reasonNamed } from '../core/boots/reasons.ts'
+import { whereItIs } from '../feed/boot-words.ts'
 import { bootStepView } from '../feed/views.ts'
 import type { bootDetail, bootSummary } from './schemas/boots.ts'
 import { timeText } from './views.ts'
@@ -24,6 +25,7 @@ export function bootSummaryView(boot: Boot): z.input<typeof bootSummary> {
     state,
     reason: reasonView(boot),
     step: lastStep(boot)?.kind ?? null,
+    where: whereItIs(boot),
     start: timeText(startMs),
     last: timeText(lastMs),
     end: endMs === undefined ? null : timeText(endMs),

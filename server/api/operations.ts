@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { accountRoutes, auditRoutes, tokenRoutes } from './resources/accounts.ts'
+import type { bootRoutes } from './resources/boots.ts'
 import type { guestBootRoutes } from './resources/guest-boots.ts'
 import type { guestFileRoutes } from './resources/guest-files.ts'
 import type { guestTryRoutes } from './resources/guest-tries.ts'
@@ -24,6 +25,7 @@ type Rows = (
   | typeof lookupRoutes
   | typeof treeRoutes
   | typeof guestRoutes
+  | typeof bootRoutes
   | typeof guestBootRoutes
   | typeof guestFileRoutes
   | typeof guestTryRoutes

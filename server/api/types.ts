@@ -5,6 +5,7 @@
 import type { z } from 'zod'
 import type { LookupResultJson } from '../core/lookup/result.ts'
 import type * as access from './schemas/access.ts'
+import type * as boots from './schemas/boots.ts'
 import type { Problem } from './schemas/common.ts'
 import type * as definitions from './schemas/definitions.ts'
 import type * as guests from './schemas/guests.ts'
@@ -30,6 +31,8 @@ export type TreeDetail = z.infer<typeof trees.treeDetail>
 export type GuestSummary = z.infer<typeof guests.guestSummary>
 export type GuestDetail = z.infer<typeof guests.guestDetail>
 export type Forgotten = z.infer<typeof guests.forgotten>
+export type BootBody = z.infer<typeof boots.bootSummary>
+export type BootDetailBody = z.infer<typeof boots.bootDetail>
 export type StoryStep = z.infer<typeof guests.storyStep>
 export type UnknownMachineView = z.infer<typeof guests.unknownMachine>
 export type UploadView = z.infer<typeof uploads.upload>

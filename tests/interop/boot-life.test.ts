@@ -286,8 +286,10 @@ describe('the life of a guest, as its machine sees it', () => {
       expect(stateOf(treeboot, demoGuest.name)).toBe('installing')
       // Its syslogd has the address of the machine by now.
       await eventually(() => {
-        const [boot] = JSON.parse(treeboot.command('boots', '--json', '--guest', demoGuest.name)) as Boot[]
-        const log = boot?.steps.find(({ kind }) => kind === 'log')
+        const [listed] = JSON.parse(treeboot.command('boots', '--json', '--guest', demoGuest.name)) as Boot[]
+        const shown = treeboot.command('boots', 'show', String(listed?.id ?? 0), '--json')
+        const { steps } = JSON.parse(shown) as Pick<Boot, 'steps'>
+        const log = steps.find(({ kind }) => kind === 'log')
         expect(log).toMatchObject({ status: 'done', words: expect.stringMatching(/^[\w-]+: \S/) })
         expect(log?.what).toMatch(/\S/)
       }, 120_000)

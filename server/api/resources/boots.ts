@@ -3,7 +3,7 @@ import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { bootDetailView, bootSummaryView } from '../boot-views.ts'
 import { numberedPage, numberedQuery } from '../lists.ts'
-import { json, needs, type Route, route } from '../route.ts'
+import { json, needs, route } from '../route.ts'
 import { bootDetail, bootPage, bootState } from '../schemas/boots.ts'
 
 const path = '/api/v1/boots'
@@ -12,7 +12,7 @@ const access = needs('viewer', 'guests:read')
 const sinceText = 'a time such as 2026-11-30T14:00:00Z'
 const idText = 'the number of a boot'
 
-export const bootRoutes: readonly Route[] = [
+export const bootRoutes = [
   route({
     method: 'GET',
     path,
@@ -50,4 +50,4 @@ export const bootRoutes: readonly Route[] = [
       return { json: bootDetailView(boot, await boots.compare(boot)) }
     },
   }),
-]
+] as const

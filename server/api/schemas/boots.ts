@@ -53,6 +53,7 @@ const summary = {
     .nullable()
     .meta({ description: 'why it does not go on; null where nothing is wrong, or nobody knows' }),
   step: stepKind.nullable().meta({ description: 'how far it came' }),
+  where: text.meta({ description: 'where it is, in a few words' }),
   start: time,
   last: time.meta({ description: 'when the machine was last heard of' }),
   end: time.nullable().meta({ description: 'null while something may still be added' }),

@@ -1,15 +1,17 @@
 import { type Command, Option } from 'commander'
-import { type Boot, type BootState, bootStates } from '../../core/boots/boot.ts'
-import { reasonNamed } from '../../core/boots/reasons.ts'
+import { bootDetailView, bootSummaryView } from '../../api/boot-views.ts'
+import type { BootBody, BootDetailBody } from '../../api/types.ts'
+import { type BootState, bootStates } from '../../core/boots/boot.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { BootStore } from '../../store/boots.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { comparison, listBoots, readBoot } from '../../timeline/boots.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
-import { bootsTable, bootText, comparisonText } from '../output/boots.ts'
+import { bootsTable, bootText } from '../output/boots.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json } from '../output/table.ts'
+import { serverOf } from '../remote/connect.ts'
 
 interface ListOptions extends CommonOptions {
   readonly guest?: string
@@ -44,25 +46,37 @@ async function list(options: ListOptions, io: CliIo): Promise<void> {
   const limit = numberIn(options.limit, '--limit')
   const nowMs = Date.now()
   const filter = { limit, ...defined({ guest: options.guest, state: options.state }) }
-  const found = (await withBoots(options, io, (store) => listBoots(store, filter, nowMs))) ?? []
+  const server = await serverOf(options, io)
+  const found = server
+    ? (await server.call('listBoots', { query: filter })).items
+    : ((await withBoots(options, io, (store) => listBoots(store, filter, nowMs))) ?? []).map(bootSummaryView)
   const boots = [...found].sort((a, b) => rank(a) - rank(b) || b.id - a.id)
-  if (options.json) io.out(json(boots.map(withReason)))
+  if (options.json) io.out(json(boots))
   else if (boots.length === 0) io.out('no boot yet\n')
   else io.out(bootsTable(boots, nowMs, io))
   if (boots.length === 0) io.exit(exitCodes.notFound)
 }
 
-async function show(text: string, options: CommonOptions, io: CliIo): Promise<void> {
-  const id = numberIn(text, 'the id of a boot')
+async function show(id: string, options: CommonOptions, io: CliIo): Promise<void> {
   const nowMs = Date.now()
+  const server = await serverOf(options, io)
+  const boot = server
+    ? await server.call('getBoot', { params: { id } })
+    : await bootHere(numberIn(id, 'the id of a boot'), nowMs, { options, io })
+  io.out(options.json ? json(boot) : bootText(boot, nowMs, io))
+}
+
+async function bootHere(
+  id: number,
+  nowMs: number,
+  { options, io }: { readonly options: CommonOptions; readonly io: CliIo },
+): Promise<BootDetailBody> {
   const found = await withBoots(options, io, async (store) => {
     const boot = await readBoot(store, id, nowMs)
-    return boot && { boot, compared: await comparison(store, boot, nowMs) }
+    return boot && bootDetailView(boot, await comparison(store, boot, nowMs))
   })
   if (!found) throw new Failure('not-found', `no boot ${id}; treeboot boots lists them`)
-  const { boot, compared } = found
-  if (options.json) io.out(json({ ...withReason(boot), comparison: compared ?? null }))
-  else io.out(bootText(boot, nowMs, io) + (compared ? comparisonText(compared) : ''))
+  return found
 }
 
 /** Opens the boots of the store, which a running server may be using. Undefined without a store. */
@@ -82,15 +96,8 @@ export async function withBoots<T>(
 }
 
 /** Stalled first, then failed and running. */
-function rank({ state }: Boot): number {
+function rank({ state }: BootBody): number {
   return Math.min(bootStates.indexOf(state), bootStates.indexOf('done'))
-}
-
-/** With the reason in words, for programs that do not have our table. */
-function withReason(boot: Boot): object {
-  if (boot.reason === undefined) return boot
-  const { id, seen, means, try: attempt } = reasonNamed(boot.reason)
-  return { ...boot, reason: { id, seen: seen(boot), means, try: attempt } }
 }
 
 function numberIn(text: string, what: string): number {

@@ -1,7 +1,7 @@
-import { type Boot, machineName, type Step, stepWords } from '../../core/boots/boot.ts'
-import type { Comparison, StepDifference } from '../../core/boots/compare.ts'
-import { type ReasonId, reasonNamed } from '../../core/boots/reasons.ts'
-import { bytes, duration } from '../../events/units.ts'
+import type { BootBody, BootDetailBody } from '../../api/types.ts'
+import { type Step, stepWords } from '../../core/boots/boot.ts'
+import { duration } from '../../events/units.ts'
+import { stepText } from '../../feed/boot-words.ts'
 import type { CliIo } from './io.ts'
 import { stateCell, stateText } from './states.ts'
 import { localTime, printable, table } from './table.ts'
@@ -9,36 +9,27 @@ import { localTime, printable, table } from './table.ts'
 /** Boots as the terminal shows them. */
 
 /** One line for each boot. */
-export function bootsTable(boots: readonly Boot[], nowMs: number, io: Pick<CliIo, 'color'>): string {
-  const rows = boots.map((boot) => [
-    String(boot.id),
-    stateCell('boot', boot.state, io),
-    machineName(boot),
-    whereItIs(boot),
-    duration((boot.endMs === undefined && boot.state !== 'done' ? nowMs : boot.lastMs) - boot.startMs),
-    localTime(boot.startMs),
-  ])
+export function bootsTable(boots: readonly BootBody[], nowMs: number, io: Pick<CliIo, 'color'>): string {
+  const rows = boots.map(({ id, state, machine, where, start, last, end }) => {
+    const isOpen = end === null && state !== 'done'
+    const untilMs = isOpen ? nowMs : Date.parse(last)
+    const began = Date.parse(start)
+    return [
+      String(id),
+      stateCell('boot', state, io),
+      machine,
+      where,
+      duration(untilMs - began),
+      localTime(began),
+    ]
+  })
   return table([['ID', 'STATE', 'MACHINE', 'WHERE IT IS', 'FOR', 'BEGAN'], ...rows])
 }
 
-/** Where a boot is, in a few words. */
-export function whereItIs(boot: Boot): string {
-  const last = boot.steps.at(-1)
-  if (boot.reason !== undefined) return reasonNamed(boot.reason).seen(boot)
-  if (boot.state === 'done') {
-    const isInstalled = boot.steps.some(({ kind }) => kind === 'end')
-    const onDisk = last?.kind === 'disk'
-    if (isInstalled) return onDisk ? 'installed, booted its disk' : 'installed'
-    return 'started its disk'
-  }
-  if (boot.purpose === 'menu' && last?.kind === 'configuration') return 'at the menu'
-  return last ? stepText(last) : 'first packet'
-}
-
 /** One boot: a sentence, its steps, and what to try. */
-export function bootText(boot: Boot, nowMs: number, io: Pick<CliIo, 'color'>): string {
-  const { id, state, reason, startMs, firmware, tree, macs, addresses } = boot
-  const head = [`boot ${id} of ${machineName(boot)}`, stateText('boot', state, io), localTime(startMs)]
+export function bootText(boot: BootDetailBody, nowMs: number, io: Pick<CliIo, 'color'>): string {
+  const { id, state, machine, reason, start, last, end, firmware, tree, macs, addresses, comparison } = boot
+  const head = [`boot ${id} of ${machine}`, stateText('boot', state, io), localTime(Date.parse(start))]
   const about = [
     firmware && `firmware ${firmware}`,
     macs.length > 0 && `MAC ${macs.join(', ')}`,
@@ -48,22 +39,22 @@ export function bootText(boot: Boot, nowMs: number, io: Pick<CliIo, 'color'>): s
   const steps = boot.steps.map((step) => [
     signs[step.status],
     stepWords[step.kind],
-    clock(step.startMs),
+    clock(Date.parse(step.start)),
     stepDuration(step),
     stepText(step),
   ])
-  const quiet =
-    boot.endMs === undefined && state !== 'done' ? `quiet for ${duration(nowMs - boot.lastMs)}\n` : ''
+  const isQuiet = end === null && state !== 'done'
   return [
     `${head.join('  ')}\n`,
     `${about
       .filter(Boolean)
       .map((text) => printable(String(text)))
       .join('  ')}\n`,
-    quiet,
-    reason === undefined ? '' : reasonText(boot, reason),
+    isQuiet ? `quiet for ${duration(nowMs - Date.parse(last))}\n` : '',
+    reason === null ? '' : reasonText(reason),
     '\n',
     table(steps),
+    comparison === null ? '' : comparisonText(comparison),
   ].join('')
 }
 
@@ -75,60 +66,28 @@ const signs: Readonly<Record<Step['status'], string>> = {
   failed: 'x',
 }
 
-export function reasonText(boot: Boot, id: ReasonId): string {
-  const { seen, means, try: attempt } = reasonNamed(id)
-  return `\nSeen:  ${printable(seen(boot))}\nMeans: ${means}\nTry:   ${attempt}\n`
+export function reasonText({ seen, means, try: attempt }: NonNullable<BootBody['reason']>): string {
+  return `\nSeen:  ${printable(seen)}\nMeans: ${means}\nTry:   ${attempt}\n`
 }
 
+type Comparison = NonNullable<BootDetailBody['comparison']>
+
 /** What is not as it was in the last boot that ended well. */
-export function comparisonText({ boot, startMs, differences }: Comparison): string {
-  const other = `the last good boot, ${boot} of ${localTime(startMs)}`
+function comparisonText({ boot, start, differences }: Comparison): string {
+  const other = `the last good boot, ${boot} of ${localTime(Date.parse(start))}`
   if (differences.length === 0) return `\nAs in ${other}.\n`
   return `\nNot as in ${other}:\n${differences.map((each) => `  ${differenceText(each)}\n`).join('')}`
 }
 
-function differenceText(difference: StepDifference): string {
-  const name = stepWords[difference.kind]
-  if (difference.change === 'missing') return `${name} did not come`
-  const { change, ms, goodMs } = difference
-  const times = `${duration(ms)}, ${duration(goodMs)} then`
+function differenceText({ step, change, ms, goodMs }: Comparison['differences'][number]): string {
+  const name = stepWords[step]
+  if (change === 'missing') return `${name} did not come`
+  const times = `${duration(ms ?? 0)}, ${duration(goodMs ?? 0)} then`
   return change === 'slower' ? `${name} took ${times}` : `${name} began after a pause of ${times}`
 }
 
-/** A step in a few words: what it was, how much and how fast. */
-export function stepText({
-  kind,
-  status,
-  what,
-  words,
-  bytes: size,
-  rate,
-  count,
-  retries,
-  lost,
-  fault,
-}: Step): string {
-  const lostText = status === 'missing' ? `not found: ${lost ?? what}` : ''
-  if (kind === 'log')
-    return [what, `${count} lines`, fault && `fault: "${fault}"`, words && words !== fault && `"${words}"`]
-      .filter(Boolean)
-      .join('  ')
-  const parts =
-    kind === 'packages'
-      ? [`packages ${count}`, size > 0 && bytes(size), rate > 0 && `${bytes(rate)}/s`]
-      : [
-          lostText || what,
-          size > 0 && bytes(size),
-          rate > 0 && status === 'done' && `${bytes(rate)}/s`,
-          count > 1 && `${count} times`,
-        ]
-  return [...parts, retries > 0 && `${retries} retries`, words && `"${words}"`]
-    .filter((part) => part !== false && part !== undefined && part !== '')
-    .join('  ')
-}
-
-function stepDuration({ startMs, endMs, status }: Step): string {
-  return status === 'missing' ? '-' : duration(endMs - startMs)
+function stepDuration({ start, end, status }: BootDetailBody['steps'][number]): string {
+  return status === 'missing' ? '-' : duration(Date.parse(end) - Date.parse(start))
 }
 
 /** `14:02:03`, in the time zone of this process. */
