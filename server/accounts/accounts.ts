@@ -121,7 +121,7 @@ export class Accounts {
     return { caller, csrf: csrfOf(id), session: referenceOf(record.hash) }
   }
 
-  /** @throws Failure `forbidden`, or TryLater (`unavailable`) with the pause. */
+  /** @throws Failure `forbidden`, or TryLater (`too-many`) with the pause. */
   async signIn(name: string, password: string, from: string): Promise<Session> {
     const session = await signIn(this.#signInParts, { name, password, from })
     await this.#parts.current.read()

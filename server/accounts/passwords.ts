@@ -31,7 +31,7 @@ export class TryLater extends Failure {
   override readonly retryAfterMs: number
 
   constructor(message: string, retryAfterMs: number) {
-    super('unavailable', message, { forClient: true })
+    super('too-many', message, { forClient: true })
     this.retryAfterMs = retryAfterMs
   }
 }

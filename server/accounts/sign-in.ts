@@ -33,7 +33,7 @@ interface Credentials {
  * Compares name and password, and begins a session.
  *
  * @throws Failure `forbidden`, the same for a wrong password, an account that is disabled and one that is not there;
- *   TryLater (`unavailable`) when the sender has to wait.
+ *   TryLater (`too-many`) when the sender has to wait.
  */
 export async function signIn(parts: SignInParts, credentials: Credentials): Promise<Session> {
   const { throttle, passwords, store } = parts

@@ -119,7 +119,7 @@ describe('a sign-in', () => {
     expect(kept(0, 50)).toBe(4)
     expect(kept(50, 100)).toBe(2 + 16 - 4)
     expect(done.find(({ status }) => status === 'rejected')).toMatchObject({
-      reason: { kind: 'unavailable', retryAfterMs: 2000 },
+      reason: { kind: 'too-many', retryAfterMs: 2000 },
     })
     // Nothing is left over.
     expect(await Promise.all([1, 2, 3, 4].map(() => passwords.hash('x', mine)))).toHaveLength(4)

@@ -399,8 +399,8 @@ describe('a fault of the provider is one line for the person and one in the log'
   test('whoever fails too often waits before the provider is asked again, and the log stays short', async () => {
     person(['others'])
     let page = await signIn()
-    for (let tries = 0; tries < 25 && page.status !== 503; tries++) page = await signIn()
-    expect([page.status, reasonOf(page)]).toEqual([503, expect.stringContaining('try again in')])
+    for (let tries = 0; tries < 25 && page.status !== 429; tries++) page = await signIn()
+    expect([page.status, reasonOf(page)]).toEqual([429, expect.stringContaining('try again in')])
     expect(Number(page.response.headers.get('retry-after'))).toBeGreaterThan(0)
     for (let tries = 0; tries < 25; tries++) await new Browser().open(`${base()}${callback}?state=x`)
     expect(troubles().length).toBeLessThan(25)
