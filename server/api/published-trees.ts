@@ -16,7 +16,10 @@ export interface PublishedTree {
 }
 
 /** @throws Failure `not-found` for what is neither a tree nor has versions. */
-export async function publishedTree(context: ApiContext, name: string): Promise<PublishedTree> {
+export async function publishedTree(
+  context: Pick<ApiContext, 'snapshot'>,
+  name: string,
+): Promise<PublishedTree> {
   const { config, trees } = context.snapshot()
   const tree = trees.byId(name)
   const id = tree?.release?.id ?? name

@@ -82,7 +82,7 @@ function requireRemovable({ id, versions }: PublishedTree, all: boolean): number
     )
   const offered = versions.find(({ current }) => current)?.version
   if (offered === undefined && !all)
-    throw new Failure('conflict', `${id} is not offered; its versions are below /api/v1/trees/${id}/versions`)
+    throw new Failure('conflict', `${id} is not offered; its versions stay until they are removed, too`)
   return offered
 }
 
@@ -151,7 +151,7 @@ function replacementOf({ trees }: Snapshot, id: string, other: string): string {
 
 function refuseUsers(id: string, users: readonly TreeUser[]): void {
   if (users.length === 0) return
-  const shown = users.slice(0, 20).map(({ kind, name }) => `${kind} ${name}`)
+  const shown = users.slice(0, 20).map(({ kind, name, where }) => `${kind} ${name} (${where})`)
   const more = users.length > shown.length ? ` and ${users.length - shown.length} more` : ''
   throw new Failure('conflict', `tree ${id} is used by ${shown.join(', ')}${more}`, {
     details: userDetails(users),
