@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { isUnfinished } from '../core/guest/state.ts'
-import { reasonToStay } from '../versions/gc.ts'
+import { type GcOptions, reasonToStay } from '../versions/gc.ts'
 import { checkTreeId } from '../versions/layout.ts'
 import { VersionStore, type VersionView } from '../versions/version-store.ts'
 import type { ApiContext } from './context.ts'
@@ -16,7 +16,10 @@ export interface PublishedTree {
 }
 
 /** @throws Failure `not-found` for what is neither a tree nor has versions. */
-export async function publishedTree(context: ApiContext, name: string): Promise<PublishedTree> {
+export async function publishedTree(
+  context: Pick<ApiContext, 'snapshot'>,
+  name: string,
+): Promise<PublishedTree> {
   const { config, trees } = context.snapshot()
   const tree = trees.byId(name)
   const id = tree?.release?.id ?? name
@@ -37,10 +40,35 @@ const graceMs = 86_400_000
 
 /** Why versions may not be removed now, by their numbers. */
 export async function neededVersions(
-  { snapshot, machines }: ApiContext,
-  { store, id, versions }: PublishedTree,
+  context: ApiContext,
+  tree: PublishedTree,
 ): Promise<ReadonlyMap<number, string>> {
-  const pinned = new Set(
+  const reasons = new Map(
+    versionsInUse(tree, { pinned: pinnedVersions(context), graceMs, nowMs: Date.now() }),
+  )
+  const needed = await tree.store.neededVersion(tree.id)
+  if (needed && !reasons.has(needed.version)) reasons.set(needed.version, needed.why)
+  const current = tree.versions.find((version) => version.current)
+  return current ? reasons.set(current.version, 'it is the current one') : reasons
+}
+
+/** Why machines may need versions, also when the whole tree is to go. */
+export function neededByMachines(context: ApiContext, tree: PublishedTree): ReadonlyMap<number, string> {
+  return versionsInUse(tree, { pinned: pinnedVersions(context), graceMs, nowMs: Date.now() })
+}
+
+/** The same with what the caller knows of machines. */
+export function versionsInUse(
+  { versions }: PublishedTree,
+  known: Omit<GcOptions, 'keep'>,
+): ReadonlyMap<number, string> {
+  const options = { ...known, keep: 0 }
+  const reasons = versions.map((each) => [each.version, reasonToStay(each, 0, options)] as const)
+  return new Map(reasons.filter((each): each is [number, string] => each[1] !== undefined))
+}
+
+function pinnedVersions({ snapshot, machines }: ApiContext): ReadonlySet<string> {
+  return new Set(
     snapshot().guests.all.flatMap(({ name }) => {
       const state = machines.stateOf(name)
       if (!state || !isUnfinished(state.state)) return []
@@ -49,14 +77,4 @@ export async function neededVersions(
       )
     }),
   )
-  const options = { keep: 0, graceMs, pinned, nowMs: Date.now() }
-  const needed = await store.neededVersion(id)
-  const reasons = versions.map((version): [number, string | undefined] => {
-    if (version.current) return [version.version, 'it is the current one']
-    return [
-      version.version,
-      reasonToStay(version, 0, options) ?? (needed?.version === version.version ? needed.why : undefined),
-    ]
-  })
-  return new Map(reasons.filter((each): each is [number, string] => each[1] !== undefined))
 }

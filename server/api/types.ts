@@ -27,6 +27,7 @@ export interface LookupMiss extends Problem {
 
 export type TreeSummary = z.infer<typeof trees.treeSummary>
 export type TreeVersionBody = z.infer<typeof trees.treeVersion>
+export type TreeRemovalBody = z.infer<typeof trees.treeRemoval>
 export type TreeDetail = z.infer<typeof trees.treeDetail>
 export type GuestSummary = z.infer<typeof guests.guestSummary>
 export type GuestDetail = z.infer<typeof guests.guestDetail>

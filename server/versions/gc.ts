@@ -1,7 +1,8 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { folderOfVersion } from './layout.ts'
-import { lastCurrentFirst, type VersionStore, type VersionView } from './version-store.ts'
+import { lastCurrentFirst } from './recover.ts'
+import type { VersionStore, VersionView } from './version-store.ts'
 
 export interface GcOptions {
   /** How many earlier versions of each tree stay in any case. */

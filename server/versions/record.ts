@@ -66,3 +66,7 @@ export async function recordAt(trees: string, real: string): Promise<VersionReco
   const at = versionAt(trees, real)
   return at && readRecord(trees, at.id, at.version)
 }
+
+export function recordText(record: VersionRecord): string {
+  return `${JSON.stringify(record, undefined, 2)}\n`
+}

@@ -71,3 +71,13 @@ export function withoutReplacing(view: VersionView): VersionRecord {
   const { replaces: _, ...record } = recordOf(view)
   return record
 }
+
+/** The version that was current before the present one. */
+export function lastRetired(versions: readonly VersionView[]): VersionView | undefined {
+  return versions.filter((each) => !each.current).sort(lastCurrentFirst)[0]
+}
+
+/** The order of earlier versions for `sort`: the one that was replaced last comes first. */
+export function lastCurrentFirst(a: VersionView, b: VersionView): number {
+  return (b.retiredMs ?? 0) - (a.retiredMs ?? 0) || b.version - a.version
+}

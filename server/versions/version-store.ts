@@ -4,12 +4,20 @@ import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import { makeFolder, syncFolder, writeAtomically } from '../host/atomic-write.ts'
 import { syncFile, syncTree, type TreeSize } from './durable.ts'
+import { hideAll, hideEarlier } from './hide.ts'
 import { addToHistory, newestIn, readHistory, retiredMs } from './history.ts'
-import { checkTreeId, decodeId, folderOfId, folderOfVersion, ownFolder, versionsFolder } from './layout.ts'
+import { checkTreeId, decodeId, folderOfId, folderOfVersion, versionsFolder } from './layout.ts'
 import { exclusively } from './lock.ts'
 import { contentOf, linkOf, occupantOf, occupied, removeNames, switchTo } from './public-link.ts'
-import { type Acceptance, readRecord, recordFile, type VersionRecord } from './record.ts'
-import { type IdState, isUnfinished, repairOf, type VersionView, withoutReplacing } from './recover.ts'
+import { type Acceptance, readRecord, recordFile, recordText, type VersionRecord } from './record.ts'
+import {
+  type IdState,
+  isUnfinished,
+  lastRetired,
+  repairOf,
+  type VersionView,
+  withoutReplacing,
+} from './recover.ts'
 import { takeBack } from './take-back.ts'
 
 export type { VersionView } from './recover.ts'
@@ -276,7 +284,7 @@ export class VersionStore {
   }
 
   #writeRecord(record: VersionRecord): Promise<void> {
-    return writeAtomically(recordFile(this.#trees, record.id, record.version), toJson(record))
+    return writeAtomically(recordFile(this.#trees, record.id, record.version), recordText(record))
   }
 
   /** Makes the names of a version durable: its content, its number, and all folders above. */
@@ -316,34 +324,24 @@ export class VersionStore {
 
   /** Hides a version by one rename, then deletes it. Callers make sure that no machine needs it. */
   async remove(id: string, version: number, { evenLast = false } = {}): Promise<void> {
-    const trash = await exclusively(this.#trees, () => this.#hide(id, version, evenLast))
+    const trash = await exclusively(this.#trees, async () =>
+      hideEarlier(this.#trees, await this.versions(id), { id, version, evenLast }),
+    )
     await rm(trash, { recursive: true, force: true })
   }
 
-  async #hide(id: string, version: number, evenLast: boolean): Promise<string> {
-    const versions = await this.versions(id)
-    if (versions.some((each) => each.current && each.version === version))
-      throw new Failure('conflict', `version ${version} of ${id} is the current one`)
-    if (!evenLast && versions.every((each) => each.version === version))
-      throw new Failure('conflict', `version ${version} of ${id} is the last one`)
-    const name = `removed-${encodeURIComponent(id)}-${version}-${process.pid}`
-    const trash = join(this.#trees, ownFolder, name)
-    await rename(folderOfVersion(this.#trees, id, version), trash)
-    await rm(recordFile(this.#trees, id, version), { force: true })
-    return trash
+  /**
+   * Removes a tree with all its versions. What an interruption leaves is not offered. Callers make sure that no machine
+   * needs it.
+   *
+   * @param seen The numbers of its versions. When there are others by now, nothing is removed.
+   */
+  async removeAll(id: string, seen: readonly number[]): Promise<void> {
+    const trash = await exclusively(this.#trees, async () => {
+      // A line that is missing would let the next start show again what an interruption leaves.
+      await this.#repair(id)
+      return hideAll(this.#trees, id, await this.versions(id), seen)
+    })
+    for (const each of trash) await rm(each, { recursive: true, force: true })
   }
-}
-
-/** The version that was current before the present one. */
-function lastRetired(versions: readonly VersionView[]): VersionView | undefined {
-  return versions.filter((each) => !each.current).sort(lastCurrentFirst)[0]
-}
-
-/** The order of earlier versions for `sort`: the one that was replaced last comes first. */
-export function lastCurrentFirst(a: VersionView, b: VersionView): number {
-  return (b.retiredMs ?? 0) - (a.retiredMs ?? 0) || b.version - a.version
-}
-
-function toJson(record: VersionRecord): string {
-  return `${JSON.stringify(record, undefined, 2)}\n`
 }

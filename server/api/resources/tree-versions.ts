@@ -1,24 +1,25 @@
 import { z } from 'zod'
 import { whyNotAllowed } from '../../core/access/access.ts'
 import { Failure } from '../../core/failure.ts'
-import type { DefinitionChange } from '../../definitions/definitions.ts'
-import { InUse } from '../../definitions/in-use.ts'
 import { cleanPath } from '../../files/path.ts'
 import type { VersionView } from '../../versions/version-store.ts'
 import { actorOf } from '../actor.ts'
 import type { ApiContext } from '../context.ts'
+import { dryRun } from '../definition-resource.ts'
 import { segments } from '../input.ts'
 import { listQuery, pageOf, wholeList } from '../lists.ts'
-import { neededVersions, type PublishedTree, publishedTree } from '../published-trees.ts'
+import { neededByMachines, neededVersions, type PublishedTree, publishedTree } from '../published-trees.ts'
 import { type Call, json, needs, route } from '../route.ts'
 import {
   treeFilePage,
+  treeRemoval,
   treeUserPage,
   treeVersionPage,
   treeVersion as versionSchema,
 } from '../schemas/trees.ts'
 import { filesOfTree } from '../tree-files.ts'
-import { userDetails, usersLeft, usersOfTree } from '../tree-users.ts'
+import { removeTree } from '../tree-removal.ts'
+import { usersOfTree } from '../tree-users.ts'
 import { treeVersionView } from '../tree-version-view.ts'
 
 const one = '/api/v1/trees/*id'
@@ -33,6 +34,20 @@ const versionParams = z.object({ id: segments, version: number })
 /** Without a scope: a token that is narrowed to uploads adds trees, and takes none away. */
 const writes = needs('operator')
 const admin = needs('admin', 'admin')
+
+const removeQuery = z.object({
+  ...dryRun,
+  'replace-by': z
+    .string()
+    .min(1, 'the id of a tree')
+    .optional()
+    .meta({ description: 'the id of another tree' }),
+  versions: z
+    .literal('all', 'all')
+    .optional()
+    .meta({ description: '`all`: delete all its versions, which nothing brings back' }),
+})
+type RemoveQuery = z.output<typeof removeQuery>
 
 /** Versions of published trees, who uses a tree, and its removal. They come before `/trees/*id`, which takes any path. */
 export const treeVersionRoutes = [
@@ -171,20 +186,14 @@ export const treeVersionRoutes = [
     operation: 'deleteTree',
     summary: 'takes a tree away from clients; its versions stay, and a rollback offers it again',
     description:
-      'Refused while a guest, profile or mirror uses it. With `replace-by`, all that name it by its id name that tree then.',
+      'Refused while a guest, profile or mirror uses it. With `replace-by`, all that name it by its id name that tree then. With `versions=all` its files are deleted, too, which needs the role admin.',
     access: writes,
     failures: ['conflict', 'invalid-data', 'read-only'],
     params,
     readsGuests: true,
-    query: z.object({
-      'replace-by': z
-        .string()
-        .min(1, 'the id of a tree')
-        .optional()
-        .meta({ description: 'the id of another tree' }),
-    }),
-    answers: { 200: json(versionSchema) },
-    handle: (call, context) => removeTree({ call, context }, call.params.id, call.query['replace-by']),
+    query: removeQuery,
+    answers: { 200: json(treeRemoval) },
+    handle: (call, context) => removeWholeTree({ call, context }, call.params.id, call.query),
   }),
 ] as const
 
@@ -193,96 +202,34 @@ interface Request {
   readonly context: ApiContext
 }
 
-async function removeTree(request: Request, name: string, other: string | undefined) {
-  const { call, context } = request
-  const { snapshot, machines, accounts, catalog } = context
+async function removeWholeTree({ call, context }: Request, name: string, query: RemoveQuery) {
+  const { snapshot, machines, definitions, accounts, catalog } = context
   const tree = await publishedTree(context, name)
-  const { store, id, versions } = tree
-  if (versions.length === 0)
-    throw new Failure(
-      'conflict',
-      `${id} was put into trees/ by a person, and treeboot keeps no version of it; remove it there`,
-    )
-  if (!versions.some(({ current }) => current))
-    throw new Failure('conflict', `${id} is not offered; its versions are below /api/v1/trees/${id}/versions`)
-  const users = usersOfTree(snapshot(), machines, id)
-  if (other === undefined) refuseUsers(id, users)
-  else {
-    refuseUsers(id, usersLeft(snapshot(), users, { id, other: await replacementOf(context, id, other) }))
-    const changes = await replaceNames(context, id, other)
-    if (changes.length > 0) {
-      const done = {
-        action: 'trees.replace',
-        target: id,
-        after: { by: other, in: changes.map(({ where }) => where) },
-      }
-      await accounts.audit.write(actorOf(call), done)
+  const isAll = query.versions === 'all'
+  const refusal = isAll && call.caller ? whyNotAllowed(call.caller, admin) : undefined
+  if (refusal !== undefined)
+    throw new Failure('forbidden', `this removes the last version of ${tree.id}: ${refusal}`)
+  const actor = actorOf(call)
+  const wanted = { replaceBy: query['replace-by'], all: isAll, dryRun: query['dry-run'] }
+  const removal = await removeTree(tree, wanted, {
+    snapshot,
+    machines,
+    definitions,
+    needed: async () => neededByMachines(context, tree),
+    async onReplaced(by, changes) {
+      const after = { by, in: changes.map(({ where }) => where) }
+      await accounts.audit.write(actor, { action: 'trees.replace', target: tree.id, after })
       await catalog.readConfig()
-    }
-    // Somebody may have come meanwhile.
-    refuseUsers(
-      id,
-      usersOfTree(snapshot(), machines, id).filter(({ how }) => how !== 'traits'),
-    )
-  }
-  const { version } = await store.withdraw(id)
-  await accounts.audit.write(actorOf(call), { action: 'trees.remove', target: id, before: version })
-  await catalog.lookNow([id])
-  return { json: await viewOf(await publishedTree(context, id), version, context) }
-}
-
-/**
- * Lets all that name the tree, or one of those that were published with it, name the other one.
- *
- * @throws Failure `conflict` with those that only a person changes.
- */
-async function replaceNames(
-  { snapshot, definitions }: ApiContext,
-  id: string,
-  other: string,
-): Promise<readonly DefinitionChange[]> {
-  const together = snapshot().trees.all.filter(({ release }) => release?.id === id)
-  const changes: DefinitionChange[] = []
-  try {
-    // Nothing is written before all of them are known to be possible.
-    for (const dryRun of [true, false])
-      for (const name of new Set([id, ...together.map((tree) => tree.id)])) {
-        const made = await definitions.replaceTree(name, other, { dryRun })
-        if (!dryRun) changes.push(...made)
-      }
-  } catch (error) {
-    if (!(error instanceof InUse) || error.details.length > 0) throw error
-    const details = error.users.map(({ kind, name, where }) => ({
-      field: `${kind} ${name}`,
-      found: where,
-      expected: `${other} in place of ${id}, which only a person can write there`,
-    }))
-    throw new Failure('conflict', error.message, { details })
-  }
-  return changes
-}
-
-/** @throws Failure `bad-request` for the tree itself, and for one that is not ready: guests would have none. */
-async function replacementOf({ snapshot }: ApiContext, id: string, other: string): Promise<string> {
-  const tree = snapshot().trees.byId(other)
-  const why =
-    (tree?.release?.id ?? other) === id
-      ? 'it cannot take its own place'
-      : tree?.state !== 'ready' && `it is ${tree?.state ?? 'not there'}`
-  if (!why) return tree?.id ?? other
-  const expected = 'the id of another tree that is ready'
-  throw new Failure('bad-request', `replace-by=${other.slice(0, 60)}: ${why}; expected ${expected}`, {
-    details: [{ field: 'query.replace-by', found: other.slice(0, 60), expected }],
+    },
   })
-}
-
-function refuseUsers(id: string, users: ReturnType<typeof usersOfTree>): void {
-  if (users.length === 0) return
-  const shown = users.slice(0, 20).map(({ kind, name }) => `${kind} ${name}`)
-  const more = users.length > shown.length ? ` and ${users.length - shown.length} more` : ''
-  throw new Failure('conflict', `tree ${id} is used by ${shown.join(', ')}${more}`, {
-    details: userDetails(users),
-  })
+  if (!removal.removed) return { json: removal }
+  const deleted = removal.deleted.map(({ version }) => version)
+  const done = isAll
+    ? { action: 'trees.delete', before: deleted }
+    : { action: 'trees.remove', before: removal.version }
+  await accounts.audit.write(actor, { ...done, target: tree.id })
+  await catalog.lookNow([tree.id])
+  return { json: removal }
 }
 
 /** @throws Failure `conflict` when a machine may need it, `forbidden` when it is the last one, for all but an admin. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { bootTestResult } from './boot-tests.ts'
 import { listOf, pageOf, text, time } from './common.ts'
+import { others } from './definitions.ts'
 
 const shownState = z
   .enum(['incoming', 'verifying', 'ready', 'broken', 'not verified'])
@@ -130,6 +131,22 @@ export const treeUser = z
     where: text.meta({ description: 'where that is said: `guests.d/web02.yaml:3`, `config.yaml:21`' }),
   })
   .meta({ id: 'TreeUser' })
+
+export const treeRemoval = z
+  .object({
+    id: text,
+    removed: z.boolean().meta({ description: 'false with `dry-run`' }),
+    version: z
+      .int()
+      .nullable()
+      .meta({ description: 'the version that clients see no more; null when none was offered' }),
+    users: listOf(treeUser).meta({ description: 'who used it and gets the other tree (`replace-by`)' }),
+    others,
+    deleted: listOf(z.object({ version: z.int(), files: z.int(), bytes: z.int() })).meta({
+      description: 'the versions that go from the disk (`versions=all`); without it all of them stay',
+    }),
+  })
+  .meta({ id: 'TreeRemoval' })
 
 export const treeUserPage = pageOf(treeUser, 'TreeUserPage')
 

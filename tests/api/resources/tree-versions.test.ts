@@ -114,7 +114,7 @@ describe('a tree that is removed', () => {
     expect((await ask('DELETE', '/api/v1/trees/f41?replace-by=f41')).status).toBe(400)
     expect((await ask('DELETE', '/api/v1/trees/f41?replace-by=none')).status).toBe(400)
     const removed = await ask('DELETE', '/api/v1/trees/f41?replace-by=f43')
-    expect(removed).toMatchObject({ status: 200, body: { version: 3, current: false } })
+    expect(removed).toMatchObject({ status: 200, body: { removed: true, version: 3, deleted: [] } })
     expect(readFileSync(join(home.path, 'profiles.d/pinned.yaml'), 'utf8')).toBe(
       '# for the lab\ntree: { id: f43 } # pinned\n',
     )
@@ -127,6 +127,67 @@ describe('a tree that is removed', () => {
       { action: 'trees.remove', target: 'f41', before: 3 },
       { action: 'trees.replace', after: { by: 'f43', in: ['profiles.d/pinned.yaml'] } },
     ])
+  })
+
+  test('is shown with its users and all that would change, and nothing is changed, with dry-run', async () => {
+    const before = readFileSync(join(home.path, 'profiles.d/pinned.yaml'), 'utf8')
+    // Refused as the removal itself would be.
+    expect(await ask('DELETE', '/api/v1/trees/f41?dry-run')).toMatchObject({
+      status: 409,
+      body: { errors: [{ field: 'guest web02' }, { field: 'profile pinned' }] },
+    })
+    const { status, body } = await ask('DELETE', '/api/v1/trees/f41?replace-by=f43&versions=all&dry-run=true')
+    expect(status).toBe(200)
+    expect(body).toMatchObject({ id: 'f41', removed: false, version: 3 })
+    expect(body.users.map(idOf).sort()).toEqual(['guest web02 id', 'profile pinned id'])
+    expect(body.others).toEqual([
+      {
+        where: 'profiles.d/pinned.yaml',
+        difference: expect.stringMatching(/^-.*f41\n\+.*f43$/m),
+      },
+    ])
+    expect(body.deleted).toEqual(
+      [1, 2, 3].map((version) => ({ version, files: 4, bytes: expect.any(Number) })),
+    )
+    expect(readFileSync(join(home.path, 'profiles.d/pinned.yaml'), 'utf8')).toBe(before)
+    expect((await ask('GET', '/trees/f41/.treeinfo')).status).toBe(200)
+    expect((await ask('GET', '/api/v1/audit')).text).not.toContain('trees.')
+  })
+
+  test('goes with all its versions only by an admin', async () => {
+    const admin = token
+    token = await makeToken(app, 'operator')
+    const path = '/api/v1/trees/f41?replace-by=f43&versions=all'
+    expect(await ask('DELETE', path)).toMatchObject({
+      status: 403,
+      body: { detail: expect.stringContaining('the last version') },
+    })
+    expect((await ask('DELETE', `${path}&dry-run`)).status).toBe(403)
+    token = admin
+    expect(await ask('DELETE', '/api/v1/trees/f41?versions=all')).toMatchObject({ status: 409 })
+    expect(await ask('DELETE', '/api/v1/trees/f41?versions=1')).toMatchObject({ status: 400 })
+    const { body } = await ask('DELETE', path)
+    expect(body).toMatchObject({ removed: true, version: 3, deleted: [{}, {}, {}] })
+    expect((await ask('GET', '/trees/f41/.treeinfo')).status).toBe(404)
+    expect((await ask('GET', '/api/v1/trees/f41/versions')).status).toBe(404)
+    expect(existsSync(join(trees(), '.treeboot/versions/f41/3'))).toBe(false)
+    expect(readFileSync(join(home.path, 'profiles.d/pinned.yaml'), 'utf8')).toContain('f43')
+    const audit = (await ask('GET', '/api/v1/audit?limit=1')).body.items
+    expect(audit).toMatchObject([{ action: 'trees.delete', target: 'f41', before: [1, 2, 3] }])
+  })
+
+  test('keeps the versions that a machine may need', async () => {
+    await ask('POST', '/api/v1/trees/f41/rollback', { json: { version: 2 } })
+    const path = '/api/v1/trees/f41?replace-by=f43&versions=all'
+    // Version 3 was current until now.
+    const refused = await ask('DELETE', path)
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { errors: [{ field: 'version 3', found: expect.stringContaining('less than a day ago') }] },
+    })
+    // Nothing is half done.
+    expect(readFileSync(join(home.path, 'profiles.d/pinned.yaml'), 'utf8')).toContain('f41')
+    expect((await ask('GET', '/trees/f41/.treeinfo')).status).toBe(200)
   })
 
   test('that traits select is refused, when they would not select what takes its place', async () => {
