@@ -21,7 +21,8 @@ const pagesPerReader = isQuick ? 10 : 40
 const restMs = 2_500
 
 const config = `server: { bind: 127.0.0.1 }
-http: { port: 0 }
+# All clients of this benchmark have one address.
+http: { port: 0, requests-per-client: 1000 }
 tftp: { enabled: false }
 ftp: { enabled: false }
 nfs: { enabled: false }
@@ -97,6 +98,14 @@ async function measureServer(app: App): Promise<void> {
     }
     await measured('one edit of a profile, in force', () => ask('profiles/web/definition', patch))
   }
+  await pause(restMs)
+  await measured('another name for a profile that all guests name', () =>
+    ask('profiles/web/rename', {
+      method: 'POST',
+      headers: { 'if-match': '*', 'content-type': 'application/json' },
+      body: JSON.stringify({ to: 'web2' }),
+    }),
+  )
   await ask('guests?limit=100')
   const times: number[] = []
   const read = async (): Promise<void> => {

@@ -2,8 +2,8 @@ import { lstat, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
-import { createAtomically, makeFolder, type WriteOptions } from '../host/atomic-write.ts'
-import { removeIfSame, replaceIfSame, settleLeftovers } from '../host/guarded-write.ts'
+import { createAtomically, makeFolder, syncFolder, type WriteOptions } from '../host/atomic-write.ts'
+import { type KnownTexts, removeIfSame, replaceIfSame, settleLeftovers } from '../host/guarded-write.ts'
 import { forEachAtOnce } from '../host/pool.ts'
 import { readFileAtMost } from '../host/read-at-most.ts'
 import { digestOf } from './present.ts'
@@ -55,12 +55,7 @@ export async function makeSet(
   steps: readonly FileStep[],
   { again = false }: MakeOptions = {},
 ): Promise<StoppedSet | undefined> {
-  if (again)
-    for (const step of steps)
-      await settleLeftovers(step.path, {
-        isBefore: (bytes) => isBefore(step, bytes),
-        isAfter: (bytes) => isAfter(step, bytes),
-      })
+  if (again) await settleLeftovers(new Map(steps.map((step) => [step.path, knownTexts(step)])))
   const made = steps.filter(({ before }) => before === null)
   const changed = steps.filter(({ before, after }) => before !== null && after !== null)
   const removed = steps.filter(({ after }) => after === null)
@@ -78,31 +73,41 @@ export async function makeSet(
   return undefined
 }
 
-/** Returns a step whose file is another one than expected. All are looked at before the first is made. */
+function knownTexts(step: FileStep): KnownTexts {
+  return { isBefore: (bytes) => isBefore(step, bytes), isAfter: (bytes) => isAfter(step, bytes) }
+}
+
+/**
+ * Returns a step whose file is another one than expected. All are looked at before the first is made. What was made is
+ * durable before the next part begins.
+ */
 async function makeAll(steps: readonly FileStep[]): Promise<FileStep | undefined> {
   let other: FileStep | undefined
+  const found = new Map<FileStep, Uint8Array | undefined>()
   await forEachAtOnce(steps, atOnce, async (step) => {
     const present = await contentOf(step.path)
-    const isKnown = present !== 'other' && (isBefore(step, present) || isAfter(step, present))
-    if (!isKnown) other ??= step
+    if (present !== 'other' && (isBefore(step, present) || isAfter(step, present))) found.set(step, present)
+    else other ??= step
   })
   if (other) return other
-  await forEachAtOnce(steps, atOnce, async (step) => {
-    if (!other && !(await make(step))) other ??= step
-  })
+  try {
+    await forEachAtOnce(steps, atOnce, async (step) => {
+      if (!other && !(await make(step, found.get(step)))) other ??= step
+    })
+  } finally {
+    for (const folder of new Set(steps.map(({ path }) => dirname(path)))) await syncFolder(folder)
+  }
   return other
 }
 
 /** False when the file is another one than expected. */
-async function make(step: FileStep): Promise<boolean> {
+async function make(step: FileStep, present: Uint8Array | undefined): Promise<boolean> {
+  if (isAfter(step, present)) return true
+  const { path, after } = step
   try {
-    const { path, after } = step
-    const present = await contentOf(path)
-    if (isAfter(step, present)) return true
-    if (present === 'other' || !isBefore(step, present)) return false
     if (!present) return await create(step, after ?? '')
-    if (after === null) return await removeIfSame(path, present)
-    return await replaceIfSame(path, present, after, { like: await stat(path) })
+    if (after === null) return await removeIfSame(path, present, { namesLater: true })
+    return await replaceIfSame(path, present, after, { like: await stat(path), namesLater: true })
   } catch (error) {
     if (error instanceof Failure) throw error
     const message = `${step.where} cannot be written: ${failureMessage(error)}`
@@ -113,7 +118,7 @@ async function make(step: FileStep): Promise<boolean> {
 async function create({ path, like }: FileStep, text: string): Promise<boolean> {
   await makeFolder(dirname(path))
   const model = like === undefined ? undefined : await stat(like).catch(() => undefined)
-  const options: WriteOptions = model ? { like: model } : {}
+  const options: WriteOptions = { namesLater: true, ...(model && { like: model }) }
   return createAtomically(path, text, options)
 }
 

@@ -11,6 +11,7 @@ import type { YamlMapping } from '../config/yaml.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import { createFiles } from '../host/create-files.ts'
+import { forEachAtOnce } from '../host/pool.ts'
 import { changeYaml } from './change-yaml.ts'
 import type {
   AddAllOptions,
@@ -32,9 +33,16 @@ import { requireNoNewError } from './new-errors.ts'
 import { newFiles, rightOf } from './new-files.ts'
 import { changedMeanwhile, entriesOf, etagOf, requireName } from './present.ts'
 import { readDefinition } from './read-definition.ts'
-import { whyReadOnly } from './read-only.ts'
+import { ReadOnlyReasons } from './read-only.ts'
 import type { Reference } from './references.ts'
-import { changeOf, filesAfter, renamedReferences, stepOf, type TextChange } from './text-change.ts'
+import {
+  changeOf,
+  filesAfter,
+  readAtOnce,
+  renamedReferences,
+  stepOf,
+  type TextChange,
+} from './text-change.ts'
 import { usersOf } from './users.ts'
 import { watchPlace } from './watch-place.ts'
 
@@ -178,7 +186,7 @@ export class FolderDefinitions implements Definitions {
     return this.#locked(options, async (dataFolder) => {
       const users = await usersOf(this.#place, 'tree', id)
       const name = { named: 'tree', from: id, to: by } as const
-      const changes = await renamedReferences(users, name, (file) => readDefinition(this.#base, file))
+      const changes = await renamedReferences(users, name, this.#reader())
       const what = `tree ${by} takes the place of ${id}`
       if (changes.length > 0)
         await this.#makeSet(changes, { ...options, dataFolder, what, remedy: `say it again: ${what}` })
@@ -236,13 +244,20 @@ export class FolderDefinitions implements Definitions {
   ): Promise<TextChange[]> {
     // Nothing names a guest or a mirror.
     if (kind !== 'profile') return Promise.resolve([])
-    return renamedReferences(users, { named: kind, from, to }, (file) => readDefinition(this.#base, file))
+    return renamedReferences(users, { named: kind, from, to }, this.#reader())
+  }
+
+  /** Reads many files. */
+  #reader(): (file: DefinitionFile) => Promise<Definition> {
+    const reasons = new ReadOnlyReasons(this.#base)
+    return (file) => readDefinition(this.#base, file, reasons)
   }
 
   /** Checks a set of changes and makes it. */
   async #makeSet(changes: readonly TextChange[], set: SetToMake): Promise<void> {
     const { dataFolder, what, remedy, dryRun, before } = set
-    for (const { where } of changes) await this.#mayWrite(where)
+    const reasons = new ReadOnlyReasons(this.#base)
+    await forEachAtOnce(changes, readAtOnce, ({ where }) => this.#mayWrite(where, reasons))
     const changing = new Set(changes.map(({ where }) => where))
     await requireNoNewError(this.#place, changing, filesAfter(changes))
     if (dryRun) return
@@ -277,8 +292,8 @@ export class FolderDefinitions implements Definitions {
     return present
   }
 
-  async #mayWrite(where: string): Promise<void> {
-    const why = await whyReadOnly(this.#base, where)
+  async #mayWrite(where: string, reasons = new ReadOnlyReasons(this.#base)): Promise<void> {
+    const why = await reasons.of(where)
     if (why !== undefined) throw new Failure('forbidden', why)
   }
 

@@ -13,8 +13,24 @@ import { textOf } from './yaml-values.ts'
  * @param where The file below it: `guests.d/web01.yaml`.
  */
 export async function whyReadOnly(base: string, where: string): Promise<string | undefined> {
-  const { folder } = definitionKinds[definitionOf(where)?.kind ?? 'guest']
-  return whyNotWritten({ path: join(base, where), where, folder: join(base, folder), shownFolder: folder })
+  return new ReadOnlyReasons(base).of(where)
+}
+
+/** Why a definition file may not be written, asked of many files: what counts for a whole folder is looked at once. */
+export class ReadOnlyReasons {
+  readonly #base: string
+  readonly #managed = new Map<string, Promise<string | undefined>>()
+
+  constructor(base: string) {
+    this.#base = base
+  }
+
+  async of(where: string): Promise<string | undefined> {
+    const { folder } = definitionKinds[definitionOf(where)?.kind ?? 'guest']
+    const managed = this.#managed.get(folder) ?? whyManaged(join(this.#base, folder), folder)
+    this.#managed.set(folder, managed)
+    return (await managed) ?? whyFileNotWritten({ path: join(this.#base, where), where })
+  }
 }
 
 /** A file and the folder of all of its kind, as paths and as messages name them. */
@@ -26,14 +42,14 @@ export interface FileToWrite {
 }
 
 /** Why a file may not be written, in words. */
-export async function whyNotWritten({
+export async function whyNotWritten(file: FileToWrite): Promise<string | undefined> {
+  return (await whyManaged(file.folder, file.shownFolder)) ?? whyFileNotWritten(file)
+}
+
+async function whyFileNotWritten({
   path,
   where,
-  folder,
-  shownFolder,
-}: FileToWrite): Promise<string | undefined> {
-  const managed = await whyManaged(folder, shownFolder)
-  if (managed !== undefined) return managed
+}: Pick<FileToWrite, 'path' | 'where'>): Promise<string | undefined> {
   const own = await lstat(path).catch(() => undefined)
   if (own?.isSymbolicLink()) return `${where} is a link; change the file that it leads to`
   if (own && !(await mayWrite(path))) return `${where} may not be written by this user`

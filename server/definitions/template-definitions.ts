@@ -13,7 +13,7 @@ import { makeWithJournal } from './journal.ts'
 import { requireNoNewError } from './new-errors.ts'
 import { changedMeanwhile, digestOf } from './present.ts'
 import { readDefinition } from './read-definition.ts'
-import { whyNotWritten, whyReadOnly } from './read-only.ts'
+import { ReadOnlyReasons, whyNotWritten, whyReadOnly } from './read-only.ts'
 import { requireTemplateText, TemplateFolder } from './template-folder.ts'
 import { keepReasons, reasonsFor, requireReason, type TemplateReason } from './template-reasons.ts'
 import { changeOf, filesAfter, renamedReferences, stepOf, type TextChange } from './text-change.ts'
@@ -210,8 +210,9 @@ export class TemplateDefinitions {
       )
     const base = dirname(this.#path)
     const users = await usersOf(this.#place, 'template', name)
+    const reasons = new ReadOnlyReasons(base)
     const inFiles = await renamedReferences(users, { named: 'template', from: name, to }, (file) =>
-      readDefinition(base, file),
+      readDefinition(base, file, reasons),
     )
     const inTemplates = [...(await folder.texts())].flatMap(([other, before]) => {
       const after = other === name ? before : withIncluded(before, name, to)

@@ -3,6 +3,7 @@ import type { DefinitionFile } from '../config/definition-files.ts'
 import type { FilesChange } from '../config/last-good.ts'
 import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
+import { forEachAtOnce } from '../host/pool.ts'
 import { changeYaml } from './change-yaml.ts'
 import type { Definition, DefinitionChange, Kind } from './definitions.ts'
 import type { FileStep } from './file-set.ts'
@@ -49,6 +50,9 @@ export function changeOf({ where, before, after }: TextChange): DefinitionChange
   return { where, ...defined({ before, after, etag: after === undefined ? undefined : etagOf(after) }) }
 }
 
+/** How many files are read at once. */
+export const readAtOnce = 32
+
 /** One name that takes the place of another. */
 export interface NewName {
   readonly named: Named
@@ -75,9 +79,12 @@ export async function renamedReferences(
       fixed,
       `write ${name.to} there first, or correct the file`,
     )
-  const changes: TextChange[] = []
-  for (const { file } of users) if (file) changes.push(renamedIn(await read(file), name))
-  return changes
+  const files = users.flatMap(({ file }) => file ?? [])
+  const changes = new Map<DefinitionFile, TextChange>()
+  await forEachAtOnce(files, readAtOnce, async (file) => {
+    changes.set(file, renamedIn(await read(file), name))
+  })
+  return files.flatMap((file) => changes.get(file) ?? [])
 }
 
 function renamedIn({ kind, name, where, text, data, readOnly }: Definition, to: NewName): TextChange {

@@ -15,6 +15,8 @@ export interface WriteOptions {
   readonly mode?: number
   /** A file of which the new one gets owner, group and permissions, as far as this user may give them. */
   readonly like?: Ownership
+  /** The caller writes many files of a folder, and makes their names durable with one `syncFolder` at the end. */
+  readonly namesLater?: boolean
 }
 
 /** The part of `Stats` that says whose a file is. */
@@ -62,7 +64,7 @@ export async function createAtomically(
 export async function withTempFile(
   file: string,
   content: Content,
-  { like, mode = like ? like.mode & 0o700 : 0o644 }: WriteOptions,
+  { like, mode = like ? like.mode & 0o700 : 0o644, namesLater = false }: WriteOptions,
   place: (temp: string) => Promise<void>,
 ): Promise<void> {
   const temp = join(dirname(file), `.${basename(file)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`)
@@ -79,7 +81,7 @@ export async function withTempFile(
   } finally {
     await rm(temp, { force: true })
   }
-  await syncFolder(dirname(file))
+  if (!namesLater) await syncFolder(dirname(file))
 }
 
 /** Whoever runs a command as root must not take the file from the user of the server. */

@@ -37,7 +37,11 @@ export async function replaceIfSame(
 }
 
 /** Removes a file that has this content. False, and nothing has changed, when it has another one or is gone. */
-export async function removeIfSame(file: string, expected: Uint8Array): Promise<boolean> {
+export async function removeIfSame(
+  file: string,
+  expected: Uint8Array,
+  { namesLater = false }: Pick<WriteOptions, 'namesLater'> = {},
+): Promise<boolean> {
   const spare = spareName(file)
   if (!(await hasContent(file, expected))) return false
   try {
@@ -53,7 +57,7 @@ export async function removeIfSame(file: string, expected: Uint8Array): Promise<
       if (error.code !== 'EEXIST') throw error
     })
   await rm(spare, { force: true })
-  await syncFolder(dirname(file))
+  if (!namesLater) await syncFolder(dirname(file))
   return isSame
 }
 
@@ -66,21 +70,26 @@ export interface KnownTexts {
 }
 
 /**
- * Removes what a change of a file left behind whose process was killed. A spare that is not what the change expected is an
+ * Removes what changes of files left behind whose process was killed. A spare that is not what the change expected is an
  * editor's text that it had replaced, and had no time to put back: it gets its place again. The caller holds a lock: no
  * other change of ours is on its way.
+ *
+ * @param files Path -> what its change knows. A folder is read once, however many of its files these are.
  */
-export async function settleLeftovers(file: string, { isBefore, isAfter }: KnownTexts): Promise<void> {
-  const folder = dirname(file)
-  const names = await readdir(folder).catch(() => [])
-  const ours = names.filter((name) => name.startsWith(`.${basename(file)}.`))
-  for (const name of ours) {
-    const path = join(folder, name)
-    const [, kind] = /\.\d+\.[0-9a-f]{12}\.(tmp|spare)$/.exec(name) ?? []
-    if (kind === 'spare') await putBackEdited(path, file, { isBefore, isAfter })
-    if (kind !== undefined) await rm(path, { force: true })
+export async function settleLeftovers(files: ReadonlyMap<string, KnownTexts>): Promise<void> {
+  for (const folder of new Set([...files.keys()].map(dirname))) {
+    let found = false
+    for (const name of await readdir(folder).catch(() => [])) {
+      const [, own = '', kind] = /^\.(.+)\.\d+\.[0-9a-f]{12}\.(tmp|spare)$/.exec(name) ?? []
+      const file = join(folder, own)
+      const known = files.get(file)
+      if (!known) continue
+      if (kind === 'spare') await putBackEdited(join(folder, name), file, known)
+      await rm(join(folder, name), { force: true })
+      found = true
+    }
+    if (found) await syncFolder(folder)
   }
-  if (ours.length > 0) await syncFolder(folder)
 }
 
 async function putBackEdited(spare: string, file: string, { isBefore, isAfter }: KnownTexts): Promise<void> {

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { Failure } from '../core/failure.ts'
 
@@ -10,7 +10,8 @@ const leastBytes = 4096
  * meanwhile, or a device without end, not further than that.
  */
 export async function readAtMost(path: string, maxBytes: number): Promise<Buffer | undefined> {
-  return readOpen(await open(path), maxBytes)
+  const file = await open(path)
+  return readOpen(file, file.stat(), maxBytes)
 }
 
 /**
@@ -22,7 +23,7 @@ export async function readAtMost(path: string, maxBytes: number): Promise<Buffer
 export async function readFileAtMost(path: string, maxBytes: number): Promise<Buffer | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   const stats = await file.stat()
-  if (stats.isFile()) return readOpen(file, maxBytes)
+  if (stats.isFile()) return readOpen(file, stats, maxBytes)
   await file.close()
   throw new Failure(
     'invalid-data',
@@ -30,9 +31,13 @@ export async function readFileAtMost(path: string, maxBytes: number): Promise<Bu
   )
 }
 
-async function readOpen(file: FileHandle, maxBytes: number): Promise<Buffer | undefined> {
+async function readOpen(
+  file: FileHandle,
+  stats: Stats | Promise<Stats>,
+  maxBytes: number,
+): Promise<Buffer | undefined> {
   try {
-    const { size } = await file.stat()
+    const { size } = await stats
     if (size > maxBytes) return undefined
     // One byte more than the file has: the reading that fills the buffer shows that it has grown.
     let bytes = Buffer.allocUnsafe(Math.max(size + 1, leastBytes))
