@@ -264,7 +264,7 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     fuzz: 'checksum-list',
   },
   openIdProvider: {
-    test: 'api/resources/session-oidc.test.ts: a response of 1 MiB is read, and a longer one is refused',
+    test: 'api/resources/session-oidc-provider.test.ts: a response of 1 MiB is read, and a longer one is refused',
     fuzz: byLibrary('openid-client'),
   },
   secretFile: {
