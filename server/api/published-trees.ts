@@ -1,6 +1,5 @@
 import { realpath } from 'node:fs/promises'
 import { Failure, failureMessage } from '../core/failure.ts'
-import { isUnfinished } from '../core/guest/state.ts'
 import { type GcOptions, reasonToStay } from '../versions/gc.ts'
 import { checkTreeId } from '../versions/layout.ts'
 import { VersionStore, type VersionView } from '../versions/version-store.ts'
@@ -40,11 +39,11 @@ const graceMs = 86_400_000
 
 /** Why versions may not be removed now, by their numbers. */
 export async function neededVersions(
-  context: ApiContext,
+  context: Pick<ApiContext, 'machines'>,
   tree: PublishedTree,
 ): Promise<ReadonlyMap<number, string>> {
   const reasons = new Map(
-    versionsInUse(tree, { pinned: pinnedVersions(context), graceMs, nowMs: Date.now() }),
+    versionsInUse(tree, { pinned: context.machines.unfinishedVersions(), graceMs, nowMs: Date.now() }),
   )
   const needed = await tree.store.neededVersion(tree.id)
   if (needed && !reasons.has(needed.version)) reasons.set(needed.version, needed.why)
@@ -53,8 +52,11 @@ export async function neededVersions(
 }
 
 /** Why machines may need versions, also when the whole tree is to go. */
-export function neededByMachines(context: ApiContext, tree: PublishedTree): ReadonlyMap<number, string> {
-  return versionsInUse(tree, { pinned: pinnedVersions(context), graceMs, nowMs: Date.now() })
+export function neededByMachines(
+  context: Pick<ApiContext, 'machines'>,
+  tree: PublishedTree,
+): ReadonlyMap<number, string> {
+  return versionsInUse(tree, { pinned: context.machines.unfinishedVersions(), graceMs, nowMs: Date.now() })
 }
 
 /** The same with what the caller knows of machines. */
@@ -65,16 +67,4 @@ export function versionsInUse(
   const options = { ...known, keep: 0 }
   const reasons = versions.map((each) => [each.version, reasonToStay(each, 0, options)] as const)
   return new Map(reasons.filter((each): each is [number, string] => each[1] !== undefined))
-}
-
-function pinnedVersions({ snapshot, machines }: ApiContext): ReadonlySet<string> {
-  return new Set(
-    snapshot().guests.all.flatMap(({ name }) => {
-      const state = machines.stateOf(name)
-      if (!state || !isUnfinished(state.state)) return []
-      return (state.offers ?? []).flatMap(({ release }) =>
-        release ? [`${release.id}@${release.version}`] : [],
-      )
-    }),
-  )
 }

@@ -7,7 +7,7 @@ import type { Guest } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import { nextState } from '../core/guest/next-state.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
-import { type GuestState, isUnfinished, newState, withoutOldOffers } from '../core/guest/state.ts'
+import { type GuestState, newState, unfinishedVersions, withoutOldOffers } from '../core/guest/state.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { heldByDoubt, settlingChanges } from '../machines/guest-records.ts'
 import { boundTrees } from '../machines/history.ts'
@@ -119,13 +119,7 @@ export async function boundVersions({ paths }: Config, nowMs: number): Promise<R
   const store = await openExistingStore(paths)
   if (!store) return new Set()
   try {
-    const bound = new Set<string>()
-    for (const stored of (await store.states()).values()) {
-      const { offers = [], state } = withoutOldOffers(stored, nowMs)
-      if (!isUnfinished(state)) continue
-      for (const { release } of offers) if (release) bound.add(`${release.id}@${release.version}`)
-    }
-    return bound
+    return unfinishedVersions((await store.states()).values(), nowMs)
   } finally {
     await store.close()
   }

@@ -15,6 +15,7 @@ import {
   pinnedOffer,
   type ReleaseId,
   treeSettingText,
+  unfinishedVersions,
   withoutOldOffers,
 } from '../core/guest/state.ts'
 import { canonicalIp, isLoopback } from '../core/net/address.ts'
@@ -134,6 +135,11 @@ export class GuestHistory {
   stateOf(guest: string): GuestState | undefined {
     const state = this.#records.shown(guest)
     return state && withoutOldOffers(state, this.#options.clock())
+  }
+
+  /** Versions from which machines may be installing, also of guests that are not defined any more. */
+  unfinishedVersions(): ReadonlySet<string> {
+    return unfinishedVersions(this.#states.all.values(), this.#options.clock())
   }
 
   /** The version of a tree that the machine at an address sees until its installation ends. */

@@ -159,6 +159,11 @@ export class Machines implements BootMachines {
     return boundTrees(this.#options.snapshot().guests, (guest) => this.stateOf(guest))
   }
 
+  /** Versions from which machines may be installing, as `id@version`; see `GuestHistory`. */
+  unfinishedVersions(): ReadonlySet<string> {
+    return this.#history.unfinishedVersions()
+  }
+
   /**
    * Stores the report of a guest.
    *

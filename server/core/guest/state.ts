@@ -190,6 +190,17 @@ export function withoutOldOffers(state: GuestState, nowMs: number): GuestState {
   return offers?.length === state.offers?.length ? state : withOffers(state, offers ?? [])
 }
 
+/** The versions of trees that machines may be installing from, as `id@version`. */
+export function unfinishedVersions(states: Iterable<GuestState>, nowMs: number): ReadonlySet<string> {
+  const versions = new Set<string>()
+  for (const stored of states) {
+    const { offers = [], state } = withoutOldOffers(stored, nowMs)
+    if (!isUnfinished(state)) continue
+    for (const { release } of offers) if (release) versions.add(`${release.id}@${release.version}`)
+  }
+  return versions
+}
+
 export function withOffers({ offers: _, ...rest }: GuestState, offers: readonly Offer[]): GuestState {
   return offers.length === 0 ? rest : { ...rest, offers }
 }

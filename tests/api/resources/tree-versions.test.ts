@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -99,6 +99,15 @@ describe('versions of a tree', () => {
     const removed = await ask('DELETE', '/api/v1/trees/f41?replace-by=f43')
     expect(removed).toMatchObject({ status: 409, body: { errors: [{ field: 'guest web03' }] } })
     expect(readFileSync(join(home.path, 'guests.d/web03.yaml'), 'utf8')).toContain('tree: f41\n')
+    // Its machine goes on, also when nobody defines it any more.
+    rmSync(join(home.path, 'guests.d/web03.yaml'))
+    await app.reload()
+    expect((await ask('GET', '/api/v1/guests/web03')).status).toBe(404)
+    expect(await ask('DELETE', '/api/v1/trees/f41?replace-by=f43&versions=all')).toMatchObject({
+      status: 409,
+      body: { errors: [{ field: 'version 3', found: 'a machine is installing from it' }] },
+    })
+    expect(readFileSync(join(home.path, 'profiles.d/pinned.yaml'), 'utf8')).toContain('f41')
   })
 })
 
