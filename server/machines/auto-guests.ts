@@ -1,23 +1,33 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
+import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
-import { type AutoGuest, autoGuestOf, defaultAutoLimit, mostAutoGuests } from '../core/guest/auto-guest.ts'
+import {
+  type AutoGuest,
+  autoGuestOf,
+  confirms,
+  defaultAutoLimit,
+  mostAutoGuests,
+} from '../core/guest/auto-guest.ts'
+import type { Guest } from '../core/guest/guest.ts'
 import { identityOf } from '../core/guest/identity.ts'
 import type { MachineFacts } from '../core/guest/machine-facts.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import type { Selected, Selector } from '../core/guest/selectors.ts'
 import { whyHeld } from '../core/guest/state.ts'
+import { canonicalIp } from '../core/net/address.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
 import { sameUuid } from '../core/net/uuid.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { lru } from '../host/lru.ts'
+import { unknownMachinesKept } from '../store/store.ts'
 import type { Machines } from './machines.ts'
 
 export interface AutoGuestsOptions {
   readonly snapshot: () => Snapshot
   readonly machines: Pick<
     Machines,
-    'stateOf' | 'whyNotWritable' | 'uuidOf' | 'fresh' | 'recordsOf' | 'doubt' | 'seenMachines'
+    'stateOf' | 'whyNotWritable' | 'uuidOf' | 'fresh' | 'recordedOf' | 'addRecord' | 'doubt' | 'seenMachines'
   >
   /** The MAC that the kernel knows for an address on a network that we are on. */
   readonly macAt: (address: string) => Promise<string | undefined>
@@ -44,6 +54,12 @@ export interface Candidate {
   readonly who: Requester
 }
 
+/** The machine of a guest that was made before, and what selects it now. */
+export interface Returned extends Omit<Candidate, 'selected'> {
+  readonly guest: Guest
+  readonly selected: Selected
+}
+
 const hourMs = 3_600_000
 const keptMs = 500
 const mostKept = 1000
@@ -55,7 +71,8 @@ const patienceMs = 20_000
  * doubt of any kind the machine is told to boot its own disk.
  *
  * `consider` is a question and changes nothing. `claim` is made by the request that fetches the boot configuration, before
- * its first byte: then the guest has its file, and its record in the store.
+ * its first byte: then the guest has its record in the store, and its file. The record comes first: a file without one
+ * installs nothing (`whyForeign` in core/guest/definitions.ts).
  */
 export class AutoGuests {
   readonly #options: AutoGuestsOptions
@@ -83,13 +100,16 @@ export class AutoGuests {
 
   async #judge(made: AutoGuest, candidate: Candidate): Promise<Considered> {
     const { selected } = candidate
+    const { address, agent = '' } = candidate.who
     const why =
+      whyNoLoader(agent) ??
       this.#whyNotNow(made) ??
       this.#whyTooMany(selected.selector) ??
-      (await this.#whyUnproven(made, candidate)) ??
+      (await this.#whyUnproven(made.guest, candidate.who)) ??
       (await this.#options.whyReadOnly(made.guest.name)) ??
       whyMayBeGuest(made, this.#options.snapshot().guests) ??
-      (await this.#whyStranger(made))
+      whyAddressOf(address, this.#options.snapshot().guests) ??
+      (await this.#whyStranger(made, address))
     return why === undefined ? made : { why }
   }
 
@@ -99,11 +119,11 @@ export class AutoGuests {
    * @throws Failure `unavailable` when anything has changed since it was considered, or cannot be stored: no byte of the
    *   configuration may be sent then. The machine that asks again gets what is right at that moment.
    */
-  async claim(made: AutoGuest, { selected }: Candidate): Promise<void> {
+  async claim(made: AutoGuest, candidate: Candidate): Promise<void> {
     const { name } = made.guest
     let making = this.#making.get(name)
     if (!making) {
-      making = this.#make(made, selected).finally(() => this.#making.delete(name))
+      making = this.#make(made, candidate).finally(() => this.#making.delete(name))
       this.#making.set(name, making)
     }
     let timer: NodeJS.Timeout | undefined
@@ -111,6 +131,27 @@ export class AutoGuests {
       timer = setTimeout(() => reject(refusal(name, 'making it takes too long')), patienceMs).unref()
     })
     await Promise.race([making, late]).finally(() => clearTimeout(timer))
+    // Another request may have made it, with another UUID.
+    const why = this.#whyNotReady(made)
+    if (why !== undefined) throw refusal(name, why)
+  }
+
+  /**
+   * Why the machine of a guest that a profile made is not installed now. What made the guest is asked again each time, until
+   * somebody orders an installation: the machine that comes now may be another one than that which was selected, and the
+   * profile may select none any more. Undefined for all other guests.
+   */
+  async whyNotConfirmed({ guest, selected, shown, who }: Returned): Promise<string | undefined> {
+    const state = this.#options.machines.stateOf(guest.name)
+    if (!guest.shown || state?.state !== 'install' || state.install > 0) return undefined
+    if (!confirms(guest.shown, shown))
+      return 'its machine has shown neither the UUID nor the serial number of which a profile made it a guest'
+    const [profile] = guest.profiles
+    if (selected.kind !== 'profile' || selected.selector.auto !== 'install' || selected.waits.size > 0)
+      return `profile ${profile} made it a guest, and no profile with auto: install selects it now`
+    if (selected.selector.profile !== profile)
+      return `profile ${profile} made it a guest, and profile ${selected.selector.profile} selects it now`
+    return this.#whyUnproven(guest, who)
   }
 
   /** One problem for each profile that makes no more guests for now. */
@@ -125,10 +166,9 @@ export class AutoGuests {
     })
   }
 
-  async #make(made: AutoGuest, selected: Candidate['selected']): Promise<void> {
+  async #make(made: AutoGuest, { selected: { selector }, who: { address } }: Candidate): Promise<void> {
     const { machines, snapshot, make } = this.#options
     const { name } = made.guest
-    const { selector } = selected
     try {
       await make(made, async () => {
         await machines.fresh()
@@ -137,21 +177,21 @@ export class AutoGuests {
         const why = isAsBefore
           ? (this.#whyNotNow(made) ??
             this.#whyTooMany(selector) ??
-            (await this.#whyKnown(made)) ??
+            (await this.#whyKnown(made, address)) ??
             whyMayBeGuest(made, snapshot().guests) ??
+            whyAddressOf(address, snapshot().guests) ??
             (await this.#whySeen(made)))
           : 'its profile was changed meanwhile'
         if (why !== undefined) throw refusal(name, why)
         // Counted before it is written, so that what fails in the middle counts, too.
         this.#recent(made.profile).push(this.#nowMs())
         this.#strangers.clear()
+        await machines.addRecord(made.guest)
       })
     } catch (error) {
       throw refusal(name, failureMessage(error))
     }
     await machines.fresh()
-    const why = this.#whyNotReady(made)
-    if (why !== undefined) throw refusal(name, why)
   }
 
   /** Why a guest that was just written must not be installed: what is in force is not what was meant. */
@@ -188,17 +228,19 @@ export class AutoGuests {
    * that of the machine which really has it. The kernel knows the MAC of an address on a network that we are on, and our
    * DHCP service hears the MAC together with the UUID.
    */
-  async #whyUnproven({ guest: { macs, shown } }: AutoGuest, { who }: Candidate): Promise<string | undefined> {
+  async #whyUnproven({ macs, shown }: Guest, who: Requester): Promise<string | undefined> {
     const { machines, macAt } = this.#options
     const [mac = ''] = macs
+    // The table comes first: whoever can send a DHCP request can name any MAC and any UUID in it.
+    const neighbour = await macAt(who.address)
+    if (neighbour !== undefined && !macs.includes(canonicalMac(neighbour) ?? ''))
+      return `${who.address} has the MAC ${neighbour}, and says that it is ${mac}`
     const heard = machines.uuidOf(mac)
     if (heard !== undefined && shown?.uuid !== undefined) {
       if (sameUuid(heard, shown.uuid)) return undefined
       return `a machine with the MAC ${mac} has shown another UUID to the DHCP service`
     }
-    const neighbour = await macAt(who.address)
-    if (neighbour !== undefined && canonicalMac(neighbour) === mac) return undefined
-    if (neighbour !== undefined) return `${who.address} has the MAC ${neighbour}, and says that it is ${mac}`
+    if (neighbour !== undefined) return undefined
     return `nothing proves that ${who.address} has the MAC ${mac}: it is on no network of this server, and its DHCP request was not heard here`
   }
 
@@ -206,23 +248,26 @@ export class AutoGuests {
    * What the store says against it. This reads the records of all guests, and anybody who has the right MAC may ask again and
    * again: the answer holds for a moment. A claim reads them itself.
    */
-  #whyStranger(made: AutoGuest): Promise<string | undefined> {
-    const key = JSON.stringify([made.guest.macs, made.guest.shown])
+  #whyStranger(made: AutoGuest, address: string): Promise<string | undefined> {
+    const key = JSON.stringify([made.guest.macs, made.guest.shown, address])
     const kept = this.#strangers.get(key)
     if (kept && this.#nowMs() - kept.atMs < keptMs) return kept.why
-    const why = this.#whyKnown(made).then((known) => known ?? this.#whySeen(made))
+    const why = this.#whyKnown(made, address).then((known) => known ?? this.#whySeen(made))
     this.#strangers.set(key, { atMs: this.#nowMs(), why })
     return why
   }
 
   /** Why the machine is none that nobody knows: records outlive the definitions of guests. */
-  async #whyKnown({ guest }: AutoGuest): Promise<string | undefined> {
+  async #whyKnown({ guest }: AutoGuest, address: string): Promise<string | undefined> {
     const { machines } = this.#options
-    const known = new Set(await machines.recordsOf(identityOf(guest)))
+    const ip = canonicalIp(address)
+    const { names, mayBe } = await machines.recordedOf({ ...identityOf(guest), ...defined({ ip }) })
+    const known = new Set(names)
     if (machines.stateOf(guest.name) && this.#hasRecord(guest.name)) known.add(guest.name)
-    const [first] = known
-    if (first === undefined) return undefined
-    return `the store knows it as guest ${[...known].join(' and ')}; make it a guest by hand, or: treeboot guests forget ${first}`
+    if (known.size > 0) return `the store knows it as guest ${[...known].join(' and ')}; ${byHand}`
+    if (!mayBe) return undefined
+    const { name, key } = mayBe
+    return `it has not shown its ${key}, by which it may be guest ${name}, of which the store has a record; ${byHand}`
   }
 
   /**
@@ -230,6 +275,9 @@ export class AutoGuests {
    */
   async #whySeen({ guest: { macs, shown } }: AutoGuest): Promise<string | undefined> {
     const seen = await this.#options.machines.seenMachines()
+    // Rows of strangers push out older ones, also those of guests.
+    if (seen.length >= unknownMachinesKept)
+      return `more than ${unknownMachinesKept} machines were seen: it may have been seen with another card before`
     const other = seen.find(
       ({ mac, uuid, serial }) =>
         mac !== undefined &&
@@ -258,6 +306,25 @@ export class AutoGuests {
   #nowMs(): number {
     return (this.#options.clock ?? Date.now)()
   }
+}
+
+const byHand = 'make it a guest by hand'
+
+/**
+ * Programs by which people and scripts look at a configuration. A page can have a browser ask for anything, and no loader
+ * calls itself so: iPXE, GRUB, lpxelinux and UEFI HTTP Boot (`UefiHttpBoot/1.0`) have names of their own, or none.
+ */
+const lookingAgents = /^(?:mozilla|opera|curl|wget|python|lynx|w3m|links|httpie|go-http-client|powershell)/i
+
+function whyNoLoader(agent: string): string | undefined {
+  return lookingAgents.test(agent) ? `a boot loader must ask, and not ${agent.split('/')[0]}` : undefined
+}
+
+/** Whether the machine has the address of a guest. PXELINUX asks by its MAC before it asks by that. */
+function whyAddressOf(address: string, { all }: GuestIndex): string | undefined {
+  const ip = canonicalIp(address)
+  const guest = ip === undefined ? undefined : all.find((each) => each.ip === ip)
+  return guest && `${address} is the address of guest ${guest.name}`
 }
 
 function refusal(name: string, why: string): Failure {

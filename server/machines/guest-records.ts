@@ -4,14 +4,15 @@ import {
   type GuestRecord,
   guestsToHold,
   isHeldWhenRenamed,
-  recordsOf,
+  type Recorded,
+  recordedOf,
 } from '../core/guest/definitions.ts'
 import { doubtOf, type WitnessSays } from '../core/guest/doubt.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { identityOf, type MachineIdentity } from '../core/guest/identity.ts'
+import { identityOf, type MachineIdentity, withoutPast } from '../core/guest/identity.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import { nextState } from '../core/guest/next-state.ts'
-import { bootsInstaller, type GuestState, type HoldReason } from '../core/guest/state.ts'
+import { bootsInstaller, type GuestState, type HoldReason, newState } from '../core/guest/state.ts'
 import type { RecordChange, Store } from '../store/store.ts'
 import type { GuestStates } from './guest-states.ts'
 
@@ -102,13 +103,14 @@ export async function changesForRename(
 
 /**
  * What makes a record forget which machines it was: its earlier MACs, UUID and serial numbers, and for a guest that is not
- * defined any more all of them. It boots its disk until its installation is ordered. The number of its installation
- * stays, so that no report of an earlier one counts again.
+ * defined any more all of them. Other guests may have them then, and no profile with `auto: install` takes the machine for
+ * a stranger. It boots its disk until its installation is ordered. The number of its installation stays, so that no
+ * report of an earlier one counts again.
  *
  * @throws Failure `not-found` when there is neither a guest nor a record; `conflict` while it is being installed.
  */
 export async function changesToForget(
-  store: Pick<Store, 'states'>,
+  store: Pick<Store, 'states' | 'identities'>,
   { name, guest, by }: { readonly name: string; readonly guest: Guest | undefined; readonly by: string },
   atMs: number,
 ): Promise<RecordChange[]> {
@@ -120,7 +122,9 @@ export async function changesToForget(
       'conflict',
       `guest ${name} is being installed; forget it when that has ended, or after "treeboot local ${name}"`,
     )
-  const identity = guest ? identityOf(guest) : { macs: [] }
+  const none = { macs: [] }
+  const before = (await store.identities()).get(name) ?? none
+  const identity = withoutPast(guest ? identityOf(guest) : none, before)
   return [holdChange(name, `by ${by}: forgotten`, atMs), { kind: 'identity', guest: name, identity }]
 }
 
@@ -234,13 +238,24 @@ export class GuestRecords {
   }
 
   /**
-   * The names of all records that may be of this machine, also of guests whose definition is gone.
+   * What all records say of this machine, also those of guests whose definition is gone.
    *
    * @throws Failure `unavailable` before the store is open.
    */
-  async namesOf(identity: MachineIdentity): Promise<readonly string[]> {
+  async recordedOf(identity: MachineIdentity): Promise<Recorded> {
     if (!this.#store) throw new Failure('unavailable', 'the store is not open')
-    return recordsOf(identity, await readRecords(this.#store))
+    return recordedOf(identity, await readRecords(this.#store))
+  }
+
+  /**
+   * Gives a guest that is about to be made its record: it is to be installed.
+   *
+   * @throws Failure `unavailable` when that cannot be stored now.
+   */
+  async add(guest: Guest): Promise<void> {
+    if (!this.#store) throw new Failure('unavailable', 'the store is not open')
+    const added = { kind: 'add', guest: guest.name, identity: identityOf(guest), state: newState } as const
+    await this.#options.states.record([added])
   }
 
   /** See `changesToForget`. */

@@ -1,6 +1,7 @@
 import type { BootDecision } from '../core/boot/decision.ts'
 import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
+import type { Recorded } from '../core/guest/definitions.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { MachineIdentity } from '../core/guest/identity.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
@@ -293,10 +294,15 @@ export class GuestHistory {
     return this.stateOf(guest) ?? newState
   }
 
-  /** The names of all records that may be of this machine, see `GuestRecords.namesOf`. */
-  async recordsOf(identity: MachineIdentity): Promise<readonly string[]> {
+  /** What all records say of this machine, see `GuestRecords.recordedOf`. */
+  async recordedOf(identity: MachineIdentity): Promise<Recorded> {
     await this.fresh()
-    return this.#records.namesOf(identity)
+    return this.#records.recordedOf(identity)
+  }
+
+  /** See `GuestRecords.add`. */
+  addRecord(guest: Guest): Promise<void> {
+    return this.#records.add(guest)
   }
 
   /**

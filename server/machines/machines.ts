@@ -3,6 +3,7 @@ import type { BootDecision } from '../core/boot/decision.ts'
 import type { ClientFacts } from '../core/boot/firmware.ts'
 import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
+import type { Recorded } from '../core/guest/definitions.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { MachineIdentity } from '../core/guest/identity.ts'
 import { archsInDhcp, machineFacts, type RawFacts } from '../core/guest/machine-facts.ts'
@@ -192,9 +193,18 @@ export class Machines implements BootMachines {
     return this.#history.beforeRename(guest, newName)
   }
 
-  /** The names of all records that may be of this machine, also of guests whose definition is gone. */
-  recordsOf(identity: MachineIdentity): Promise<readonly string[]> {
-    return this.#history.recordsOf(identity)
+  /** What all records say of this machine, also those of guests whose definition is gone. */
+  recordedOf(identity: MachineIdentity): Promise<Recorded> {
+    return this.#history.recordedOf(identity)
+  }
+
+  /**
+   * Gives a guest that is about to be made its record: it is to be installed.
+   *
+   * @throws Failure `unavailable` when that cannot be stored now.
+   */
+  addRecord(guest: Guest): Promise<void> {
+    return this.#history.addRecord(guest)
   }
 
   /** Stores that guests boot their own disks, see `GuestHistory.keepLocal`. */

@@ -2,6 +2,7 @@ import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootFacts, BootInputs } from '../core/boot/plan-boot.ts'
 import { selectedFor } from '../core/boot/plan-boot.ts'
 import { defined } from '../core/defined.ts'
+import type { Guest } from '../core/guest/guest.ts'
 import { newState } from '../core/guest/state.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { AutoGuests } from '../machines/auto-guests.ts'
@@ -10,7 +11,7 @@ import type { Answers } from './answers.ts'
 
 export interface AutoOfferParts {
   /** Makes guests of unknown machines; absent where nothing may be changed. */
-  readonly autoGuests?: Pick<AutoGuests, 'consider' | 'claim'> | undefined
+  readonly autoGuests?: Pick<AutoGuests, 'consider' | 'claim' | 'whyNotConfirmed'> | undefined
   readonly answers: Pick<Answers, 'whyNone'>
 }
 
@@ -57,4 +58,15 @@ export async function autoOffer(
   // Without one the installer asks at its screen, and nobody is there.
   if (plan.answerFile === undefined) return { whyNoGuest: 'it would get no answer file' }
   return { decision, claim: () => autoGuests.claim(made, candidate) }
+}
+
+/** Why a guest that a profile made is not installed now, by what its machine shows. `facts` have what it has shown. */
+export async function whyNotConfirmed(
+  { autoGuests }: Pick<AutoOfferParts, 'autoGuests'>,
+  guest: Guest | undefined,
+  { facts, who, inputs }: Omit<AsksAsUnknown, 'snapshot'>,
+): Promise<string | undefined> {
+  const { shown } = facts
+  if (!autoGuests || !guest?.shown || !shown || who.protocol === 'internal') return undefined
+  return autoGuests.whyNotConfirmed({ guest, selected: selectedFor(facts, inputs), shown, who })
 }

@@ -26,7 +26,7 @@ import {
   renderPlan,
 } from '../render/render.ts'
 import type { Answers } from './answers.ts'
-import { type AutoOfferParts, autoOffer } from './auto-offer.ts'
+import { type AutoOfferParts, autoOffer, whyNotConfirmed } from './auto-offer.ts'
 import type { Mount } from './mounts.ts'
 import { loaderOptions, planAs, renderForLoader } from './render-boot.ts'
 
@@ -247,12 +247,17 @@ class BootConfigs {
     const snapshot = this.#options.snapshot()
     const { guest, facts: known } = this.#recognise(asked, snapshot)
     if (unknown === 'none' && !guest) return undefined
-    const facts = guest ? known : { ...known, shown: this.#shown(known, who) }
-    const inputs = {
-      ...this.#inputs(who, snapshot),
-      ...(why !== undefined && { whyNoAnswerFile: () => why }),
-    }
-    const isStranger = makesGuests && !guest
+    const shownFacts = { ...known, shown: this.#shown(known, who) }
+    const facts = guest ? known : shownFacts
+    const usual = this.#inputs(who, snapshot)
+    const whyNoInstall = await whyNotConfirmed(this.#options, guest, {
+      facts: shownFacts,
+      who,
+      inputs: usual,
+    })
+    const inputs = { ...usual, ...defined({ whyNoAnswerFile: asFunction(why), whyNoInstall }) }
+    // PXELINUX and GRUB ask by UUID, and then by MAC: the guest is known by its MAC.
+    const isStranger = makesGuests && !guest && (asked.macs ?? []).length > 0
     const auto = isStranger && (await autoOffer(this.#options, { facts, who, inputs, snapshot }))
     const offer = auto && 'decision' in auto ? auto : undefined
     const whyNoGuest = auto && 'whyNoGuest' in auto ? { whyNoGuest: auto.whyNoGuest } : {}
@@ -339,11 +344,15 @@ interface ConfigOptions {
  * Whether a loader that asks for one name after the other must go on. PXELINUX asks by UUID, then by MAC, then for
  * `default`: what a MAC may change is decided when it is shown.
  */
-function isLeftToNext(selected: Selected | undefined, { shown }: BootFacts): boolean {
+function isLeftToNext(selected: Selected | undefined, { macs = [], shown }: BootFacts): boolean {
   if (!selected) return false
   if (selected.kind !== 'profile') return true
-  const needsMac = selected.waits.has('macPrefix') || selected.selector.auto === 'install'
-  return shown?.macs.length === 0 && needsMac
+  if (selected.selector.auto === 'install') return macs.length === 0
+  return shown?.macs.length === 0 && selected.waits.has('macPrefix')
+}
+
+function asFunction(why: string | undefined): (() => string) | undefined {
+  return why === undefined ? undefined : () => why
 }
 
 /** What a machine does that `unknown: ignore` ignores, when its loader must be given a file all the same. */

@@ -93,6 +93,15 @@ export function contradicts(
   )
 }
 
+/**
+ * Whether a machine shows by its UUID or its serial number that it is the one such a guest was made of. A MAC alone does
+ * not say so: somebody may have shown it with a UUID of his own, so that the machine which really has it is installed.
+ */
+export function confirms(shown: ShownIdentity, facts: Pick<MachineFacts, 'uuid' | 'serial'>): boolean {
+  const isSame = shown.uuid !== undefined && facts.uuid !== undefined && sameUuid(shown.uuid, facts.uuid)
+  return isSame || (shown.serial !== undefined && shown.serial === facts.serial)
+}
+
 /** The shortest beginning of a MAC that `auto: install` takes: the block of one maker. */
 const leastMacDigits = 6
 /** The shortest prefixes of networks: 65,536 addresses of IPv4, one site of IPv6. */

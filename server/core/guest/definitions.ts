@@ -1,3 +1,4 @@
+import { sameUuid } from '../net/uuid.ts'
 import type { Guest } from './guest.ts'
 import {
   addressKey,
@@ -72,7 +73,7 @@ export function definitionChanges({ guests, records, doubt, atMs }: DefinitionIn
     const [from = ''] = known
     const old = records.get(from)
     if (!old || known.size !== 1 || defined.has(from) || renamed.has(from))
-      return [newRecord(guest, identity, isKnown ? 'renamed' : doubt, atMs)]
+      return [newRecord(guest, identity, isKnown ? 'renamed' : (doubt ?? whyForeign(guest)), atMs)]
     renamed.add(from)
     wasKnown.delete(from)
     const rename = { kind: 'rename' as const, from, to: guest.name, identity: nextIdentity(identity, old) }
@@ -110,14 +111,36 @@ function mayHaveAnother(
   return holdIfArmed(guest, record.state, othersWith(identity, guest.name, owners).size > 0)
 }
 
-/** The names of all records whose machine may be this one, now or earlier. */
-export function recordsOf(
-  identity: MachineIdentity,
-  records: ReadonlyMap<string, GuestRecord>,
-): readonly string[] {
-  const everyKey = (record: GuestRecord) => [...keysOfRecord(record), ...(record.identity.former ?? [])]
+/** What the records say of a machine that is no guest. */
+export interface Recorded {
+  /** The names of all records whose machine it was, now or earlier, also of those that were made to forget it. */
+  readonly names: readonly string[]
+  /** A record of a machine that has a UUID or a serial number. This one may have the same, and has not shown it. */
+  readonly mayBe?: { readonly name: string; readonly key: 'uuid' | 'serial' }
+}
+
+export function recordedOf(identity: MachineIdentity, records: ReadonlyMap<string, GuestRecord>): Recorded {
+  const everyKey = (record: GuestRecord) => {
+    const { former = [], forgotten = [] } = record.identity
+    return [...keysOfRecord(record), ...former, ...forgotten]
+  }
   const owners = ownersOf(records, everyKey)
-  return [...new Set(searchedKeysOf(identity).flatMap((key) => owners.get(key) ?? []))]
+  const names = [...new Set(searchedKeysOf(identity).flatMap((key) => owners.get(key) ?? []))]
+  for (const [name, record] of records) {
+    const key = openKey(record.identity, identity)
+    if (key !== undefined) return { names, mayBe: { name, key } }
+  }
+  return { names }
+}
+
+/** By what two machines may be one: only one of them has shown it, and nothing that both have shown differs. */
+function openKey(known: MachineIdentity, shown: MachineIdentity): 'uuid' | 'serial' | undefined {
+  const differs = (key: 'uuid' | 'serial', isSame: (a: string, b: string) => boolean): boolean => {
+    const [a, b] = [known[key], shown[key]]
+    return a !== undefined && b !== undefined && !isSame(a, b)
+  }
+  if (differs('uuid', sameUuid) || differs('serial', (a, b) => a === b)) return undefined
+  return (['uuid', 'serial'] as const).find((key) => known[key] !== undefined && shown[key] === undefined)
 }
 
 /** The names of the other records that may be this machine. */
@@ -129,6 +152,14 @@ function othersWith(
   const others = new Set(searchedKeysOf(identity).flatMap((key) => owners.get(key) ?? []))
   others.delete(name)
   return others
+}
+
+/**
+ * A guest that a profile makes has its record before its file. A file without one came from another server or a backup, or
+ * belongs to a store that was lost: its machine may have been installed long ago.
+ */
+function whyForeign({ shown }: Guest): HoldReason | undefined {
+  return shown && 'by treeboot: a profile made it, and this store has no record of that'
 }
 
 function newRecord(
@@ -174,7 +205,9 @@ function holdIfArmed({ name, settings }: Guest, { state }: GuestState, isKnown: 
 
 function nextIdentity(identity: MachineIdentity, { identity: before, state }: GuestRecord): MachineIdentity {
   const wasNeverInstalled = state.state === 'install' && state.install === 0
-  return withFormer(identity, wasNeverInstalled ? { macs: [], former: before.former ?? [] } : before)
+  const { former = [], forgotten } = before
+  const unmade = { macs: [], former, ...(forgotten && { forgotten }) }
+  return withFormer(identity, wasNeverInstalled ? unmade : before)
 }
 
 /** Also by the address at which it was installed, whatever its definition says. */

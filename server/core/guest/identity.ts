@@ -10,6 +10,11 @@ export interface MachineIdentity {
   readonly ip?: string
   /** The keys (see `keysOf`) that it was recognised by before, the newest last. */
   readonly former?: readonly string[]
+  /**
+   * The keys that an operator had it forget. Other guests may have them; but no profile takes a machine that has one of them
+   * for a stranger whose disk it may erase.
+   */
+  readonly forgotten?: readonly string[]
 }
 
 /** What a machine only showed counts, too: by it another card of the machine is no new guest. */
@@ -32,7 +37,15 @@ export function withFormer(identity: MachineIdentity, before: MachineIdentity): 
   const own = new Set(keysOf(identity))
   const earlier = new Set([...(before.former ?? []), ...keysOf(before)])
   const former = [...earlier].filter((key) => !own.has(key)).slice(-mostFormer)
-  return former.length === 0 ? identity : { ...identity, former }
+  return { ...identity, ...(former.length > 0 && { former }), ...defined({ forgotten: before.forgotten }) }
+}
+
+/** An identity that was forgotten: what another guest has from now on is no reason to hold it. */
+export function withoutPast(identity: MachineIdentity, before: MachineIdentity): MachineIdentity {
+  const own = new Set(keysOf(identity))
+  const all = new Set([...(before.forgotten ?? []), ...(before.former ?? []), ...keysOf(before)])
+  const forgotten = [...all].filter((key) => !own.has(key)).slice(-mostFormer)
+  return { ...identity, ...(forgotten.length > 0 && { forgotten }) }
 }
 
 /**

@@ -58,13 +58,14 @@ function isListOfOffers(offers: unknown): offers is readonly Offer[] {
 export function identityOfRow({ identity }: Pick<GuestRow, 'identity'>): MachineIdentity {
   try {
     const parsed = JSON.parse(identity) as Partial<MachineIdentity>
-    const { macs, uuid, serial, ip, former } = parsed
+    const { macs, uuid, serial, ip, former, forgotten } = parsed
     const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
     const texts = (value: unknown): string[] =>
       Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []
     return {
       macs: texts(macs),
-      ...defined({ uuid: text(uuid), serial: text(serial), ip: text(ip), former: former && texts(former) }),
+      ...defined({ uuid: text(uuid), serial: text(serial), ip: text(ip) }),
+      ...defined({ former: former && texts(former), forgotten: forgotten && texts(forgotten) }),
     }
   } catch {
     return { macs: [] }
