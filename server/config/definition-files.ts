@@ -150,8 +150,15 @@ export async function definitionFilesState(
     const folder = await stateOf(join(base, definitionKinds[kind].folder))
     if (look === 'folders') return folder
     const names = await namesIn(base, kind).catch(() => [])
-    const files = await Promise.all(names.map(async (name) => `${name} ${await stateOf(join(base, name))}`))
-    return [folder, ...files].join('\n')
+    const lines = [folder]
+    // Not all at once: whoever else waits for a file would wait behind all of them.
+    for (let i = 0; i < names.length; i += readAtOnce) {
+      const some = names.slice(i, i + readAtOnce)
+      lines.push(
+        ...(await Promise.all(some.map(async (name) => `${name} ${await stateOf(join(base, name))}`))),
+      )
+    }
+    return lines.join('\n')
   })
   return (await Promise.all(states)).join('\n')
 }

@@ -49,6 +49,9 @@ export interface WatchTimes {
 const defaultTimes: WatchTimes = { pollMs: 250, quietMs: 300, gitLockMs: 300_000 }
 /** While files change, they are looked at as often as this, so that the quiet is seen. */
 const pendingPollMs = 100
+/** A check of ten thousand files takes a second while they are being written: it leaves the disk to who writes them. */
+const restFactor = 2
+const longestRestMs = 3_000
 
 /**
  * Watches config.yaml and the definition files beside it, and loads them again when they change. When the new
@@ -171,11 +174,15 @@ class Watch implements ConfigWatch {
     return [file, await definitionFilesState(this.#path, 'folders'), this.#fileTimes].join('\n')
   }
 
-  #checkLater(): void {
+  #checkLater(tookMs = 0): void {
     if (this.#closed) return
     const { pollMs } = this.#times
     const pause = this.#lastState === this.#loadedState ? pollMs : Math.min(pollMs, pendingPollMs)
-    this.#timer = setTimeout(() => void this.#check().finally(() => this.#checkLater()), pause).unref()
+    const check = (): void => {
+      const began = performance.now()
+      void this.#check().finally(() => this.#checkLater(performance.now() - began))
+    }
+    this.#timer = setTimeout(check, Math.max(pause, Math.min(restFactor * tookMs, longestRestMs))).unref()
   }
 
   async #check(): Promise<void> {
