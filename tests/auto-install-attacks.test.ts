@@ -182,6 +182,13 @@ describe('a file of a guest that a profile made', () => {
   })
 })
 
+test('a path that names a UUID alone makes no guest, and leaves the machine to its next name', async () => {
+  const app = await start()
+  expect(await asks(app, `/pxelinux.cfg/${uuid}`)).toMatch(/^404 /)
+  expect(await boots(app, uuid)).toContain('what shall this machine boot')
+  expect(files()).toEqual([])
+})
+
 test('two requests at once with two UUIDs make one guest, and one of them gets the installer', async () => {
   const app = await start()
   const both = await Promise.all([boots(app, mac(1), uuid), boots(app, mac(1), otherUuid)])
