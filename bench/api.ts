@@ -2,8 +2,8 @@
  * What ten thousand guests cost the API: `npm run bench -- api [guests]`.
  *
  * A server of its own on 127.0.0.1, in this process, with guests that are imported from a CSV file, each into a file of
- * `guests.d`. Measured are the import, one edit of a profile by the API until it is in force, and a page of a hundred
- * guests while fifty clients read. Aims on two quiet cores: 10 s, 1 s, and 20 ms for 99 of 100 pages.
+ * `guests.d`. Measured are the import, one edit of a profile by the API until it is in force, another name for the
+ * profile that all of them name, and a page of a hundred guests while fifty clients read. Aims on two quiet cores: 10 s, 1 s, and 20 ms for 99 of 100 pages.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
