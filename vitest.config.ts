@@ -15,6 +15,7 @@ const machines = [
   'dhcp-relay',
   'dry-boot',
   'ftp-nfs-install',
+  'held-out-boots',
   'lost-store',
   'nfs-clients',
   'proxydhcp',

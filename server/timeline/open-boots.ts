@@ -22,6 +22,8 @@ export interface OpenBootsOptions {
 const defaultMost = 2000
 /** Guests whose usual silence is remembered. */
 const mostUsual = 4000
+/** In milliseconds: no machine panics, resets, tests its memory and asks for a loader in less. */
+const soonestResetMs = 1500
 /** In milliseconds: an address belongs to the same machine for so long before its kernel was loaded. */
 const addressMs = 10 * 60_000
 
@@ -80,7 +82,9 @@ export class OpenBoots {
   /** Adds a fact to the boot that it concerns, or begins one with it. */
   note(fact: Fact, nowMs: number): void {
     const found = this.#find(fact, nowMs)
-    const begun = found && !restarts(found, fact, nowMs) ? found : this.#begin(fact, found, nowMs)
+    const isRestart = found && restarts(found, fact, nowMs)
+    const before = isRestart && this.#maybeAnothers(fact, found, nowMs) ? undefined : found
+    const begun = found && !isRestart ? found : this.#begin(fact, before, nowMs)
     if (!begun) return
     const known = fact.kind === 'file' || fact.kind === 'sending' ? withKernel(fact, begun) : fact
     const whole = this.#withUsual(this.#absorbOther(advance(begun, known, nowMs), fact, nowMs))
@@ -150,6 +154,19 @@ export class OpenBoots {
     if (!boot || contradicts(boot, who)) return undefined
     const longest = isDone(boot, 'kernel') || stepOf(boot, 'answer-file') ? closeAfterMs : addressMs
     return nowMs - boot.lastMs <= longest ? boot : undefined
+  }
+
+  /**
+   * Two machines behind one address (NAT): a loader that names nobody may be that of either, and does not show that one of them
+   * began anew. What names its machine later takes it over (`#absorbOther`).
+   */
+  #maybeAnothers({ who }: Fact, found: Boot, nowMs: number): boolean {
+    const { address, guest, macs, uuid } = who
+    if (address === undefined || guest !== undefined || macs.length > 0 || uuid !== undefined) return false
+    if (nowMs - found.lastMs < soonestResetMs) return true
+    for (const { id, addresses, ...boot } of this.#boots.values())
+      if (id !== found.id && addresses.includes(address) && contradicts(found, boot)) return true
+    return false
   }
 
   /**

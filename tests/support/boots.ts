@@ -86,3 +86,40 @@ export function followedBy(recording: Recording, more: readonly Event[], everyMs
   const added = more.map((event, n) => ({ at: last + (n + 1) * everyMs, event }))
   return { ...recording, events: [...recording.events, ...added] }
 }
+
+export const heldOutFolder = join(import.meta.dirname, '../fixtures/held-out-boots')
+
+/** How the boots of a recording stand after a long silence: the state of each, and its reason where it has one. */
+export function endsOf(
+  recording: Pick<Recording, 'events'>,
+  quietMs = 30 * 60_000,
+): (string | undefined)[][] {
+  return replay(recording, quietMs).map(({ state, reason }) =>
+    reason === undefined ? [state] : [state, reason],
+  )
+}
+
+/** What a look at each second would have shown besides `running` and `done`: the state, the reason, and when it began. */
+export function alarmsOf({ events }: Pick<Recording, 'events'>, everyMs = 1000): string[] {
+  const alarms = new Map<string, number>()
+  const open = new OpenBoots({
+    nextId: 1,
+    onChange: ({ id, state, reason = '' }) => {
+      const alarm = `boot ${id}: ${state} ${reason}`
+      if (state !== 'running' && state !== 'done' && !alarms.has(alarm)) alarms.set(alarm, nowMs)
+    },
+    onRemove: () => {},
+  })
+  let nowMs = epochMs
+  for (const { at, event } of events) {
+    while (nowMs + everyMs < epochMs + at) {
+      nowMs += everyMs
+      open.look(nowMs)
+    }
+    nowMs = epochMs + at
+    const fact = factOf(event)
+    if (concernsBoots(event) && fact) open.note(fact, nowMs)
+  }
+  open.look(nowMs)
+  return [...alarms].map(([alarm, atMs]) => `${alarm} at ${(atMs - epochMs) / 1000} s`)
+}

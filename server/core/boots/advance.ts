@@ -1,6 +1,6 @@
 import { type Boot, type BootPurpose, isDone, type Signs, type StepKind, stepOf } from './boot.ts'
 import type { DhcpFact, Fact, FileFact, LogFact, ReportFact, SendingFact, Told, Who } from './facts.ts'
-import { type FileRole, isLooked } from './roles.ts'
+import { type FileRole, isLibrary, isLooked } from './roles.ts'
 import { shortText, withFolded, withNews } from './steps.ts'
 
 /** How many MACs, and how many addresses, are kept of one machine. */
@@ -17,9 +17,13 @@ export function beginsBoot(fact: Fact): boolean {
   return fact.role === 'answer-file' && fact.who.guest !== undefined && !fact.isOwnHost
 }
 
-/** A loader that is not here was named by a DHCP server, mostly with a mistake in it. */
-function isLoaderAsked({ isTftp, agent, outcome, failure, path }: FileFact): boolean {
+/**
+ * A loader that is not here was named by a DHCP server, mostly with a mistake in it. One of which no block arrives was asked
+ * for all the same: without a proxy nothing else is heard of a machine behind a path with a smaller MTU.
+ */
+function isLoaderAsked({ isTftp, agent, outcome, failure, path, isSilent, bytes }: FileFact): boolean {
   if (!isTftp && !isFirmware(agent)) return false
+  if (isSilent && bytes === 0) return true
   return outcome === 'complete' || (failure === 'not-found' && !isLooked(path))
 }
 
@@ -133,9 +137,10 @@ function afterDhcp(boot: Boot, fact: DhcpFact, nowMs: number): Boot {
   const what = firmware ?? boot.firmware ?? ''
   const asked = { kind: 'dhcp-asked', status: 'done', startMs, endMs: startMs, what } as const
   const steps = withNews(boot.steps, asked)
+  const asking = loaderRuns(boot, fact) ? withLoader(boot) : boot
   if (step === 'silent')
     return withSigns(
-      { ...boot, ...shown, steps },
+      { ...asking, ...shown, steps },
       { xid, ...(detail !== undefined && { silence: shortText(detail) }) },
     )
   const offered = {
@@ -146,7 +151,20 @@ function afterDhcp(boot: Boot, fact: DhcpFact, nowMs: number): Boot {
     what: file ?? '',
     words: detail,
   } as const
-  return withSigns({ ...boot, ...shown, steps: withNews(steps, offered) }, { xid })
+  return withSigns({ ...asking, ...shown, steps: withNews(steps, offered) }, { xid })
+}
+
+/** Whether the loader that firmware fetched is iPXE, and asks by DHCP now. A ROM that is iPXE asks anew by itself. */
+function loaderRuns(boot: Boot, { firmware, xid }: DhcpFact): boolean {
+  const isIpxe = firmware?.startsWith('ipxe') ?? false
+  const wasIpxe = boot.firmware?.startsWith('ipxe') ?? true
+  return isIpxe && !wasIpxe && isDone(boot, 'loader') && boot.signs.xid !== xid
+}
+
+/** The address of the firmware says nothing of that of the loader. */
+function withLoader(boot: Boot): Boot {
+  const { lease: _firmware, ...signs } = boot.signs
+  return { ...boot, signs: { ...signs, isLoaderRunning: true } }
 }
 
 /** The firmware that began: iPXE asks again after it was loaded, and is a loader then. */
@@ -168,10 +186,9 @@ function afterFile(boot: Boot, fact: FileFact, nowMs: number): Boot {
   if (fact.role === 'metadata') return boot
   const kind = stepOfRole[fact.role]
   const done = fact.isQuestion ? boot : withSigns(boot, oneLessSending(boot.signs))
-  // HEAD comes before GET; a size probe ends with an ERROR after the OACK, and no byte was acknowledged.
-  const isProbe = fact.isTftp && fact.outcome === 'aborted' && fact.bytes === 0 && !fact.isSilent
-  if (fact.isQuestion || isProbe) return { ...done, steps: withFolded(done.steps, kind, nowMs) }
-  if (fact.outcome === 'failed' && fact.failure === 'not-found') return afterMissing(done, kind, fact, nowMs)
+  const isNotFound = fact.outcome === 'failed' && fact.failure === 'not-found'
+  if (isUsual(fact, isNotFound)) return { ...done, steps: withFolded(done.steps, kind, nowMs) }
+  if (isNotFound) return afterMissing(done, kind, fact, nowMs)
   const news = {
     kind,
     status: statusOf(fact),
@@ -192,6 +209,18 @@ function afterFile(boot: Boot, fact: FileFact, nowMs: number): Boot {
   return fact.told ? afterTold(told, fact.told, nowMs) : told
 }
 
+/**
+ * HEAD comes before GET; a size probe ends with an ERROR after the OACK, and no byte was acknowledged. But Fedora CoreOS
+ * (coreos-livepxe-rootfs.sh) and dracut (livenet) ask for their image by HEAD, and give up when it is not here.
+ */
+function isUsual(
+  { isQuestion, isTftp, outcome, bytes, isSilent, role }: FileFact,
+  isNotFound: boolean,
+): boolean {
+  if (isQuestion) return !(isNotFound && role === 'stage2')
+  return isTftp && outcome === 'aborted' && bytes === 0 && !isSilent
+}
+
 function statusOf({ outcome }: FileFact): 'done' | 'broken-off' | 'failed' {
   if (outcome === 'complete') return 'done'
   return outcome === 'aborted' ? 'broken-off' : 'failed'
@@ -199,7 +228,10 @@ function statusOf({ outcome }: FileFact): 'done' | 'broken-off' | 'failed' {
 
 /** A name that is not there. Loaders try a dozen; what is not needed is folded into the step. */
 function afterMissing(boot: Boot, kind: StepKind, { path, agent }: FileFact, nowMs: number): Boot {
-  if (isLooked(path)) return { ...boot, steps: withFolded(boot.steps, kind, nowMs) }
+  const before = stepOf(boot, kind)
+  // PXELINUX looks for its library in six folders, and does not run without it. The first name is the one that it should have.
+  const isNeeded = isLibrary(path) && before !== undefined && !isLibrary(before.lost ?? '')
+  if (isLooked(path) && !isNeeded) return { ...boot, steps: withFolded(boot.steps, kind, nowMs) }
   const news = { kind, status: 'missing', startMs: nowMs, endMs: nowMs, lost: path, words: agent } as const
   const steps = withNews(boot.steps, news)
   return { ...boot, steps: withFolded(steps, kind, nowMs) }

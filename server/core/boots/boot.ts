@@ -97,6 +97,8 @@ export interface Signs {
   readonly silence?: string
   /** The server that the machine asked for its address. */
   readonly lease?: { readonly server?: string; readonly address?: string }
+  /** A loader that we sent runs: it asked by DHCP, as iPXE does. */
+  readonly isLoaderRunning?: boolean
   /** The agreed block size of a TFTP transfer of which no block was acknowledged. */
   readonly deadBlksize?: number
   /** Large files that are being sent now, and since when. */

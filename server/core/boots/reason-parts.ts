@@ -51,9 +51,15 @@ export const mostFetched = ({ steps }: Boot): Step | undefined =>
 /** In bytes: casper keeps the whole image in memory. */
 export const largeImage = 2 ** 29
 
-/** Whether the machine came here after the offer. */
+/** Whether the machine came here after the newest offer: that to its firmware, or that to iPXE which the firmware loaded. */
 export function isTaken(boot: Boot): boolean {
-  return wentBeyond(boot, 'dhcp-confirmed', 'loader', 'configuration', 'kernel', ...inInstaller)
+  const firmwareCame = wentBeyond(boot, 'dhcp-confirmed', 'loader') && boot.signs.isLoaderRunning !== true
+  return firmwareCame || wentBeyond(boot, 'configuration', 'kernel', ...inInstaller)
+}
+
+/** Who asked by DHCP: the machine, or the loader that it was sent. */
+export function asker(boot: Boot): string {
+  return boot.signs.isLoaderRunning ? `Its loader ${nameOf(stepOf(boot, 'loader')?.what)}` : 'It'
 }
 
 export function lastInstallerStep({ steps }: Boot): string {

@@ -1,5 +1,6 @@
 import { isDone, stepOf } from './boot.ts'
 import {
+  asker,
   count,
   has,
   inInstaller,
@@ -14,6 +15,7 @@ import {
   seconds,
   wentBeyond,
 } from './reason-parts.ts'
+import { isLibrary } from './roles.ts'
 
 /** What stops a machine before it has its kernel. */
 export const reasonsBeforeKernel = {
@@ -39,13 +41,21 @@ export const reasonsBeforeKernel = {
     state: 'gone',
     seen: (boot) =>
       `It loaded ${nameOf(stepOf(boot, 'loader')?.what)}, which then asked for ${lost(boot, 'loader')}, and that is not here.`,
-    means: 'The first loader starts a second one from the same folder, as shim does with GRUB.',
+    means:
+      'The first loader starts a second one from the same folder, as shim does with GRUB, and PXELINUX with ldlinux.c32.',
     try: 'Put the second loader beside the first; treeboot loaders names its package.',
-    fits: (boot, quietMs) =>
-      isDone(boot, 'loader') &&
-      /\.(?:efi|0)$/i.test(stepOf(boot, 'loader')?.lost ?? '') &&
-      !isDone(boot, 'configuration') &&
-      isQuiet(boot, quietMs, seconds(30)),
+    fits: (boot, quietMs) => {
+      const { what = '', lost: wanted = '' } = stepOf(boot, 'loader') ?? {}
+      // One that was found in another folder after all is no reason.
+      const isLost = /\.(?:efi|0)$/i.test(wanted) || isLibrary(wanted)
+      return (
+        isDone(boot, 'loader') &&
+        isLost &&
+        nameOf(what) !== nameOf(wanted) &&
+        !isDone(boot, 'configuration') &&
+        isQuiet(boot, quietMs, seconds(30))
+      )
+    },
   },
   'large-packets-lost': {
     state: 'gone',
@@ -82,8 +92,8 @@ export const reasonsBeforeKernel = {
   },
   'other-server': {
     state: 'gone',
-    seen: ({ signs }) =>
-      `It got our offer, took an address from ${signs.lease?.server ?? 'another server'}, and never came here.`,
+    seen: (boot) =>
+      `${asker(boot)} got our offer, took an address from ${boot.signs.lease?.server ?? 'another server'}, and never came here.`,
     means:
       'The other server names a boot file, too, or a firewall keeps the machine from UDP ports 69 and 4011.',
     try: 'Take next-server and filename out of the other DHCP server (or set them with treeboot dhcp-config), and let UDP 69 and 4011 pass.',
@@ -93,7 +103,9 @@ export const reasonsBeforeKernel = {
   'no-address': {
     state: 'gone',
     seen: (boot) =>
-      `It asked ${count(boot, 'dhcp-asked')} by DHCP, got our offer each time, and never asked for an address.`,
+      boot.signs.isLoaderRunning
+        ? `${asker(boot)} asked by DHCP, got our offer, and never asked for an address.`
+        : `It asked ${count(boot, 'dhcp-asked')} by DHCP, got our offer each time, and never asked for an address.`,
     means: 'No DHCP server gives it an address. treeboot is a proxy and gives none.',
     try: 'Look whether the DHCP server of this network runs, has free addresses, and hears this machine (relay, VLAN, spanning tree).',
     fits: (boot, quietMs) =>
@@ -142,7 +154,10 @@ export const reasonsBeforeKernel = {
       'The firmware did not start it: Secure Boot refuses what is not signed, or it is built for another processor.',
     try: 'Set loader: grub for this machine (shim and GRUB are signed), or switch Secure Boot off; treeboot tries that by itself next time.',
     fits: (boot, quietMs) =>
-      isDone(boot, 'loader') && !has(boot, 'configuration') && isQuiet(boot, quietMs, seconds(60)),
+      isDone(boot, 'loader') &&
+      !boot.signs.isLoaderRunning &&
+      !has(boot, 'configuration') &&
+      isQuiet(boot, quietMs, seconds(60)),
   },
   'menu-left': {
     state: 'gone',

@@ -61,8 +61,13 @@ export function guestOfAnswer(path: string): string | undefined {
  * lists of its modules; EFI iPXE since 2023 for `autoexec.ipxe`; PXELINUX for `ldlinux.c32` in a row of folders.
  */
 const looseForm =
-  /^(?:revocations.*\.efi|shim_certificate.*\.efi|mm\w+\.efi|.*\.lst|autoexec\.ipxe|ldlinux\.c32|bootsig\.bin)$/i
+  /^(?:revocations.*\.efi|shim_certificate.*\.efi|mm\w+\.efi|.*\.lst|autoexec\.ipxe|ldlinux\.(?:c32|e32|e64)|bootsig\.bin)$/i
 
 export function isLooked(path: string): boolean {
   return looseForm.test(path.slice(path.lastIndexOf('/') + 1))
+}
+
+/** The library of PXELINUX 5 and later: `ldlinux.c32`, under UEFI `ldlinux.e64` or `ldlinux.e32`. */
+export function isLibrary(path: string): boolean {
+  return /(?:^|\/)ldlinux\.\w+$/i.test(path)
 }
