@@ -164,40 +164,44 @@ async function work({ change, title }: Client, known: Known, end: { is: boolean 
   }
 }
 
-test('a server that is killed while clients write keeps what it acknowledged, and half of nothing', async () => {
-  writeBelow(home.path, 'config.yaml', httpOnly)
-  writeBelow(home.path, 'profiles.d/p0.yaml', 'args: [quiet]\n')
-  writeBelow(home.path, 'kickstart-templates/a.ks', '# 0\n')
-  const names = [...users, 'ordered', 'edited']
-  for (const [i, name] of names.entries())
-    writeBelow(
-      home.path,
-      `guests.d/${name}.yaml`,
-      `mac: 52:54:00:aa:bb:0${i}\n${users.includes(name) ? 'profile: p0' : 'args: [n=0]'}\n`,
+test(
+  'a server that is killed while clients write keeps what it acknowledged, and half of nothing',
+  async () => {
+    writeBelow(home.path, 'config.yaml', httpOnly)
+    writeBelow(home.path, 'profiles.d/p0.yaml', 'args: [quiet]\n')
+    writeBelow(home.path, 'kickstart-templates/a.ks', '# 0\n')
+    const names = [...users, 'ordered', 'edited']
+    for (const [i, name] of names.entries())
+      writeBelow(
+        home.path,
+        `guests.d/${name}.yaml`,
+        `mac: 52:54:00:aa:bb:0${i}\n${users.includes(name) ? 'profile: p0' : 'args: [n=0]'}\n`,
+      )
+    let child = await start()
+    const all = await Promise.all(
+      clients.map(async (client) => ({ client, known: { n: 0, value: await client.read() } as Known })),
     )
-  let child = await start()
-  const all = await Promise.all(
-    clients.map(async (client) => ({ client, known: { n: 0, value: await client.read() } as Known })),
-  )
-  let acknowledged = 0
-  for (let kill = 0; kill < kills; kill++) {
-    const end = { is: false }
-    const before = all.reduce((sum, { known }) => sum + known.n, 0)
-    const working = Promise.allSettled(all.map(({ client, known }) => work(client, known, end)))
-    await pause(50 + Math.random() * 1_000)
-    end.is = true
-    child.kill('SIGKILL')
-    const [done] = await Promise.all([working, once(child, 'exit')])
-    expect(done.filter(({ status }) => status === 'rejected')).toEqual([])
-    acknowledged += all.reduce((sum, { known }) => sum + known.n, 0) - before
-    child = await start()
-    for (const { client, known } of all) {
-      const found = await client.read()
-      const possible = [known.value, known.asked ?? known.value]
-      expect(possible, `${client.title}, after kill ${kill + 1}`).toContain(found)
-      if (found === known.asked && found !== known.value) known.n++
-      Object.assign(known, { value: found, asked: undefined })
+    let acknowledged = 0
+    for (let kill = 0; kill < kills; kill++) {
+      const end = { is: false }
+      const before = all.reduce((sum, { known }) => sum + known.n, 0)
+      const working = Promise.allSettled(all.map(({ client, known }) => work(client, known, end)))
+      await pause(50 + Math.random() * 1_000)
+      end.is = true
+      child.kill('SIGKILL')
+      const [done] = await Promise.all([working, once(child, 'exit')])
+      expect(done.filter(({ status }) => status === 'rejected')).toEqual([])
+      acknowledged += all.reduce((sum, { known }) => sum + known.n, 0) - before
+      child = await start()
+      for (const { client, known } of all) {
+        const found = await client.read()
+        const possible = [known.value, known.asked ?? known.value]
+        expect(possible, `${client.title}, after kill ${kill + 1}`).toContain(found)
+        if (found === known.asked && found !== known.value) known.n++
+        Object.assign(known, { value: found, asked: undefined })
+      }
     }
-  }
-  expect(acknowledged).toBeGreaterThan(kills * clients.length)
-}, kills * 60_000)
+    expect(acknowledged).toBeGreaterThan(kills * clients.length)
+  },
+  kills * 60_000,
+)
