@@ -20,8 +20,8 @@ export function isOverTls({ socket, headers }: IncomingMessage, proxies: readonl
 }
 
 /**
- * The value of a cookie. Under TLS only that with the prefix counts: any page on another host of the same domain, or on plain HTTP,
- * can set the other one.
+ * The value of a cookie. Under TLS only that with the prefix counts: a page on another host of the same domain, or on plain
+ * HTTP, can set the other one.
  */
 export function cookieValue(
   req: IncomingMessage,

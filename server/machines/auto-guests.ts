@@ -40,7 +40,7 @@ export interface AutoGuestsOptions {
    * Resolves when the file is on the disk and the snapshot has the guest.
    */
   readonly make: (made: AutoGuest, before: () => Promise<void>) => Promise<void>
-  /** Milliseconds since 1970. */
+  /** Milliseconds of a clock that nobody sets: one set back would make room for more guests. */
   readonly clock?: () => number
 }
 
@@ -80,7 +80,6 @@ export class AutoGuests {
   readonly #made = new Map<string, number[]>()
   /** By name: guests that are being made. A machine asks twice when its first request takes long. */
   readonly #making = new Map<string, Promise<void>>()
-
   /** By identity: what the store said a moment ago. */
   readonly #strangers = lru<string, { readonly atMs: number; readonly why: Promise<string | undefined> }>(
     mostKept,
@@ -263,7 +262,7 @@ export class AutoGuests {
     const ip = canonicalIp(address)
     const { names, mayBe } = await machines.recordedOf({ ...identityOf(guest), ...defined({ ip }) })
     const known = new Set(names)
-    if (machines.stateOf(guest.name) && this.#hasRecord(guest.name)) known.add(guest.name)
+    if (this.#hasRecord(guest.name)) known.add(guest.name)
     if (known.size > 0) return `the store knows it as guest ${[...known].join(' and ')}; ${byHand}`
     if (!mayBe) return undefined
     const { name, key } = mayBe
@@ -298,13 +297,13 @@ export class AutoGuests {
 
   #recent(profile: string): number[] {
     const sinceMs = this.#nowMs() - hourMs
-    const recent = (this.#made.get(profile) ?? []).filter((atMs) => atMs > sinceMs && atMs <= this.#nowMs())
+    const recent = (this.#made.get(profile) ?? []).filter((atMs) => atMs > sinceMs)
     this.#made.set(profile, recent)
     return recent
   }
 
   #nowMs(): number {
-    return (this.#options.clock ?? Date.now)()
+    return this.#options.clock?.() ?? performance.now()
   }
 }
 
