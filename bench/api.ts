@@ -1,22 +1,27 @@
 /**
  * What ten thousand guests cost the API: `npm run bench -- api [guests]`.
  *
- * A server of its own on 127.0.0.1, in this process, with guests that are imported from a CSV file, each into a file of
- * `guests.d`. Measured are the import, one edit of a profile by the API until it is in force, another name for the
- * profile that all of them name, and a page of a hundred guests while fifty clients read. Aims on two quiet cores: 10 s, 1 s, and 20 ms for 99 of 100 pages.
+ * A server as compiled, in a process of its own on 127.0.0.1, with guests that are imported from a CSV file, each into a
+ * file of `guests.d`. Measured are the import, one edit of a profile by the API until it is in force, another name for the
+ * profile that all of them name, and a page of a hundred guests while fifty clients read without a pause. Aims on two quiet
+ * cores: 10 s, 1 s, and 20 ms for 99 of 100 pages.
  */
+import { execFile, fork } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type App, createApp } from '../server/app.ts'
-import { runCli } from '../server/cli/program.ts'
+import { promisify } from 'node:util'
+import { findClient } from '../tests/support/clients.ts'
 import { isQuick, numberArgument } from './support/arguments.ts'
-import { median } from './support/numbers.ts'
+import { stopChild } from './support/children.ts'
+import { processorSeconds } from './support/processes.ts'
 
 const count = numberArgument(0, { full: 10_000, quick: 2_000 })
+const run = promisify(execFile)
+const program = join(import.meta.dirname, '../dist/server/main.js')
 const readers = 50
-const pagesPerReader = isQuick ? 10 : 40
+const readSeconds = isQuick ? 2 : 10
 /** Files that were just written are read again each time: see `FileTexts`. */
 const restMs = 2_500
 
@@ -41,13 +46,18 @@ async function main(cwd: string): Promise<void> {
   writeFileSync(join(cwd, 'config.yaml'), config)
   writeFileSync(join(cwd, 'profiles.d/web.yaml'), 'args: [quiet]\n')
   writeFileSync(join(cwd, 'hosts.csv'), `name,mac,profile\n${rows().join('\n')}\n`)
-  await measured(`import of ${count} guests`, () => command(cwd, 'guests', 'import', 'hosts.csv'))
-  const app = createApp({ cwd, version: 'bench' })
-  await app.start()
+  await importGuests(cwd)
+  const child = fork(join(import.meta.dirname, 'peers/api.ts'), [cwd, String(readers)])
   try {
-    await measureServer(app)
+    const { port, tokens } = await new Promise<Started>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as Started))
+      child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)))
+    })
+    const server = { url: `http://127.0.0.1:${port}/api/v1/`, tokens, pid: child.pid ?? 0 }
+    await measureChanges(server)
+    await readPages(server, cwd)
   } finally {
-    await app.stop()
+    await stopChild(child)
   }
 }
 
@@ -58,34 +68,28 @@ function rows(): string[] {
   })
 }
 
-async function command(cwd: string, ...args: string[]): Promise<void> {
-  let said = ''
-  const hear = (text: string): void => {
-    said += text
-  }
-  const io = {
-    out: hear,
-    err: hear,
-    ask: async () => undefined,
-    askSecret: async () => undefined,
-    exit: () => undefined,
-    color: false,
-    cwd,
-    cacheFolder: async () => join(cwd, 'cache'),
-  }
-  const code = await runCli(args, io)
-  if (code !== 0) throw new Error(`treeboot ${args.join(' ')} ended with ${code}: ${said}`)
+async function importGuests(cwd: string): Promise<void> {
+  const started = performance.now()
+  await run(process.execPath, [program, 'guests', 'import', 'hosts.csv'], { cwd, maxBuffer: 2 ** 26 })
+  console.log(`import of ${count} guests: ${((performance.now() - started) / 1000).toFixed(2)} s`)
 }
 
-async function measureServer(app: App): Promise<void> {
-  const by = { account: 'bench', from: 'bench' }
-  await app.accounts.addAccount({ name: 'bench', role: 'operator', password: 'a long password' }, by)
-  const maker = { kind: 'account', account: 'bench', role: 'operator' } as const
-  const { token } = await app.accounts.makeToken(maker, { name: 'bench', role: 'operator' })
-  const port = app.serviceLines().find(({ name }) => name === 'http')?.port
+interface Started {
+  readonly port: number
+  readonly tokens: readonly string[]
+}
+
+interface Server {
+  /** Ends with a slash. */
+  readonly url: string
+  readonly tokens: readonly string[]
+  readonly pid: number
+}
+
+async function measureChanges({ url, tokens, pid }: Server): Promise<void> {
   const ask = async (path: string, init: RequestInit = {}): Promise<void> => {
-    const headers = { ...init.headers, authorization: `Bearer ${token}` }
-    const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`, { ...init, headers })
+    const headers = { ...init.headers, authorization: `Bearer ${tokens[0]}` }
+    const response = await fetch(`${url}${path}`, { ...init, headers })
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
     await response.arrayBuffer()
   }
@@ -96,38 +100,56 @@ async function measureServer(app: App): Promise<void> {
       headers: { 'if-match': '*', 'content-type': 'application/merge-patch+json' },
       body: JSON.stringify({ args: [`round=${round}`] }),
     }
-    await measured('one edit of a profile, in force', () => ask('profiles/web/definition', patch))
+    await measured('one edit of a profile, in force', pid, () => ask('profiles/web/definition', patch))
   }
   await pause(restMs)
-  await measured('another name for a profile that all guests name', () =>
+  await measured('another name for a profile that all guests name', pid, () =>
     ask('profiles/web/rename', {
       method: 'POST',
       headers: { 'if-match': '*', 'content-type': 'application/json' },
       body: JSON.stringify({ to: 'web2' }),
     }),
   )
-  await ask('guests?limit=100')
-  const times: number[] = []
-  const read = async (): Promise<void> => {
-    for (let page = 0; page < pagesPerReader; page++) {
-      const started = performance.now()
-      await ask('guests?limit=100')
-      times.push(performance.now() - started)
-    }
-  }
-  await measured(`${readers * pagesPerReader} pages of 100 guests by ${readers} clients`, () =>
-    Promise.all(Array.from({ length: readers }, read)),
-  )
-  const sorted = times.sort((a, b) => a - b)
-  const late = sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN
-  console.log(`  one page: median ${median(times).toFixed(1)} ms, 99 of 100 below ${late.toFixed(1)} ms`)
 }
 
-async function measured(title: string, work: () => Promise<unknown>): Promise<void> {
-  const before = process.cpuUsage()
+/** wrk sends the header of each token in turn. */
+async function readPages({ url, tokens, pid }: Server, cwd: string): Promise<void> {
+  const wrk = findClient('wrk')
+  if (!wrk) throw new Error('wrk is missing: apt-get install wrk')
+  const script = join(cwd, 'tokens.lua')
+  const headers = tokens.map((token) => `"Bearer ${token}"`)
+  writeFileSync(
+    script,
+    `local tokens = { ${headers.join(', ')} }
+local next = 0
+function request()
+  next = next % #tokens + 1
+  return wrk.format("GET", nil, { Authorization = tokens[next] })
+end
+`,
+  )
+  const page = `${url}guests?limit=100`
+  const load = async (seconds: number): Promise<string> => {
+    const args = ['-t1', `-c${readers}`, `-d${seconds}`, '--latency', '-s', script, page]
+    const { stdout } = await run(wrk, args)
+    if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${page}: ${stdout}`)
+    return stdout
+  }
+  await load(2) // the first pages warm up
+  await measured(`pages of 100 guests by ${readers} clients`, pid, async () => {
+    const said = await load(readSeconds)
+    const [rate, half, late] = [/Requests\/sec:\s*(\S+)/, /50%\s*(\S+)/, /99%\s*(\S+)/].map(
+      (form) => form.exec(said)?.[1],
+    )
+    console.log(`  ${rate} pages/s; one page: median ${half}, 99 of 100 below ${late}`)
+  })
+}
+
+async function measured(title: string, pid: number, work: () => Promise<unknown>): Promise<void> {
+  const before = processorSeconds(pid)
   const started = performance.now()
   await work()
-  const ms = performance.now() - started
-  const { user, system } = process.cpuUsage(before)
-  console.log(`${title}: ${(ms / 1000).toFixed(2)} s, processor ${((user + system) / 1e6).toFixed(2)} s`)
+  const seconds = (performance.now() - started) / 1000
+  const processor = processorSeconds(pid) - before
+  console.log(`${title}: ${seconds.toFixed(2)} s, processor ${processor.toFixed(2)} s`)
 }

@@ -2,10 +2,11 @@
  * What timelines of boots cost HTTP and TFTP at full load: `npm run bench -- events [pairs] [seconds]`.
  *
  * Two servers of our own in processes of their own on 127.0.0.1, one with the recorder of boots and a store on the disk, one
- * without. Each pair measures both, one after the other, and the order alternates. The figures are what a request costs with
- * divided by what it costs without, in processor time of the server and in time: the mean of the pairs, and its 95 % interval
- * (Student's t on the logarithms). Processor time says more on a machine that does other things, too. The client is a machine that
- * boots, so each request belongs to a timeline: clients of a mirror cost less.
+ * without. Each pair measures both in slices of a second, which alternate in the order ABBA, so what else the machine does
+ * falls on both alike. The figures are what a request costs with divided by what it costs without, in processor time of the
+ * server and in time: the mean of the pairs, and its 95 % interval (Student's t on the logarithms). Processor time says more
+ * on a machine that does other things, too. The client is a machine that boots, so each request belongs to a timeline:
+ * clients of a mirror cost less.
  */
 import { execFile, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -21,7 +22,9 @@ import { processorSeconds } from './support/processes.ts'
 
 const run = promisify(execFile)
 const pairs = numberArgument(0, { full: 10, quick: 4 })
-const seconds = numberArgument(1, { full: 3, quick: 2 })
+const seconds = numberArgument(1, { full: 6, quick: 2 })
+/** About what two cores transfer: fewer files are over before processor time is counted in more than ticks. */
+const filesPerSecond = 3000
 
 interface Server {
   readonly http: number
@@ -79,6 +82,8 @@ async function main(): Promise<void> {
   }
 }
 
+type Mode = 'without' | 'with'
+
 interface Figures {
   /** In units a second. */
   readonly rates: number[]
@@ -87,19 +92,17 @@ interface Figures {
 }
 
 async function compare({ title, unit, measure }: Case, without: Server, withBoots: Server): Promise<void> {
-  const figures: Record<'without' | 'with', Figures> = {
+  const figures: Record<Mode, Figures> = {
     without: { rates: [], costs: [] },
     with: { rates: [], costs: [] },
   }
   for (let pair = 0; pair <= pairs; pair++) {
-    const order = pair % 2 === 0 ? (['without', 'with'] as const) : (['with', 'without'] as const)
-    for (const mode of order) {
-      const server = mode === 'with' ? withBoots : without
-      const before = processorSeconds(server.pid)
-      const { rate, count } = await measure(server)
-      if (pair === 0) continue // the first pair warms up
-      figures[mode].rates.push(rate)
-      figures[mode].costs.push((processorSeconds(server.pid) - before) / count)
+    const sums = await measurePair(measure, { without, with: withBoots })
+    if (pair === 0) continue // the first pair warms up
+    for (const mode of ['without', 'with'] as const) {
+      const { rate, count, processor } = sums[mode]
+      figures[mode].rates.push(rate / seconds)
+      figures[mode].costs.push(processor / count)
     }
   }
   const rates = [figures.without, figures.with].map((each) =>
@@ -111,19 +114,36 @@ async function compare({ title, unit, measure }: Case, without: Server, withBoot
   console.log(`  time           ${ratioText(meanRatio(figures.without.rates, figures.with.rates))}\n`)
 }
 
+/** Sums of as many slices of each server as a pair has seconds. */
+async function measurePair(measure: Case['measure'], servers: Readonly<Record<Mode, Server>>) {
+  const sums = { without: { rate: 0, count: 0, processor: 0 }, with: { rate: 0, count: 0, processor: 0 } }
+  for (let slice = 0; slice < seconds; slice++) {
+    const order = slice % 2 === 0 ? (['without', 'with'] as const) : (['with', 'without'] as const)
+    for (const mode of order) {
+      const { pid } = servers[mode]
+      const before = processorSeconds(pid)
+      const { rate, count } = await measure(servers[mode])
+      sums[mode].processor += processorSeconds(pid) - before
+      sums[mode].rate += rate
+      sums[mode].count += count
+    }
+  }
+  return sums
+}
+
 function ratioText({ mean, low, high }: ReturnType<typeof meanRatio>): string {
   return `with / without ${mean.toFixed(3)} (95 %: ${low.toFixed(3)} to ${high.toFixed(3)})`
 }
 
 async function requests(wrk: string, clients: number, url: string): Promise<Measured> {
-  const { stdout } = await run(wrk, ['-t1', `-c${clients}`, `-d${seconds}`, '--timeout', '20', url])
+  const { stdout } = await run(wrk, ['-t1', `-c${clients}`, '-d1', '--timeout', '20', url])
   if (/Non-2xx|Socket errors: connect [1-9]/.test(stdout)) throw new Error(`${url}: ${stdout}`)
   const rate = Number(/Requests\/sec:\s*([\d.]+)/.exec(stdout)?.[1])
   return { rate, count: Number(/(\d+) requests in/.exec(stdout)?.[1]) }
 }
 
 async function files(client: string, port: number): Promise<Measured> {
-  const count = String(300 * seconds)
+  const count = String(filesPerSecond)
   const { stdout } = await run(client, [String(port), 'piece.efi', '1468', '4', '50', count])
   const [took = 1, , completed = 0] = stdout.trim().split(' ').map(Number)
   return { rate: completed / took, count: completed }
