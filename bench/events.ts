@@ -1,5 +1,5 @@
 /**
- * What timelines of boots cost HTTP and TFTP at full load: `npm run bench -- events [pairs] [seconds]`.
+ * What timelines of boots cost HTTP and TFTP at full load: `npm run bench -- events [pairs] [seconds] [part of a title]`.
  *
  * Two servers of our own in processes of their own on 127.0.0.1, one with the recorder of boots and a store on the disk, one
  * without. Each pair measures both in slices of a second, which alternate in the order ABBA, so what else the machine does
@@ -15,7 +15,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findClient } from '../tests/support/clients.ts'
-import { numberArgument } from './support/arguments.ts'
+import { numberArgument, wordArgument } from './support/arguments.ts'
 import { stopChild } from './support/children.ts'
 import { meanRatio, median } from './support/numbers.ts'
 import { processorSeconds } from './support/processes.ts'
@@ -75,7 +75,8 @@ async function main(): Promise<void> {
       measure: ({ tftp: port }) => files(tftpLoad, port),
     }
     const cases = [http('small.rpm', 64), http('package.rpm', 16), http('initrd.img', 4), tftp]
-    for (const each of cases) await compare(each, without, withBoots)
+    const wanted = cases.filter(({ title }) => title.includes(wordArgument(2) ?? ''))
+    for (const each of wanted) await compare(each, without, withBoots)
   } finally {
     for (const server of servers) await server.stop()
     await rm(folder, { recursive: true })

@@ -1,7 +1,7 @@
 /**
  * Our HTTP and TFTP services on one bus, as compiled, for `bench/events.ts`: a process of its own that sends its HTTP port to
  * its parent, and then its TFTP port. `with`: timelines of boots are made of the events, in a store on the disk. `without`:
- * the events are made and counted.
+ * the events are made and counted, and the store rests.
  */
 import { join } from 'node:path'
 import type * as Bus from '../../server/events/bus.ts'
@@ -26,9 +26,10 @@ let bytes = 0
 bus.subscribe((event) => {
   if (event.type === 'served') bytes += event.bytes
 })
+// A server has its store either way. What a full collection of garbage costs grows with all that is loaded.
+const recorder = new BootRecorder({ keepMs: () => 1e9, onTrouble: (error) => console.error(String(error)) })
+await recorder.open((await openStore({ data })).boots)
 if (mode === 'with') {
-  const recorder = new BootRecorder({ keepMs: () => 1e9, onTrouble: (error) => console.error(String(error)) })
-  await recorder.open((await openStore({ data })).boots)
   bus.subscribe(recorder.sink)
   // The client of the load is a machine that boots, so that each of its requests belongs to a timeline.
   const facts = { macs: ['52:54:00:aa:bb:01'] }
