@@ -1,12 +1,13 @@
 /**
  * What timelines of boots cost HTTP and TFTP at full load: `npm run bench -- events [pairs] [seconds] [part of a title]`.
  *
- * Two servers of our own in processes of their own on 127.0.0.1, one with the recorder of boots and a store on the disk, one
- * without. Each pair measures both in slices of a second, which alternate in the order ABBA, so what else the machine does
- * falls on both alike. The figures are what a request costs with divided by what it costs without, in processor time of the
- * server and in time: the mean of the pairs, and its 95 % interval (Student's t on the logarithms). Processor time says more
- * on a machine that does other things, too. The client is a machine that boots, so each request belongs to a timeline:
- * clients of a mirror cost less.
+ * One server of our own in a process of its own on 127.0.0.1, with a store on the disk, whose recorder of boots is switched on
+ * and off: two processes differ by more than what is measured. Each pair measures both in slices of a second, in the order
+ * ABBA, so what else the machine does falls on both alike. The figures are what a request costs with divided by what it
+ * costs without, in processor time of the server and in time: the mean of the pairs, and its 95 % interval (Student's t on
+ * the logarithms). What the recorder writes after a slice counts for the slice. Processor time says more on a machine that
+ * does other things, too. The client is a machine that boots, so each request belongs to a timeline: clients of a mirror
+ * cost less.
  */
 import { execFile, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -30,6 +31,8 @@ interface Server {
   readonly http: number
   readonly tftp: number
   readonly pid: number
+  /** Resolves once it is so, and all that waited is written. */
+  switchTo(mode: Mode): Promise<void>
   stop(): Promise<void>
 }
 
@@ -56,13 +59,11 @@ async function main(): Promise<void> {
   await writeFile(join(root, 'package.rpm'), randomBytes(200_000))
   await writeFile(join(root, 'initrd.img'), randomBytes(32 * 2 ** 20))
   await writeFile(join(root, 'piece.efi'), randomBytes(2 ** 18))
-  const servers: Server[] = []
+  let server: Server | undefined
   try {
     const tftpLoad = join(folder, 'tftp-load')
     await run('cc', ['-O2', '-o', tftpLoad, join(import.meta.dirname, 'clients/tftp-load.c')])
-    const without = await start('without', root, folder)
-    const withBoots = await start('with', root, folder)
-    servers.push(without, withBoots)
+    server = await start(root, folder)
     console.log(`${cpus().length} cores, Node ${process.version}, ${pairs} pairs of ${seconds} s\n`)
     const http = (file: string, clients: number) => ({
       title: `HTTP ${file}, ${clients} clients`,
@@ -76,9 +77,9 @@ async function main(): Promise<void> {
     }
     const cases = [http('small.rpm', 64), http('package.rpm', 16), http('initrd.img', 4), tftp]
     const wanted = cases.filter(({ title }) => title.includes(wordArgument(2) ?? ''))
-    for (const each of wanted) await compare(each, without, withBoots)
+    for (const each of wanted) await compare(each, server)
   } finally {
-    for (const server of servers) await server.stop()
+    await server?.stop()
     await rm(folder, { recursive: true })
   }
 }
@@ -92,13 +93,13 @@ interface Figures {
   readonly costs: number[]
 }
 
-async function compare({ title, unit, measure }: Case, without: Server, withBoots: Server): Promise<void> {
+async function compare({ title, unit, measure }: Case, server: Server): Promise<void> {
   const figures: Record<Mode, Figures> = {
     without: { rates: [], costs: [] },
     with: { rates: [], costs: [] },
   }
   for (let pair = 0; pair <= pairs; pair++) {
-    const sums = await measurePair(measure, { without, with: withBoots })
+    const sums = await measurePair(measure, server)
     if (pair === 0) continue // the first pair warms up
     for (const mode of ['without', 'with'] as const) {
       const { rate, count, processor } = sums[mode]
@@ -115,16 +116,17 @@ async function compare({ title, unit, measure }: Case, without: Server, withBoot
   console.log(`  time           ${ratioText(meanRatio(figures.without.rates, figures.with.rates))}\n`)
 }
 
-/** Sums of as many slices of each server as a pair has seconds. */
-async function measurePair(measure: Case['measure'], servers: Readonly<Record<Mode, Server>>) {
+/** Sums of as many slices of each mode as a pair has seconds. */
+async function measurePair(measure: Case['measure'], server: Server) {
   const sums = { without: { rate: 0, count: 0, processor: 0 }, with: { rate: 0, count: 0, processor: 0 } }
   for (let slice = 0; slice < seconds; slice++) {
     const order = slice % 2 === 0 ? (['without', 'with'] as const) : (['with', 'without'] as const)
     for (const mode of order) {
-      const { pid } = servers[mode]
-      const before = processorSeconds(pid)
-      const { rate, count } = await measure(servers[mode])
-      sums[mode].processor += processorSeconds(pid) - before
+      await server.switchTo(mode)
+      const before = processorSeconds(server.pid)
+      const { rate, count } = await measure(server)
+      await server.switchTo('without')
+      sums[mode].processor += processorSeconds(server.pid) - before
       sums[mode].rate += rate
       sums[mode].count += count
     }
@@ -150,18 +152,26 @@ async function files(client: string, port: number): Promise<Measured> {
   return { rate: completed / took, count: completed }
 }
 
-async function start(mode: string, root: string, folder: string): Promise<Server> {
-  const child = fork(join(import.meta.dirname, 'peers/events.ts'), [mode, root, join(folder, `data-${mode}`)])
+async function start(root: string, folder: string): Promise<Server> {
+  const child = fork(join(import.meta.dirname, 'peers/events.ts'), [root, join(folder, 'data')])
   const ports = await new Promise<readonly number[]>((resolve, reject) => {
     const got: number[] = []
-    child.on('message', (message) => {
+    const take = (message: unknown): void => {
       got.push(Number(message))
-      if (got.length === 2) resolve(got)
-    })
-    child.once('exit', (code) => reject(new Error(`the server ${mode} boots ended with ${code}`)))
+      if (got.length < 2) return
+      child.off('message', take)
+      resolve(got)
+    }
+    child.on('message', take)
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)))
   })
   const [http = 0, tftp = 0] = ports
-  return { http, tftp, pid: child.pid ?? 0, stop: () => stopChild(child) }
+  const switchTo = (mode: Mode): Promise<void> =>
+    new Promise((resolve) => {
+      child.once('message', () => resolve())
+      child.send(mode)
+    })
+  return { http, tftp, pid: child.pid ?? 0, switchTo, stop: () => stopChild(child) }
 }
 
 await main()

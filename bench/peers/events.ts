@@ -1,7 +1,8 @@
 /**
  * Our HTTP and TFTP services on one bus, as compiled, for `bench/events.ts`: a process of its own that sends its HTTP port to
- * its parent, and then its TFTP port. `with`: timelines of boots are made of the events, in a store on the disk. `without`:
- * the events are made and counted, and the store rests.
+ * its parent, and then its TFTP port. On the message `with` timelines of boots are made of the events, in a store on the disk;
+ * on `without` the events are made and counted, and the store rests. Each message is sent back once it holds and all that
+ * waited is written.
  */
 import { join } from 'node:path'
 import type * as Bus from '../../server/events/bus.ts'
@@ -20,30 +21,36 @@ const { TftpListener } = await load<typeof Tftp>('protocols/tftp/server.js')
 const { openStore } = await load<typeof Open>('store/sqlite/open.js')
 const { BootRecorder } = await load<typeof Recorder>('timeline/recorder.js')
 
-const [mode, root = '.', data = '.'] = process.argv.slice(2)
+const [root = '.', data = '.'] = process.argv.slice(2)
 const bus = new EventBus()
 let bytes = 0
 bus.subscribe((event) => {
   if (event.type === 'served') bytes += event.bytes
 })
-// A server has its store either way. What a full collection of garbage costs grows with all that is loaded.
 const recorder = new BootRecorder({ keepMs: () => 1e9, onTrouble: (error) => console.error(String(error)) })
 await recorder.open((await openStore({ data })).boots)
-if (mode === 'with') {
-  bus.subscribe(recorder.sink)
-  // The client of the load is a machine that boots, so that each of its requests belongs to a timeline.
-  const facts = { macs: ['52:54:00:aa:bb:01'] }
-  bus.emit({
-    type: 'served',
-    protocol: 'http',
-    client: '127.0.0.1',
-    path: '/boot/by/52-54-00-aa-bb-01/ipxe',
-    outcome: 'complete',
-    bytes: 1,
-    ms: 1,
-    decision: { kind: 'boot', summary: 'install x', facts, guest: 'web01', localDisk: false, loader: 'ipxe' },
-  })
-}
+let forget: (() => void) | undefined
+process.on('message', async (mode) => {
+  if (mode === 'with') forget ??= bus.subscribe(recorder.sink)
+  else {
+    forget?.()
+    forget = undefined
+    await recorder.flush()
+  }
+  process.send?.(mode)
+})
+// The client of the load is a machine that boots, so that each of its requests belongs to a timeline.
+const facts = { macs: ['52:54:00:aa:bb:01'] }
+recorder.sink({
+  type: 'served',
+  protocol: 'http',
+  client: '127.0.0.1',
+  path: '/boot/by/52-54-00-aa-bb-01/ipxe',
+  outcome: 'complete',
+  bytes: 1,
+  ms: 1,
+  decision: { kind: 'boot', summary: 'install x', facts, guest: 'web01', localDisk: false, loader: 'ipxe' },
+})
 const shared = { bind: '127.0.0.1', port: 0, source: diskSource(root), events: bus.emit }
 const http = new HttpListener(shared)
 const tftp = new TftpListener({ ...shared, native: 'required' })
