@@ -6,7 +6,7 @@
  * profile that all of them name, and a page of a hundred guests while fifty clients read without a pause. Aims on two quiet
  * cores: 10 s, 1 s, and 20 ms for 99 of 100 pages.
  */
-import { execFile, fork } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { findClient } from '../tests/support/clients.ts'
 import { isQuick, numberArgument } from './support/arguments.ts'
-import { stopChild } from './support/children.ts'
+import { type ApiServer, startApiServer } from './support/children.ts'
 import { processorSeconds } from './support/processes.ts'
 
 const count = numberArgument(0, { full: 10_000, quick: 2_000 })
@@ -47,17 +47,12 @@ async function main(cwd: string): Promise<void> {
   writeFileSync(join(cwd, 'profiles.d/web.yaml'), 'args: [quiet]\n')
   writeFileSync(join(cwd, 'hosts.csv'), `name,mac,profile\n${rows().join('\n')}\n`)
   await importGuests(cwd)
-  const child = fork(join(import.meta.dirname, 'peers/api.ts'), [cwd, String(readers)])
+  const server = await startApiServer(cwd, readers)
   try {
-    const { port, tokens } = await new Promise<Started>((resolve, reject) => {
-      child.once('message', (message) => resolve(message as Started))
-      child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)))
-    })
-    const server = { url: `http://127.0.0.1:${port}/api/v1/`, tokens, pid: child.pid ?? 0 }
     await measureChanges(server)
     await readPages(server, cwd)
   } finally {
-    await stopChild(child)
+    await server.stop()
   }
 }
 
@@ -74,22 +69,10 @@ async function importGuests(cwd: string): Promise<void> {
   console.log(`import of ${count} guests: ${((performance.now() - started) / 1000).toFixed(2)} s`)
 }
 
-interface Started {
-  readonly port: number
-  readonly tokens: readonly string[]
-}
-
-interface Server {
-  /** Ends with a slash. */
-  readonly url: string
-  readonly tokens: readonly string[]
-  readonly pid: number
-}
-
-async function measureChanges({ url, tokens, pid }: Server): Promise<void> {
+async function measureChanges({ url, tokens, pid }: ApiServer): Promise<void> {
   const ask = async (path: string, init: RequestInit = {}): Promise<void> => {
     const headers = { ...init.headers, authorization: `Bearer ${tokens[0]}` }
-    const response = await fetch(`${url}${path}`, { ...init, headers })
+    const response = await fetch(`${url}/api/v1/${path}`, { ...init, headers })
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
     await response.arrayBuffer()
   }
@@ -113,7 +96,7 @@ async function measureChanges({ url, tokens, pid }: Server): Promise<void> {
 }
 
 /** wrk sends the header of each token in turn. */
-async function readPages({ url, tokens, pid }: Server, cwd: string): Promise<void> {
+async function readPages({ url, tokens, pid }: ApiServer, cwd: string): Promise<void> {
   const wrk = findClient('wrk')
   if (!wrk) throw new Error('wrk is missing: apt-get install wrk')
   const script = join(cwd, 'tokens.lua')
@@ -128,7 +111,7 @@ function request()
 end
 `,
   )
-  const page = `${url}guests?limit=100`
+  const page = `${url}/api/v1/guests?limit=100`
   const load = async (seconds: number): Promise<string> => {
     const args = ['-t1', `-c${readers}`, `-d${seconds}`, '--latency', '-s', script, page]
     const { stdout } = await run(wrk, args)

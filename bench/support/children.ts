@@ -2,6 +2,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 
 /** Starts a module that sends its port to its parent once it serves. */
 export async function forkServer(
@@ -14,6 +15,31 @@ export async function forkServer(
     child.once('exit', (code) => reject(new Error(`${module} ended with ${code}`)))
   })
   return { port, pid: child.pid ?? 0, stop: () => stopChild(child) }
+}
+
+export interface ApiServer {
+  /** `http://127.0.0.1:8080` */
+  readonly url: string
+  readonly tokens: readonly string[]
+  readonly pid: number
+  stop(): Promise<void>
+}
+
+/** Starts `peers/api.ts` in a folder that has a configuration. */
+export async function startApiServer(cwd: string, tokens: number): Promise<ApiServer> {
+  const child = fork(join(import.meta.dirname, '../peers/api.ts'), [cwd, String(tokens)])
+  const started = await new Promise<{ readonly port: number; readonly tokens: readonly string[] }>(
+    (resolve, reject) => {
+      child.once('message', (message) => resolve(message as { port: number; tokens: string[] }))
+      child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)))
+    },
+  )
+  return {
+    url: `http://127.0.0.1:${started.port}`,
+    tokens: started.tokens,
+    pid: child.pid ?? 0,
+    stop: () => stopChild(child),
+  }
 }
 
 /** Asks the process to end, and kills it when it has not ended after three seconds. */
