@@ -210,5 +210,7 @@ test('a flood of strangers that pushes out what was seen of guests ends the inst
   await eventually(async () =>
     expect(await boots(app, mac(1), uuid)).toContain('more than 4000 machines were seen'),
   )
+  const problems = await (await fetch(`http://127.0.0.1:${portOf(app)}/api/v1/problems`)).text()
+  expect(problems).toContain('make a machine a guest by hand: treeboot adopt MAC')
   expect(files()).toEqual([])
 }, 60_000)

@@ -138,6 +138,11 @@ export class GuestHistory {
     return state && withoutOldOffers(state, this.#options.clock())
   }
 
+  /** The states of all records as they are stored, also of guests that are not defined. */
+  get states(): ReadonlyMap<string, GuestState> {
+    return this.#states.all
+  }
+
   /** Versions from which machines may be installing, also of guests that are not defined any more. */
   unfinishedVersions(): ReadonlySet<string> {
     return unfinishedVersions(this.#states.all.values(), this.#options.clock())

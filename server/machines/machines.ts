@@ -122,6 +122,11 @@ export class Machines implements BootMachines {
     return this.#history.stateOf(guest)
   }
 
+  /** The states of all records, also of guests that are not defined. */
+  get states(): ReadonlyMap<string, GuestState> {
+    return this.#history.states
+  }
+
   whyNotWritable(): string | undefined {
     return this.#history.whyNotWritable()
   }

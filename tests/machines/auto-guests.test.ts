@@ -35,6 +35,7 @@ function whyNot(
     snapshot: () => ({ guests, selectors: [selector] }) as unknown as Snapshot,
     machines: {
       stateOf: () => newState,
+      states: new Map(),
       whyNotWritable: () => undefined,
       uuidOf: () => heard,
       fresh: async () => undefined,
