@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { App } from '../server/app.ts'
 import { makeToken } from './support/api.ts'
 import { httpOnly, portOf, quickApp } from './support/app.ts'
@@ -36,6 +36,7 @@ beforeEach(() => {
   )
   configure()
   return async () => {
+    vi.unstubAllEnvs()
     for (const app of apps) await app.stop()
     home.remove()
   }
@@ -175,6 +176,40 @@ describe('a machine that a profile with auto: install selects', () => {
     expect(made.status).toBe(201)
     expect(await boots(app, 1)).toContain('no record of what was installed before')
     expect((await treeboot('install', '--held', '--yes')).code).toBe(0)
+    expect(await boots(app, 1)).toBe('install')
+  })
+
+  test('boots its disk when the profile comes after the first start of an empty store', async () => {
+    vi.stubEnv('TREEBOOT_NEW_STORE', '')
+    configure('')
+    const app = await start({})
+    configure()
+    await app.reload()
+    expect(await boots(app, 1)).toContain('no record of what was installed before')
+    expect(files()).toEqual([])
+    // The next start says the same: nobody has decided.
+    await app.stop()
+    const next = await start({})
+    expect(await boots(next, 1)).toContain('no record of what was installed before')
+    expect((await treeboot('install', '--held', '--yes')).code).toBe(0)
+    expect(await boots(next, 1)).toBe('install')
+    // A decision lasts, also when the profile goes and comes again.
+    configure('')
+    await next.reload()
+    configure()
+    await next.reload()
+    neighbour = mac(2)
+    expect(await boots(next, 2, uuids[1])).toBe('install')
+  })
+
+  test('is installed when a store that knows guests gets the profile later', async () => {
+    vi.stubEnv('TREEBOOT_NEW_STORE', '')
+    configure('')
+    const app = await start({})
+    expect((await treeboot('guests', 'add', 'web01', `mac=${mac(9)}`, '--local')).code).toBe(0)
+    await app.reload()
+    configure()
+    await app.reload()
     expect(await boots(app, 1)).toBe('install')
   })
 
