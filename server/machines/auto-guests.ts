@@ -266,6 +266,10 @@ export class AutoGuests {
     if (kept && this.#nowMs() - kept.atMs < keptMs) return kept.why
     const why = this.#whyKnown(made, address).then((known) => known ?? this.#whySeen(made))
     this.#strangers.set(key, { atMs: this.#nowMs(), why })
+    // A store that could not be read says nothing of the machine: who asks next reads it again.
+    why.catch(() => {
+      if (this.#strangers.peek(key)?.why === why) this.#strangers.delete(key)
+    })
     return why
   }
 

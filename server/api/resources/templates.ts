@@ -14,7 +14,7 @@ import { listQuery, pageOf, wholeList } from '../lists.ts'
 import type { Reply } from '../reply.ts'
 import { type Call, json, needs, route } from '../route.ts'
 import { templateChange, templatePage, templateText, templateVersionPage } from '../schemas/templates.ts'
-import { requireUtf8, templateBody } from '../template-text.ts'
+import { templateBody } from '../template-text.ts'
 import { timeText } from '../views.ts'
 
 const plural = '/api/v1/templates'
@@ -145,7 +145,7 @@ export const templateRoutes = [
       const makes = call.req.headers['if-none-match']?.trim() === '*'
       const expected = makes ? undefined : await expectedOf(name, call, context)
       const options = { ...optionsOf(call.query), ...defined({ expected }) }
-      const made = await context.templates.write(name, requireUtf8(call.body), options)
+      const made = await context.templates.write(name, call.body, options)
       const reply = await inForce({ name, call }, made, context)
       return makes && !options.dryRun ? { ...reply, status: 201 } : reply
     },

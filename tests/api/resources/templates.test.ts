@@ -147,6 +147,16 @@ describe('templates', () => {
     for (const name of ['x%2Fhistory', 'x%2Flint']) await send('DELETE', name, '', { 'if-match': '*' })
   })
 
+  test('are UTF-8, in which U+FFFD is a character like any other', async () => {
+    const headers = { ...plain, 'if-none-match': '*' }
+    const put = (bytes: Uint8Array) =>
+      as('writer')('PUT', '/api/v1/templates/odd.ks', { body: new Uint8Array(bytes), headers })
+    expect((await put(Buffer.from('# Köln\n', 'latin1'))).status).toBe(400)
+    expect((await put(Buffer.from('# \ufffd Köln\n'))).status).toBe(201)
+    expect(fileOf('odd.ks')).toBe('# \ufffd Köln\n')
+    await send('DELETE', 'odd.ks', '', { 'if-match': '*' })
+  })
+
   test.each(['../x', '.hidden', 'a/../../x', 'a b', 'x~'])('are not made as %j', async (name) => {
     const path = name.split('/').map(encodeURIComponent).join('%2F')
     expect((await send('PUT', path, 'a\n', { 'if-none-match': '*' })).status).toBe(400)
