@@ -244,7 +244,7 @@ export function createApp(options: AppOptions): App {
       if (admin.isNew) note(`made the administrator's token for uploads: ${admin.file}`)
       await accounts.open({ store: store.accounts, dataFolder: paths.data, legacy: admin })
       await Promise.all([catalog.keepConfigIn(paths.data), uploads.start()])
-      const installsUnknown = snapshot().selectors.some(({ auto }) => auto === 'install')
+      const installsUnknown = () => snapshot().selectors.some(({ auto }) => auto === 'install')
       const acceptNew = newStore === 'install'
       await machines.open(store, { witnesses: store.witnesses, acceptNew, installsUnknown })
       await boots.open(store.boots)

@@ -1,6 +1,6 @@
 import type { Accounts } from './accounts/accounts.ts'
 import { mayUpload } from './accounts/may-upload.ts'
-import { isAppPath, refuseTarget } from './api/web-app.ts'
+import { isAppPath, refuseRequest } from './api/web-app.ts'
 import type { Config } from './config/schema.ts'
 import { defined } from './core/defined.ts'
 import type { EventSink } from './events/bus.ts'
@@ -43,7 +43,7 @@ export function listenerMakers(parts: ListenerParts): ListenerMakers {
         bind,
         port,
         isAppPath,
-        refuseTarget,
+        refuse: refuseRequest,
         fallback: parts.web,
       })
     },

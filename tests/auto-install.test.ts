@@ -1,68 +1,29 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { App } from '../server/app.ts'
 import { makeToken } from './support/api.ts'
-import { httpOnly, portOf, quickApp } from './support/app.ts'
-import { treebootIn } from './support/cli.ts'
+import { portOf } from './support/app.ts'
+import { AutoInstallLab, asks, mac, profile, uuids } from './support/auto-install.ts'
 import { eventually } from './support/eventually.ts'
-import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
+import { writeBelow } from './support/tree-folder.ts'
 
 /** Profiles that make unknown machines guests and install them: which disks are erased, and which are not. */
 
-const uuids = ['4c4c4544-0042-3510-8052-b4c04f4a3731', '4c4c4544-0042-3510-8052-b4c04f4a3732']
-const mac = (n: number): string => `52:54:00:00:00:${n.toString(16).padStart(2, '0')}`
-const profile = `profiles:
-  lab:
-    match: { mac-prefix: "52:54:00" }
-    auto: install
-    tree: fedora-40
-    template: lab.ks
-`
-let home: ReturnType<typeof keptFolder>
-let apps: App[]
-/** The MAC that the machine at 127.0.0.1 really has. */
-let neighbour: string | undefined
+let lab: AutoInstallLab
 
 beforeEach(() => {
-  home = keptFolder()
-  apps = []
-  neighbour = mac(1)
-  makeTree(join(home.path, 'trees/fedora-40'), { version: '40', checksums: false })
-  writeBelow(
-    home.path,
-    'kickstart-templates/lab.ks',
-    'url --url={{ tree.url }}\nclearpart --all\n# {{ report_url }}\n',
-  )
-  configure()
+  lab = new AutoInstallLab()
   return async () => {
-    for (const app of apps) await app.stop()
-    home.remove()
+    vi.unstubAllEnvs()
+    await lab.end()
   }
 })
 
-const configure = (text = profile): void => writeBelow(home.path, 'config.yaml', httpOnly + text)
-const files = (): string[] =>
-  readdirSync(home.path).includes('guests.d') ? readdirSync(join(home.path, 'guests.d')).sort() : []
-const treeboot = (...args: string[]) => treebootIn(home.path, ...args)
-
-async function start(options: { readonly newStore?: 'install' } = { newStore: 'install' }): Promise<App> {
-  const app = quickApp({ cwd: home.path, macAt: async () => neighbour, ...options })
-  apps.push(app)
-  await app.start()
-  await eventually(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), 15_000)
-  return app
-}
-
-/** What a machine gets that asks by MAC and UUID, as iPXE does: `install`, or why it boots its disk. */
-async function boots(app: App, n: number, uuid = uuids[0], method = 'GET'): Promise<string> {
+/** What a machine gets that asks by MAC and UUID, as iPXE does. */
+function boots(app: App, n: number, uuid: string = uuids[0], method = 'GET'): Promise<string> {
   const by = `${mac(n)}${uuid === '' ? '' : `/${uuid}`}`
-  const url = `http://127.0.0.1:${portOf(app)}/boot/by/${by}/pxelinux.cfg`
-  const response = await fetch(url, { method })
-  const text = await response.text()
-  if (response.status !== 200) return `${response.status} ${text}`
-  if (text.includes('LABEL install')) return 'install'
-  return /^SAY treeboot: (.*)$/m.exec(text)?.[1] ?? text
+  return asks(app, `/boot/by/${by}/pxelinux.cfg`, { method })
 }
 
 const stateOf = async (app: App, name: string): Promise<string> => {
@@ -72,67 +33,67 @@ const stateOf = async (app: App, name: string): Promise<string> => {
 
 describe('a machine that a profile with auto: install selects', () => {
   test('becomes a guest with the first byte of its boot configuration, and is installed once', async () => {
-    const app = await start()
+    const app = await lab.start()
     expect(await boots(app, 1)).toBe('install')
-    expect(files()).toEqual(['auto-525400000001.yaml'])
-    expect(readFileSync(join(home.path, 'guests.d/auto-525400000001.yaml'), 'utf8')).toMatch(
+    expect(lab.files()).toEqual(['auto-525400000001.yaml'])
+    expect(readFileSync(join(lab.home.path, 'guests.d/auto-525400000001.yaml'), 'utf8')).toMatch(
       /^# Made by profile lab \(auto: install\) at .*, because of mac-prefix 52:54:00\.\nmac: 52:54:00:00:00:01\nprofile: lab\nretry: false\nshown:\n {2}uuid: 4c4c4544-0042-3510-8052-b4c04f4a3731\n$/,
     )
     expect(await stateOf(app, 'auto-525400000001')).toBe('install')
-    const { out } = await treeboot('audit')
+    const { out } = await lab.treeboot('audit')
     expect(out).toMatch(/guests\.create +auto-525400000001/)
     // A loader asks again, and its installer fetches the answer file: it is a guest like any other.
     expect(await boots(app, 1)).toBe('install')
-    expect((await treeboot('guests', 'local', 'auto-525400000001')).code).toBe(0)
+    expect((await lab.treeboot('guests', 'local', 'auto-525400000001')).code).toBe(0)
     await eventually(async () => expect(await boots(app, 1)).toContain('is kept on its own disk'))
-    expect(files()).toEqual(['auto-525400000001.yaml'])
+    expect(lab.files()).toEqual(['auto-525400000001.yaml'])
   })
 
   test('is only looked at by HEAD, by explain and by the inbox', async () => {
-    const app = await start()
+    const app = await lab.start()
     await boots(app, 1, uuids[0], 'HEAD')
-    const { out } = await treeboot('explain', mac(1))
+    const { out } = await lab.treeboot('explain', mac(1))
     expect(out).toContain('auto: install of profile lab')
-    await treeboot('inbox')
-    expect(files()).toEqual([])
+    await lab.treeboot('inbox')
+    expect(lab.files()).toEqual([])
     expect(await stateOf(app, 'auto-525400000001')).toBe('none')
   })
 
   test('asks twice at once, and is one guest', async () => {
-    const app = await start()
+    const app = await lab.start()
     const all = await Promise.all(Array.from({ length: 8 }, () => boots(app, 1)))
     // Whoever comes while it is made may be told to ask again, and nobody gets a wrong answer.
     expect(all.filter((each) => each !== 'install' && !each.startsWith('503 '))).toEqual([])
     expect(all).toContain('install')
-    expect(files()).toEqual(['auto-525400000001.yaml'])
+    expect(lab.files()).toEqual(['auto-525400000001.yaml'])
   })
 
   test('boots its disk while nothing but its own word says that it has the MAC', async () => {
-    const app = await start()
-    neighbour = undefined
+    const app = await lab.start()
+    lab.neighbour = undefined
     expect(await boots(app, 1)).toMatch(
       /installs mac-prefix 52:54:00, and .* nothing proves that 127\.0\.0\.1/,
     )
-    neighbour = mac(2)
+    lab.neighbour = mac(2)
     expect(await boots(app, 1)).toContain('127.0.0.1 has the MAC 52:54:00:00:00:02')
-    expect(files()).toEqual([])
+    expect(lab.files()).toEqual([])
   })
 
   test('boots its disk without UUID and serial number, by which its second card is known', async () => {
-    const app = await start()
+    const app = await lab.start()
     expect(await boots(app, 1, '')).toContain('neither UUID nor serial number')
     // A placeholder is none.
     expect(await boots(app, 1, '03000200-0400-0500-0006-000700080009')).toContain('neither UUID nor serial')
     expect(await boots(app, 1)).toBe('install')
-    neighbour = mac(2)
+    lab.neighbour = mac(2)
     expect(await boots(app, 2)).toContain('the store knows it as guest auto-525400000001')
-    expect(files()).toHaveLength(1)
+    expect(lab.files()).toHaveLength(1)
   })
 
   test('is no other machine that shows the UUID which somebody named for it', async () => {
-    writeBelow(home.path, 'guests.d/web01.yaml', `uuid: ${uuids[1]}\ntree: fedora-40\n`)
-    const app = await start()
-    expect((await treeboot('guests', 'local', 'web01')).code).toBe(0)
+    writeBelow(lab.home.path, 'guests.d/web01.yaml', `uuid: ${uuids[1]}\ntree: fedora-40\n`)
+    const app = await lab.start()
+    expect((await lab.treeboot('guests', 'local', 'web01')).code).toBe(0)
     // A stranger makes a guest of a MAC of his own, with the UUID of a machine that no profile selects.
     expect(await boots(app, 1)).toBe('install')
     const url = `http://127.0.0.1:${portOf(app)}/boot/by/00:11:22:33:44:55/${uuids[0]}/pxelinux.cfg`
@@ -145,25 +106,25 @@ describe('a machine that a profile with auto: install selects', () => {
   })
 
   test('may be a guest that is known by what it has not shown, or by another card of it', async () => {
-    writeBelow(home.path, 'guests.d/web01.yaml', 'serial: ABC123\ntree: fedora-40\n')
-    writeBelow(home.path, 'guests.d/web02.yaml', `mac: ${mac(9)}\ntree: fedora-40\n`)
-    const app = await start()
+    writeBelow(lab.home.path, 'guests.d/web01.yaml', 'serial: ABC123\ntree: fedora-40\n')
+    writeBelow(lab.home.path, 'guests.d/web02.yaml', `mac: ${mac(9)}\ntree: fedora-40\n`)
+    const app = await lab.start()
     expect(await boots(app, 1)).toContain('not shown its serial, by which it may be guest web01')
-    rmSync(join(home.path, 'guests.d/web01.yaml'))
+    rmSync(join(lab.home.path, 'guests.d/web01.yaml'))
     await eventually(() => expect(app.snapshot().guests.byName('web01')).toBeUndefined())
     // Its record knows it by a serial number that is still not shown.
     expect(await boots(app, 1)).toContain('may be guest web01, of which the store has a record')
-    expect((await treeboot('guests', 'forget', 'web01')).code).toBe(0)
+    expect((await lab.treeboot('guests', 'forget', 'web01')).code).toBe(0)
     // web02 boots by its own card, and then by another one.
     expect(await boots(app, 9)).toBe('install')
-    await treeboot('guests', 'local', 'web02')
+    await lab.treeboot('guests', 'local', 'web02')
     const otherCard = `it was seen with the MAC ${mac(9)}, too, which is guest web02`
     await eventually(async () => expect(await boots(app, 1)).toContain(otherCard))
     expect(await boots(app, 1, uuids[1])).toBe('install')
   })
 
   test('boots its disk when store and files of guests were lost, until somebody says otherwise', async () => {
-    const app = await start({})
+    const app = await lab.start({})
     expect(await boots(app, 1)).toContain('no record of what was installed before')
     // A guest that is made meanwhile decides nothing of other machines.
     const token = await makeToken(app, 'operator')
@@ -174,85 +135,119 @@ describe('a machine that a profile with auto: install selects', () => {
     })
     expect(made.status).toBe(201)
     expect(await boots(app, 1)).toContain('no record of what was installed before')
-    expect((await treeboot('install', '--held', '--yes')).code).toBe(0)
+    expect((await lab.treeboot('install', '--held', '--yes')).code).toBe(0)
+    expect(await boots(app, 1)).toBe('install')
+  })
+
+  test('boots its disk when the profile comes after the first start of an empty store', async () => {
+    vi.stubEnv('TREEBOOT_NEW_STORE', '')
+    lab.configure('')
+    const app = await lab.start({})
+    lab.configure()
+    await app.reload()
+    expect(await boots(app, 1)).toContain('no record of what was installed before')
+    expect(lab.files()).toEqual([])
+    // The next start says the same: nobody has decided.
+    await app.stop()
+    const next = await lab.start({})
+    expect(await boots(next, 1)).toContain('no record of what was installed before')
+    expect((await lab.treeboot('install', '--held', '--yes')).code).toBe(0)
+    expect(await boots(next, 1)).toBe('install')
+    // A decision lasts, also when the profile goes and comes again.
+    lab.configure('')
+    await next.reload()
+    lab.configure()
+    await next.reload()
+    lab.neighbour = mac(2)
+    expect(await boots(next, 2, uuids[1])).toBe('install')
+  })
+
+  test('is installed when a store that knows guests gets the profile later', async () => {
+    vi.stubEnv('TREEBOOT_NEW_STORE', '')
+    lab.configure('')
+    const app = await lab.start({})
+    expect((await lab.treeboot('guests', 'add', 'web01', `mac=${mac(9)}`, '--local')).code).toBe(0)
+    await app.reload()
+    lab.configure()
+    await app.reload()
     expect(await boots(app, 1)).toBe('install')
   })
 
   test('is not installed again when somebody removes its file', async () => {
-    const app = await start()
+    const app = await lab.start()
     expect(await boots(app, 1)).toBe('install')
-    rmSync(join(home.path, 'guests.d/auto-525400000001.yaml'))
+    rmSync(join(lab.home.path, 'guests.d/auto-525400000001.yaml'))
     await app.reload()
     await eventually(() => expect(app.snapshot().guests.all).toEqual([]))
     expect(await boots(app, 1)).toContain('the store knows it as guest auto-525400000001')
-    expect(files()).toEqual([])
+    expect(lab.files()).toEqual([])
   })
 
   test('is not installed that was a guest under another name', async () => {
-    writeBelow(home.path, 'guests.d/web01.yaml', `mac: ${mac(1)}\ntree: fedora-40\n`)
-    const app = await start()
-    rmSync(join(home.path, 'guests.d/web01.yaml'))
+    writeBelow(lab.home.path, 'guests.d/web01.yaml', `mac: ${mac(1)}\ntree: fedora-40\n`)
+    const app = await lab.start()
+    rmSync(join(lab.home.path, 'guests.d/web01.yaml'))
     await app.reload()
     await eventually(() => expect(app.snapshot().guests.all).toEqual([]))
     expect(await boots(app, 1)).toContain('the store knows it as guest web01')
   })
 
   test('boots its disk while the store is in doubt, and while a definition cannot be read', async () => {
-    writeBelow(home.path, 'guests.d/web01.yaml', `mac: ${mac(9)}\ntree: fedora-40\n`)
-    const app = await start({})
+    writeBelow(lab.home.path, 'guests.d/web01.yaml', `mac: ${mac(9)}\ntree: fedora-40\n`)
+    const app = await lab.start({})
     expect(await boots(app, 1)).toContain('no record of what was installed before')
-    expect(await treeboot('install', '--held', '--yes')).toMatchObject({ code: 0 })
-    writeBelow(home.path, 'guests.d/broken.yaml', `mac: [`)
+    expect(await lab.treeboot('install', '--held', '--yes')).toMatchObject({ code: 0 })
+    writeBelow(lab.home.path, 'guests.d/broken.yaml', `mac: [`)
     const isTold = () => app.snapshot().problems.some(({ where }) => where.includes('broken.yaml'))
     await eventually(() => expect(isTold()).toBe(true))
     expect(await boots(app, 1)).toMatch(
       /have errors, or are not read yet|cannot be read, and may be this machine/,
     )
-    rmSync(join(home.path, 'guests.d/broken.yaml'))
+    rmSync(join(lab.home.path, 'guests.d/broken.yaml'))
     await eventually(() => expect(isTold()).toBe(false))
     expect(await boots(app, 1)).toBe('install')
   })
 
   test('boots its disk where no file may be written', async () => {
-    writeBelow(home.path, 'guests.d/.treeboot.yaml', 'managed: read-only\n')
-    const app = await start()
+    writeBelow(lab.home.path, 'guests.d/.treeboot.yaml', 'managed: read-only\n')
+    const app = await lab.start()
     expect(await boots(app, 1)).toMatch(/is not made a guest: .*guests\.d/)
-    expect(files()).toEqual(['.treeboot.yaml'])
+    expect(lab.files()).toEqual(['.treeboot.yaml'])
   })
 
   test('boots its disk when its answer file cannot be made', async () => {
-    writeBelow(home.path, 'kickstart-templates/lab.ks', '{{ nope }}\n')
-    const app = await start()
+    writeBelow(lab.home.path, 'kickstart-templates/lab.ks', '{{ nope }}\n')
+    const app = await lab.start()
     expect(await boots(app, 1)).toContain('its answer file cannot be made')
-    expect(files()).toEqual([])
+    expect(lab.files()).toEqual([])
   })
 
   test('boots its disk when another profile may turn out to select it', async () => {
-    configure(`${profile}  rack:\n    match: { serial: abc }\n    auto: local\n`)
-    const app = await start()
+    lab.configure(`${profile()}  rack:\n    match: { serial: abc }\n    auto: local\n`)
+    const app = await lab.start()
     expect(await boots(app, 1)).toContain('another profile may still select it by serial')
   })
 
   test('boots its disk beyond auto-limit, and a problem tells it', async () => {
-    configure(profile.replace('auto: install', 'auto: install\n    auto-limit: 2'))
-    const app = await start()
+    lab.configure(profile().replace('auto: install', 'auto: install\n    auto-limit: 2'))
+    const app = await lab.start()
     for (const n of [1, 2, 3]) {
-      neighbour = mac(n)
+      lab.neighbour = mac(n)
       const uuid = `4c4c4544-0042-3510-8052-b4c04f4a370${n}`
       expect(await boots(app, n, uuid)).toMatch(n < 3 ? 'install' : /made 2 within the last hour/)
     }
-    expect(files()).toHaveLength(2)
+    expect(lab.files()).toHaveLength(2)
     const response = await fetch(`http://127.0.0.1:${portOf(app)}/api/v1/problems`)
     expect(await response.text()).toContain('profile lab makes no more machines guests for now')
     // However many strangers ask: nothing is written for them.
     for (let n = 4; n < 60; n++) await boots(app, n, `4c4c4544-0042-3510-8052-b4c04f4a37${n}`)
-    expect(files()).toHaveLength(2)
+    expect(lab.files()).toHaveLength(2)
   })
 })
 
 describe('check', () => {
   test('says what such a profile does, and refuses one that selects too much or cannot install', async () => {
-    expect((await treeboot('check')).out).toMatch(
+    expect((await lab.treeboot('check')).out).toMatch(
       /profile lab ERASES THE DISK of each machine .* mac-prefix 52:54:00/,
     )
     for (const [match, isRight] of [
@@ -265,18 +260,18 @@ describe('check', () => {
       ['{ mac-prefix: "52:54:00", vendor: Dell }', true],
       ['{ uuid: 4c4c4544-0042-3510-8052-b4c04f4a3731 }', true],
     ] as const) {
-      configure(profile.replace(/match: .*/, `match: ${match}`))
-      const { out } = await treeboot('check')
+      lab.configure(profile().replace(/match: .*/, `match: ${match}`))
+      const { out } = await lab.treeboot('check')
       expect([match, !out.includes('selects too many machines')]).toEqual([match, isRight])
     }
-    configure(profile.replace('    template: lab.ks\n', ''))
-    expect((await treeboot('check')).out).toContain('profiles.lab.auto: install needs a template')
+    lab.configure(profile().replace('    template: lab.ks\n', ''))
+    expect((await lab.treeboot('check')).out).toContain('profiles.lab.auto: install needs a template')
   })
 })
 
 test('a token that orders nothing neither makes nor widens such a profile', async () => {
-  configure('')
-  const app = await start()
+  lab.configure('')
+  const app = await lab.start()
   const base = `http://127.0.0.1:${portOf(app)}/api/v1/profiles`
   const narrowed = await makeToken(app, 'operator', 'guests:write')
   const send = async (token: string, path: string, method: string, json: unknown): Promise<number> => {

@@ -21,7 +21,8 @@ import { parseRange } from '../server/protocols/http/files/range.ts'
 import { type FuzzerName, fuzzers } from './fuzz/parsers.ts'
 import { openFtp } from './support/ftp.ts'
 import { expectGoldenPart } from './support/golden.ts'
-import { limitsPage, proofs } from './support/limit-proofs.ts'
+import { proofs } from './support/limit-proofs.ts'
+import { limitsPage } from './support/limits-page.ts'
 
 describe('the table of limits', () => {
   test('is what docs/limits.md shows (npm run golden writes it)', () => {

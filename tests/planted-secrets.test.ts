@@ -1,8 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, relative } from 'node:path'
-import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../server/app.ts'
 import { describeEvent, logSink } from '../server/events/log.ts'
@@ -11,37 +10,13 @@ import { httpOnly, portOf, testApp } from './support/app.ts'
 import { treebootIn } from './support/cli.ts'
 import { StreamClient } from './support/event-stream.ts'
 import { eventually } from './support/eventually.ts'
+import { cellsOf, filesBelow, found, planted } from './support/planted-secrets.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /**
  * Secrets are planted wherever people put them, everything is done that the server can do, and then all that it has said and
  * written is searched for them.
  */
-
-/** Each secret has a word of its own, so that a finding says where it comes from. */
-const planted = {
-  guestVar: 'Gq7guestvar',
-  guestHash: '$6$Hq7salt$Hq7guesthash',
-  nestedVar: 'Nq7nested',
-  profileVar: 'Pq7profilevar',
-  argument: 'Aq7argument',
-  urlPassword: 'Uq7urlpassword',
-  mirrorPassword: 'Mq7mirrorpassword',
-  webhookSecret: 'Wq7webhooksecretwebhook',
-  oidcSecret: 'Oq7oidcsecret',
-  templateHash: '$6$Tq7salt$Tq7templatehash',
-  password: 'Kq7 account password',
-  wrongPassword: 'Vq7 wrong password',
-  badToken: 'treeboot_Bq7badtokenbadtokenbadtoken',
-  ftpPassword: 'Fq7ftppassword',
-  query: 'treeboot_Qq7tokeninaquerytokeninaquery',
-} as const
-type Plant = keyof typeof planted
-
-/** What is searched for: a part that is like nothing else. */
-const needles = Object.fromEntries(
-  Object.entries(planted).map(([name, text]) => [name, /[A-Z]q7[a-z]+(?=$| |\b)/.exec(text)?.[0] ?? text]),
-) as Record<Plant, string>
 
 const services = httpOnly
   .replace(/(t?ftp): { enabled: false }/g, '$1: { port: 0 }')
@@ -291,21 +266,6 @@ async function boot(): Promise<void> {
   await new Promise((resolve) => socket.on('close', resolve))
 }
 
-/** The secrets that a text has, also in base64 and as a URL has them. */
-function secretsIn(where: string): Plant[] {
-  return (Object.keys(needles) as Plant[]).filter((name) => {
-    const forms = [
-      needles[name],
-      Buffer.from(planted[name]).toString('base64').replace(/=+$/, ''),
-      encodeURIComponent(planted[name]),
-    ]
-    return forms.some((form) => where.includes(form))
-  })
-}
-
-const found = (texts: Iterable<readonly [string, string]>): string[] =>
-  [...texts].flatMap(([where, each]) => secretsIn(each).map((secret) => `${secret} in ${where}`))
-
 describe('no secret that was planted is', () => {
   test('in a response of the API, for a viewer and for an administrator', () => {
     expect(said.length).toBeGreaterThan(80)
@@ -364,29 +324,4 @@ describe('no secret that was planted is', () => {
 function isCopy(finding: string): boolean {
   const [, file = ''] = / in (data\/(?:last-good-config\.json|template-history\/\w+))$/.exec(finding) ?? []
   return file !== '' && (statSync(join(home.path, file)).mode & 0o077) === 0
-}
-
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((each) => each.isFile())
-    .map((each) => join(each.parentPath, each.name))
-}
-
-function cellsOf(file: string): [string, string][] {
-  const db = new Database(file, { readonly: true })
-  try {
-    const tables = db.prepare("select name from sqlite_master where type = 'table'").all() as {
-      name: string
-    }[]
-    return tables.flatMap(({ name }) =>
-      (db.prepare(`select * from "${name}"`).all() as Record<string, unknown>[]).flatMap((row) =>
-        Object.entries(row).map(([column, value]): [string, string] => [
-          `${name}.${column}`,
-          value instanceof Buffer ? value.toString('latin1') : String(value),
-        ]),
-      ),
-    )
-  } finally {
-    db.close()
-  }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import express from 'express'
-import { failureKind, failureMessage } from '../core/failure.ts'
+import { failureMessage } from '../core/failure.ts'
+import { kindOfRefusal, type RefusedRequest } from '../core/http-status.ts'
 import { forwardedClient } from '../core/net/forwarded.ts'
 import { isInNetworks } from '../core/net/network.ts'
 import { whyForeignHost } from '../core/net/own-names.ts'
@@ -19,14 +20,23 @@ import { Turns } from './turns.ts'
 
 export { isAppPath } from './routes.ts'
 
-/** The response to a request target that cannot be decoded, when it begins as those of the API do. */
-export function refuseTarget(
-  target: string,
-  error: unknown,
-): { status: number; headers: Record<string, string>; body: string } | undefined {
-  if (!/^(?:https?:\/\/[^/?]*)?\/api(?:[/?]|$)/i.test(target)) return undefined
-  const { status, headers, json } = problemReply(failureKind(error), failureMessage(error))
-  return { status, headers: { ...headers }, body: JSON.stringify(json) }
+/**
+ * What the API says of a request that never comes to it. Undefined when the target is that of a file. A head that could not
+ * be read may be meant for the API, too.
+ */
+export function refuseRequest({
+  status,
+  message,
+  target,
+}: RefusedRequest): { status: number; headers: Record<string, string>; body: string } | undefined {
+  if (target !== undefined && !/^(?:https?:\/\/[^/?]*)?\/api(?:[/?]|$)/i.test(target)) return undefined
+  const { headers, json } = problemReply(kindOfRefusal[status], message)
+  // GRUB 2.06 takes the first header of some errors for a status line; see `emptyResponse`.
+  return {
+    status,
+    headers: { 'Cache-Control': 'no-cache', ...headers },
+    body: JSON.stringify({ ...json, status }),
+  }
 }
 
 /** The API and the front page, on Express. Requests for files of the namespace never come here. */

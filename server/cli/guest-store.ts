@@ -86,7 +86,11 @@ async function statesAfterStart(
   snapshot: Pick<Snapshot, 'guests' | 'selectors'>,
   witnesses: readonly WitnessSays[],
 ): Promise<ReadonlyMap<string, GuestState>> {
-  const surroundings = { witnesses, acceptNew: acceptsNew(), installsUnknown: installsUnknown(snapshot) }
+  const surroundings = {
+    witnesses,
+    acceptNew: acceptsNew(),
+    installsUnknown: () => installsUnknown(snapshot),
+  }
   const { changes } = await settlingChanges(store, snapshot.guests, surroundings, Date.now())
   const states = new Map(await store.states())
   const foretell = (guest: string, state: GuestState): unknown =>
@@ -160,7 +164,11 @@ export async function recordGuests(
   snapshot: Pick<Snapshot, 'guests' | 'selectors'>,
 ): Promise<void> {
   const { witnesses } = store
-  const surroundings = { witnesses, acceptNew: acceptsNew(), installsUnknown: installsUnknown(snapshot) }
+  const surroundings = {
+    witnesses,
+    acceptNew: acceptsNew(),
+    installsUnknown: () => installsUnknown(snapshot),
+  }
   const { changes } = await settlingChanges(store, snapshot.guests, surroundings, Date.now())
   const { settled } = await store.past()
   // The last change only says that the store is settled.

@@ -280,19 +280,23 @@ export const configFileSchema = section({
   state: section({
     witness: oneOrMore(witnessFile, `${witnessText}, or a list of them`).optional(),
   }).optional(),
-  import: section({
-    'max-unpacked': count(1, 'a size in GiB, a whole number').optional(),
-    archives: z
-      .partialRecord(
-        oneOf(archiveDistros),
-        canonical(baseUrl, 'the URL of a copy of its archive, the folder that has dists/'),
-        { error: `a mapping of ${archiveDistros.join(', ')} to the URL of an archive` },
-      )
-      .optional(),
-  }).optional(),
-  imports: section({
-    allow: oneOrMore(allowedSource, `${allowedText}, or a list of them`).optional(),
-  }).optional(),
+  import: section(
+    {
+      'max-unpacked': count(1, 'a size in GiB, a whole number').optional(),
+      archives: z
+        .partialRecord(
+          oneOf(archiveDistros),
+          canonical(baseUrl, 'the URL of a copy of its archive, the folder that has dists/'),
+          { error: `a mapping of ${archiveDistros.join(', ')} to the URL of an archive` },
+        )
+        .optional(),
+    },
+    { allow: 'imports.allow' },
+  ).optional(),
+  imports: section(
+    { allow: oneOrMore(allowedSource, `${allowedText}, or a list of them`).optional() },
+    { 'max-unpacked': 'import.max-unpacked', archives: 'import.archives' },
+  ).optional(),
   verify: section({
     keys: oneOrMore(keyFile, `${keyText}, or a list of them`).optional(),
     'require-signature': flag.optional(),

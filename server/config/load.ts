@@ -7,6 +7,7 @@ import { type ServiceName, serviceNames, serviceTable } from '../core/services.t
 import { type ConfigFile, configFileSchema } from './file-schema.ts'
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
+import { checkMirrors } from './mirror-checks.ts'
 import { checkNamedFolders } from './named-folders.ts'
 import { checkSecretFile, oidcSettings } from './oidc-schema.ts'
 import { checkPaths, checkRealPaths } from './private-paths.ts'
@@ -161,6 +162,7 @@ function draftConfig({ text, fileName, baseFolder, layers, isConfigChanged, read
   const defaults = fillDefaults(file, resolve(baseFolder, basename(fileName)), resolve(baseFolder))
   const config = { ...defaults, mirrors: defaults.mirrors.map((mirror) => withPlace(mirror, definitions)) }
   checkPaths(config, yaml, problems)
+  checkMirrors(config, yaml, problems)
   return { problems, yaml, file, loaded: { config, guests, profiles } }
 }
 

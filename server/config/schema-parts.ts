@@ -6,13 +6,18 @@ import { nearestName } from '../core/select/nearest.ts'
 /**
  * A mapping with only these keys. For unknown keys the error has one remedy per line, in the order of the
  * keys.
+ *
+ * @param elsewhere Keys of another section that people write here: `allow` is `imports.allow`.
  */
-export function section<Shape extends z.ZodRawShape>(shape: Shape) {
+export function section<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  elsewhere: Readonly<Record<string, string>> = {},
+) {
   const known = Object.keys(shape)
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? (issue.keys as string[]).map((key) => unknownKeyRemedy(key, known)).join('\n')
+        ? (issue.keys as string[]).map((key) => unknownKeyRemedy(key, known, elsewhere[key])).join('\n')
         : `a mapping with ${known.join(', ')}`,
   })
 }
@@ -20,7 +25,8 @@ export function section<Shape extends z.ZodRawShape>(shape: Shape) {
 /** A schema for exactly these keys: the compiler compares it with the table of services. */
 export type SectionOf<Key extends string> = Readonly<Record<Key, z.ZodType>>
 
-function unknownKeyRemedy(key: string, known: readonly string[]): string {
+function unknownKeyRemedy(key: string, known: readonly string[], elsewhere?: string): string {
+  if (elsewhere !== undefined) return `it is ${elsewhere}, of another section`
   if (key === '<<') return 'merge keys belong to YAML 1.1; use `inherits` of a profile instead'
   const nearest = nearestName(key, known)
   return nearest === undefined ? `known here: ${known.join(', ')}` : `did you mean '${nearest}'?`

@@ -54,3 +54,26 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
 
 /** `Retry-After` of every 503 (RFC 9110 section 10.2.3): when a client may try again. */
 export const retryAfterSeconds = 5
+
+/** A request that HTTP itself refuses: it never comes to a file or to the API. */
+export interface RefusedRequest {
+  readonly status: RefusedStatus
+  readonly message: string
+  /** As the client wrote it. Undefined when the head could not be read, so nobody knows what was meant. */
+  readonly target?: string
+}
+
+/** The status codes of such refusals, and the failure kind by which the API tells each. */
+export const kindOfRefusal = {
+  400: 'bad-request',
+  /** 408 Request Timeout: the head did not come to its end. */
+  408: 'bad-request',
+  413: 'too-large',
+  /** 417 Expectation Failed. */
+  417: 'precondition-failed',
+  /** 431 Request Header Fields Too Large (RFC 6585 section 5). */
+  431: 'too-large',
+  501: 'unsupported',
+} as const satisfies Readonly<Record<number, FailureKind>>
+
+export type RefusedStatus = keyof typeof kindOfRefusal

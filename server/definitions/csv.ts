@@ -9,9 +9,25 @@ export interface CsvRow {
   readonly fault?: string
 }
 
+/** What stands between the cells: a comma, or what spreadsheets write where a comma is part of a number. */
+export const csvSeparators = [',', ';', '\t'] as const
+export type CsvSeparator = (typeof csvSeparators)[number]
+
+/** The first line that is not empty, without a mark (U+FEFF) before it. */
+export function headerOf(text: string): string {
+  const [first = ''] = text.trimStart().split(/[\r\n]/, 1)
+  return first
+}
+
+/** The separators in a header, outside of quotes. A table has one of them; a table of one column has none. */
+export function separatorsOf(header: string): readonly CsvSeparator[] {
+  const bare = header.replace(/"[^"]*"/g, '')
+  return csvSeparators.filter((each) => bare.includes(each))
+}
+
 /** Empty lines are left out. A mark at the beginning (U+FEFF), as spreadsheets write it, is not part of the first cell. */
-export function* parseCsv(text: string): Generator<CsvRow> {
-  const reader = new CellReader(text)
+export function* parseCsv(text: string, separator: CsvSeparator = ','): Generator<CsvRow> {
+  const reader = new CellReader(text, separator)
   let line = 1
   while (!reader.isAtEnd) {
     const start = reader.at
@@ -28,12 +44,14 @@ export function* parseCsv(text: string): Generator<CsvRow> {
 /** Steps through the cells of a text. No character is looked at twice, whatever the quotes are. */
 class CellReader {
   readonly #text: string
+  readonly #separator: CsvSeparator
   at: number
   /** Whether another cell of the same record follows. */
   isRowOpen = false
 
-  constructor(text: string) {
+  constructor(text: string, separator: CsvSeparator) {
     this.#text = text
+    this.#separator = separator
     this.at = text.startsWith('\uFEFF') ? 1 : 0
   }
 
@@ -63,15 +81,21 @@ class CellReader {
 
   /** What is left of the cell, and steps over what ends it. */
   #upToEnd(): string {
-    const form = /[^,\r\n]*/y
+    const form = upTo[this.#separator]
     form.lastIndex = this.at
     const value = form.exec(this.#text)?.[0] ?? ''
     const end = this.at + value.length
-    this.isRowOpen = this.#text[end] === ','
+    this.isRowOpen = this.#text[end] === this.#separator
     this.at = end + (this.#text.startsWith('\r\n', end) ? 2 : 1)
     return value
   }
 }
+
+/** What belongs to a cell without quotes. Each use sets where it begins. */
+const upTo = { ',': /[^,\r\n]*/y, ';': /[^;\r\n]*/y, '\t': /[^\t\r\n]*/y } as const satisfies Record<
+  CsvSeparator,
+  RegExp
+>
 
 const insideText =
   'a quote stands inside of a value; put the whole value in quotes, and write each quote in it twice'

@@ -2,8 +2,8 @@ import { Failure } from '../core/failure.ts'
 import type { GuestState } from '../core/guest/state.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import { canonicalUuid } from '../core/net/uuid.ts'
+import type { BootMachines } from '../machines/boot-machines.ts'
 import type { LoaderHistory, LoaderMemory } from '../machines/loader-memory.ts'
-import type { BootMachines } from '../machines/machines.ts'
 import type { NetworkBootParts } from '../machines/network-boot.ts'
 
 /** What a dry boot reads of the machines' past. Every method of it changes nothing. */

@@ -1,10 +1,8 @@
 import { realpath } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
 import { Failure } from '../core/failure.ts'
-import { isBelowUrl, plainSourceUrl } from '../core/net/listed-url.ts'
+import { allowingLine, isBelowUrl, plainSourceUrl } from '../core/net/listed-url.ts'
 import { isInside } from '../host/paths.ts'
-
-const key = 'imports.allow in config.yaml'
 
 export function isUrl(source: string): boolean {
   return /^[a-z][a-z\d+.-]*:\/\//i.test(source)
@@ -19,8 +17,7 @@ export function requireListedUrl(source: string, allow: readonly string[]): void
   const url = plainSourceUrl(source)
   const expected = 'a URL of http, https, ftp or rsync without a password, and without %2F or .. in its path'
   if (!url) throw new Failure('bad-request', `${shown(source)}: expected ${expected}`)
-  if (!isBelowUrl(url, allow))
-    throw new Failure('forbidden', `${shown(source)} is not listed; ${key} lists what may be imported`)
+  if (!isBelowUrl(url, allow)) throw new Failure('forbidden', notListed(source))
 }
 
 /**
@@ -38,7 +35,7 @@ export async function requireListedPath(source: string, allow: readonly string[]
   const places = real === undefined ? listed.map((each) => resolve(each)) : await realPathsOf(listed)
   const path = real ?? resolve(source)
   if (!places.some((place) => place === path || isInside(place, path)))
-    throw new Failure('forbidden', `${shown(source)} is not listed; ${key} lists what may be imported`)
+    throw new Failure('forbidden', notListed(source))
   if (real === undefined) throw new Failure('not-found', `${shown(source)} does not exist`)
   return real
 }
@@ -46,6 +43,10 @@ export async function requireListedPath(source: string, allow: readonly string[]
 async function realPathsOf(paths: readonly string[]): Promise<string[]> {
   const found = await Promise.all(paths.map((path) => realpath(path).catch(() => undefined)))
   return found.filter((path) => path !== undefined)
+}
+
+function notListed(source: string): string {
+  return `${shown(source)} is not listed; ${allowingLine(shown(source))}`
 }
 
 /** Without a password, if it has one. */

@@ -11,7 +11,6 @@ import {
 import type { Guest } from '../core/guest/guest.ts'
 import { identityOf } from '../core/guest/identity.ts'
 import type { MachineFacts } from '../core/guest/machine-facts.ts'
-import type { GuestIndex } from '../core/guest/match.ts'
 import type { Selected, Selector } from '../core/guest/selectors.ts'
 import { whyHeld } from '../core/guest/state.ts'
 import { canonicalIp } from '../core/net/address.ts'
@@ -21,13 +20,23 @@ import { sameUuid } from '../core/net/uuid.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { lru } from '../host/lru.ts'
 import { unknownMachinesKept } from '../store/store.ts'
+import { fullListProblem, halfMadeProblems, limitProblem } from './auto-guest-problems.ts'
+import { whyAddressOf, whyMayBeGuest, whyNoLoader } from './auto-guest-reasons.ts'
 import type { Machines } from './machines.ts'
 
 export interface AutoGuestsOptions {
   readonly snapshot: () => Snapshot
   readonly machines: Pick<
     Machines,
-    'stateOf' | 'whyNotWritable' | 'uuidOf' | 'fresh' | 'recordedOf' | 'addRecord' | 'doubt' | 'seenMachines'
+    | 'stateOf'
+    | 'states'
+    | 'whyNotWritable'
+    | 'uuidOf'
+    | 'fresh'
+    | 'recordedOf'
+    | 'addRecord'
+    | 'doubt'
+    | 'seenMachines'
   >
   /** The MAC that the kernel knows for an address on a network that we are on. */
   readonly macAt: (address: string) => Promise<string | undefined>
@@ -84,6 +93,9 @@ export class AutoGuests {
   readonly #strangers = lru<string, { readonly atMs: number; readonly why: Promise<string | undefined> }>(
     mostKept,
   )
+
+  /** Whether the list of machines that were seen was full when it was last read. */
+  #isListFull = false
 
   constructor(options: AutoGuestsOptions) {
     this.#options = options
@@ -153,16 +165,17 @@ export class AutoGuests {
     return this.#whyUnproven(guest, who)
   }
 
-  /** One problem for each profile that makes no more guests for now. */
+  /** Profiles that make no more guests for now, and guests that were made by half. */
   problems(): readonly SnapshotProblem[] {
-    return this.#options.snapshot().selectors.flatMap((selector) => {
-      const why = selector.auto === 'install' ? this.#whyTooMany(selector) : undefined
-      if (why === undefined) return []
-      const { profile, definedAt } = selector
-      const message = `profile ${profile} makes no more machines guests for now: ${why}; they boot their own disks`
-      const remedy = 'look at treeboot guests whether these are your machines; auto-limit sets the number'
-      return [{ severity: 'warning' as const, where: definedAt, message, remedy }]
+    const { snapshot, machines } = this.#options
+    const { selectors, guests } = snapshot()
+    const stopped = selectors.flatMap((selector) => {
+      if (selector.auto !== 'install') return []
+      const why = this.#whyTooMany(selector)
+      const full = this.#isListFull ? [fullListProblem(selector)] : []
+      return why === undefined ? full : [limitProblem(selector, why), ...full]
     })
+    return [...stopped, ...halfMadeProblems(machines.states, guests, (name) => this.#making.has(name))]
   }
 
   async #make(made: AutoGuest, { selected: { selector }, who: { address } }: Candidate): Promise<void> {
@@ -253,6 +266,10 @@ export class AutoGuests {
     if (kept && this.#nowMs() - kept.atMs < keptMs) return kept.why
     const why = this.#whyKnown(made, address).then((known) => known ?? this.#whySeen(made))
     this.#strangers.set(key, { atMs: this.#nowMs(), why })
+    // A store that could not be read says nothing of the machine: who asks next reads it again.
+    why.catch(() => {
+      if (this.#strangers.peek(key)?.why === why) this.#strangers.delete(key)
+    })
     return why
   }
 
@@ -275,7 +292,8 @@ export class AutoGuests {
   async #whySeen({ guest: { macs, shown } }: AutoGuest): Promise<string | undefined> {
     const seen = await this.#options.machines.seenMachines()
     // Rows of strangers push out older ones, also those of guests.
-    if (seen.length >= unknownMachinesKept)
+    this.#isListFull = seen.length >= unknownMachinesKept
+    if (this.#isListFull)
       return `more than ${unknownMachinesKept} machines were seen: it may have been seen with another card before`
     const other = seen.find(
       ({ mac, uuid, serial }) =>
@@ -309,38 +327,6 @@ export class AutoGuests {
 
 const byHand = 'make it a guest by hand'
 
-/**
- * Programs by which people and scripts look at a configuration. A page can have a browser ask for anything, and no loader
- * calls itself so: iPXE, GRUB, lpxelinux and UEFI HTTP Boot (`UefiHttpBoot/1.0`) have names of their own, or none.
- */
-const lookingAgents = /^(?:mozilla|opera|curl|wget|python|lynx|w3m|links|httpie|go-http-client|powershell)/i
-
-function whyNoLoader(agent: string): string | undefined {
-  return lookingAgents.test(agent) ? `a boot loader must ask, and not ${agent.split('/')[0]}` : undefined
-}
-
-/** Whether the machine has the address of a guest. PXELINUX asks by its MAC before it asks by that. */
-function whyAddressOf(address: string, { all }: GuestIndex): string | undefined {
-  const ip = canonicalIp(address)
-  const guest = ip === undefined ? undefined : all.find((each) => each.ip === ip)
-  return guest && `${address} is the address of guest ${guest.name}`
-}
-
 function refusal(name: string, why: string): Failure {
   return new Failure('unavailable', `${name} is not made a guest now: ${why}`)
-}
-
-/**
- * Whether the machine may be a guest that is known by what it has not shown. Loaders show no serial number by TFTP, and
- * some of them no UUID.
- */
-function whyMayBeGuest({ guest: { shown } }: AutoGuest, { all }: GuestIndex): string | undefined {
-  for (const [key, shows] of [
-    ['uuid', shown?.uuid],
-    ['serial', shown?.serial],
-  ] as const) {
-    const other = shows === undefined && all.find((each) => each[key] !== undefined)
-    if (other) return `it has not shown its ${key}, by which it may be guest ${other.name}`
-  }
-  return undefined
 }

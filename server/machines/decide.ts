@@ -15,7 +15,7 @@ import type { Guest } from '../core/guest/guest.ts'
 import type { Selected } from '../core/guest/selectors.ts'
 import type { LoaderKind } from '../core/loader/loaders.ts'
 import type { Requester } from '../core/net/requester.ts'
-import type { MachineStates } from './machines.ts'
+import type { MachineStates } from './boot-machines.ts'
 import { byUsableAddress } from './own-requester.ts'
 import { treesAsOf } from './trees-as-of.ts'
 

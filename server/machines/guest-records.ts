@@ -22,8 +22,8 @@ export interface StoreSurroundings {
   readonly witnesses: readonly WitnessSays[]
   /** See `StoreEvidence`. */
   readonly acceptNew: boolean
-  /** Whether a profile installs unknown machines: a new store may have known them. */
-  readonly installsUnknown: boolean
+  /** Whether a profile installs unknown machines now: a new store may have known them. */
+  readonly installsUnknown: () => boolean
   /** Doubt that is in force already, and that the store may not have yet. */
   readonly inForce?: HoldReason | undefined
 }
@@ -35,16 +35,20 @@ export interface StoreSurroundings {
 export async function settlingChanges(
   store: Pick<Store, 'past' | 'states' | 'identities'>,
   guests: GuestIndex,
-  { witnesses, acceptNew, installsUnknown, inForce }: StoreSurroundings,
+  { witnesses, acceptNew, installsUnknown: installs, inForce }: StoreSurroundings,
   atMs: number,
 ): Promise<{ readonly doubt: HoldReason | undefined; readonly changes: readonly RecordChange[] }> {
-  const past = await store.past()
+  const [records, stored] = [await readRecords(store), await store.past()]
+  // A command may have made a record of a guest, and have decided nothing else.
+  const past = { ...stored, unjudged: stored.unjudged === true && records.size === 0 }
+  const installsUnknown = installs()
   const hasGuests = guests.all.length > 0 || installsUnknown
-  const found = doubtOf({ past, witnesses, acceptNew, hasGuests }) ?? inForce
+  const found = doubtOf({ past, witnesses, acceptNew, hasGuests, installsUnknown }) ?? inForce
   const doubt = found ?? past.doubt
-  const records = await readRecords(store)
   const changes: RecordChange[] = found === undefined ? [] : doubtChanges(found, records, guests, atMs)
-  changes.push(...recordingChanges({ guests, records, doubt, atMs }), { kind: 'settled' })
+  const wasJudged = past.settled && !past.unjudged
+  const unjudged = !wasJudged && !hasGuests && !acceptNew && doubt === undefined && records.size === 0
+  changes.push(...recordingChanges({ guests, records, doubt, atMs }), { kind: 'settled', unjudged })
   return { doubt, changes }
 }
 
@@ -174,8 +178,14 @@ const unrecorded: GuestState = { state: 'held', sinceMs: 0, install: 0 }
 export class GuestRecords {
   readonly #options: GuestRecordsOptions
   #store: Store | undefined
-  #surroundings: StoreSurroundings = { witnesses: [], acceptNew: false, installsUnknown: false }
+  #surroundings: StoreSurroundings = {
+    witnesses: [],
+    acceptNew: false,
+    installsUnknown: () => false,
+  }
   #isSettled = false
+  /** See `StorePast.unjudged`: whether it may be so. */
+  #isUnjudged = true
   #doubt: HoldReason | undefined
   /** The definitions that are recorded. */
   #recorded: GuestIndex | undefined
@@ -205,7 +215,8 @@ export class GuestRecords {
     // A command may have ended the doubt. Each request comes here: that nothing has changed must cost the same however
     // many guests there are.
     const mayBeOver = this.#doubt !== undefined && this.#judgedAt !== states.foreignChanges
-    if (!this.#store || (isRecorded && !mayBeOver)) return
+    const mayBegin = this.#doubt === undefined && this.#isUnjudged && this.#surroundings.installsUnknown()
+    if (!this.#store || (isRecorded && !mayBeOver && !mayBegin)) return
     this.#recording ??= this.#record(this.#store).finally(() => {
       this.#recording = undefined
     })
@@ -218,10 +229,7 @@ export class GuestRecords {
     const { foreignChanges } = states
     try {
       if (this.#isSettled) {
-        const records = await readRecords(store)
-        // A command may have ended the doubt.
-        this.#doubt = (await store.past()).doubt
-        await states.record(recordingChanges({ guests, records, doubt: this.#doubt, atMs: clock() }))
+        await this.#recordNew(store, guests)
       } else {
         const surroundings = { ...this.#surroundings, inForce: this.#doubt }
         const { doubt, changes } = await settlingChanges(store, guests, surroundings, clock())
@@ -229,12 +237,29 @@ export class GuestRecords {
         this.#doubt = doubt
         await states.record(changes)
         this.#isSettled = true
+        this.#isUnjudged = changes.some((each) => each.kind === 'settled' && each.unjudged === true)
       }
       this.#recorded = guests
       this.#judgedAt = foreignChanges
     } catch (error) {
       onTrouble(error)
     }
+  }
+
+  async #recordNew(store: Store, guests: GuestIndex): Promise<void> {
+    const { states, clock } = this.#options
+    const records = await readRecords(store)
+    const atMs = clock()
+    const { doubt, unjudged: isMarked = false } = await store.past()
+    const unjudged = isMarked && records.size === 0
+    const begins = doubt === undefined && unjudged && this.#surroundings.installsUnknown()
+    // A command may have ended the doubt. One that begins is in force before it is stored.
+    this.#doubt = begins ? 'new store' : doubt
+    const begun = begins ? doubtChanges('new store', records, guests, atMs) : []
+    const recording = recordingChanges({ guests, records, doubt: this.#doubt, atMs })
+    const isJudged = isMarked && (!unjudged || recording.some(({ kind }) => kind === 'add'))
+    await states.record([...begun, ...recording, ...(isJudged ? [{ kind: 'settled' } as const] : [])])
+    this.#isUnjudged = unjudged && !begins && !isJudged
   }
 
   /**

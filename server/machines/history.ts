@@ -1,6 +1,5 @@
 import type { BootDecision } from '../core/boot/decision.ts'
-import { defined } from '../core/defined.ts'
-import { Failure, failureMessage } from '../core/failure.ts'
+import { failureMessage } from '../core/failure.ts'
 import type { Recorded } from '../core/guest/definitions.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { MachineIdentity } from '../core/guest/identity.ts'
@@ -25,10 +24,10 @@ import type { EventSink } from '../events/bus.ts'
 import { lru } from '../host/lru.ts'
 import type { Store } from '../store/store.ts'
 import { GuestRecords, heldByDoubt, type StoreSurroundings } from './guest-records.ts'
+import { GuestReports } from './guest-reports.ts'
 import { GuestStates } from './guest-states.ts'
-import { RefusedReports } from './refused-reports.ts'
-import { type ReceivedReport, whyNotBelieved } from './report-trust.ts'
-import { reportToken, sameToken } from './token.ts'
+import type { ReceivedReport } from './report-trust.ts'
+import { reportToken } from './token.ts'
 
 export interface GuestHistoryOptions {
   readonly guests: () => GuestIndex
@@ -38,9 +37,6 @@ export interface GuestHistoryOptions {
   /** Called with each guest whose state was written or read. */
   readonly onState?: (guest: string) => void
 }
-
-/** How many installations after the recorded one a token is tried for. Each costs one HMAC. */
-const mostLater = 16
 
 /** What an operator can decide for a guest. */
 export type Order = Extract<GuestEvent, { type: 'install-once' | 'take-back' | 'local' | 'hold' }>
@@ -65,9 +61,9 @@ export class GuestHistory {
   readonly #options: GuestHistoryOptions
   readonly #states: GuestStates
   readonly #records: GuestRecords
+  readonly #reports: GuestReports
   #store: Store | undefined
   #secret: Uint8Array | undefined
-  readonly #refusedReports = new RefusedReports()
   /** By address: the last offer. */
   readonly #offers = lru<string, SentOffer>(mostAddresses)
   /**
@@ -92,7 +88,18 @@ export class GuestHistory {
       guests,
       clock,
       states: this.#states,
-      onTrouble: (error) => this.#trouble('the records of the guests', error),
+      onTrouble: (error) =>
+        events({ type: 'trouble', where: 'the records of the guests', message: failureMessage(error) }),
+    })
+    this.#reports = new GuestReports({
+      events,
+      clock,
+      states: this.#states,
+      records: this.#records,
+      secret: () => this.#secret,
+      stateOf: (guest) => this.stateOf(guest),
+      tokenOf: (guest) => this.reportToken(guest),
+      installNumber: (guest) => this.#installNumber(guest),
     })
   }
 
@@ -136,6 +143,11 @@ export class GuestHistory {
   stateOf(guest: string): GuestState | undefined {
     const state = this.#records.shown(guest)
     return state && withoutOldOffers(state, this.#options.clock())
+  }
+
+  /** The states of all records as they are stored, also of guests that are not defined. */
+  get states(): ReadonlyMap<string, GuestState> {
+    return this.#states.all
   }
 
   /** Versions from which machines may be installing, also of guests that are not defined any more. */
@@ -242,42 +254,10 @@ export class GuestHistory {
     })
   }
 
-  /**
-   * Stores the report of a guest. A report with a token counts when the token is that of the present
-   * installation, which the answer file has in `report_url`. Where a guest needs none, a report without a token counts
-   * when no proxy stands between, and it comes from an address of the guest or from the machine that treeboot runs on.
-   *
-   * @throws Failure `forbidden` for every other report, `unavailable` when it cannot be stored now.
-   */
+  /** See `GuestReports.report`. */
   async report(guest: Guest, received: ReceivedReport): Promise<void> {
     await this.fresh()
-    const { report, client, detail } = received
-    const install = this.#laterInstallation(guest.name, received.token)
-    // A token of an installation that the store knows nothing of: it has forgotten more than this one.
-    if (install !== undefined) await this.#records.beginDoubt('old store')
-    const known = { state: this.stateOf(guest.name) ?? newState, token: this.reportToken(guest.name) }
-    const why = install === undefined ? whyNotBelieved(guest, received, known) : undefined
-    if (why !== undefined) {
-      this.#refused(guest.name, received, why)
-      throw new Failure('forbidden', why)
-    }
-    await this.#states.apply(guest.name, {
-      type: 'reported',
-      report,
-      client,
-      retry: guest.settings.retry.value,
-      ...defined({ detail, install }),
-    })
-    this.#options.events({ type: 'report', guest: guest.name, client, state: report, ...defined({ detail }) })
-  }
-
-  #refused(guest: string, { client, report, token }: ReceivedReport, why: string): void {
-    // A new installation is worth a new line: its operator looks for what goes wrong now.
-    const reason = `${token === undefined ? 'address' : 'token'} ${this.#installNumber(guest)}`
-    const silent = this.#refusedReports.count(guest, reason, this.#options.clock())
-    if (silent === undefined) return
-    const more = silent > 0 ? ` (and ${silent} more like it before)` : ''
-    this.#trouble(`report of guest ${guest}`, `${client} said ${report}, and was not believed: ${why}${more}`)
+    await this.#reports.report(guest, received)
   }
 
   /**
@@ -335,15 +315,6 @@ export class GuestHistory {
     return this.#records.beforeRename(guest, newName)
   }
 
-  /** The number of the later installation that a token belongs to; undefined for any other token. */
-  #laterInstallation(guest: string, token: string | undefined): number | undefined {
-    if (token === undefined || !this.#secret) return undefined
-    const present = this.#installNumber(guest)
-    for (let later = present + 1; later <= present + mostLater; later++)
-      if (sameToken(reportToken(this.#secret, guest, later), token)) return later
-    return undefined
-  }
-
   /** Notes what a machine was told or fetched. It is not promised to anybody, so a failure changes nothing. */
   async #note(guest: string, event: GuestEvent): Promise<void> {
     await this.#states.apply(guest, event).catch(() => undefined)
@@ -352,10 +323,6 @@ export class GuestHistory {
   #rememberAddresses(guest: string, { offers = [], installer: installerAddress }: GuestState): void {
     for (const { client } of offers) this.#guestAt.set(client, guest)
     if (installerAddress !== undefined) this.#guestAt.set(installerAddress, guest)
-  }
-
-  #trouble(where: string, error: unknown): void {
-    this.#options.events({ type: 'trouble', where, message: failureMessage(error) })
   }
 }
 

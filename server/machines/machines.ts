@@ -1,58 +1,27 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
-import type { BootDecision } from '../core/boot/decision.ts'
 import type { ClientFacts } from '../core/boot/firmware.ts'
 import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { Recorded } from '../core/guest/definitions.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { MachineIdentity } from '../core/guest/identity.ts'
-import { archsInDhcp, machineFacts, type RawFacts } from '../core/guest/machine-facts.ts'
-import type { SeenMachine, UnknownMachine } from '../core/guest/seen-machine.ts'
+import { archsInDhcp, type RawFacts } from '../core/guest/machine-facts.ts'
+import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import { type GuestState, type HistoryEntry, type ReleaseId, whyForgotten } from '../core/guest/state.ts'
-import { parseBootPath } from '../core/loader/boot-path.ts'
-import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
-import type { Event, EventSink } from '../events/bus.ts'
+import type { EventSink } from '../events/bus.ts'
 import type { Store } from '../store/store.ts'
+import type { BootMachines } from './boot-machines.ts'
 import type { StoreSurroundings } from './guest-records.ts'
 import { boundTrees, GuestHistory, type Order } from './history.ts'
 import { LoaderMemory } from './loader-memory.ts'
 import { MachineNames } from './machine-names.ts'
 import type { ReceivedReport } from './report-trust.ts'
 import { SelectorTies } from './selector-ties.ts'
+import { isGuest, ServedFiles } from './served-files.ts'
 import { UnknownMachines } from './unknown.ts'
 import { VersionViews } from './views.ts'
-
-/** What decisions need to know of the machines' past. Its methods change nothing. */
-export interface MachineStates {
-  /**
-   * The state of a guest now, without expired offers; undefined for a guest to which nothing ever happened.
-   */
-  stateOf(guest: string): GuestState | undefined
-  /** The versions of published trees that a client has begun to fetch, by id of the published tree. */
-  versionsOf(who: Requester): ReadonlyMap<string, number>
-  /** Why no installation may begin now, for people: it could not be remembered. */
-  whyNotWritable(): string | undefined
-}
-
-/** What the namespace needs to know of the machines, and to write down about them. */
-export interface BootMachines extends MachineStates {
-  /** Reads what other processes wrote to the store. Resolves at once when they wrote nothing. */
-  fresh(): Promise<void>
-  /** The version of a published tree in which a client sees a path inside of it. `current` is the newest. */
-  versionFor(who: Requester, current: ReleaseId, path: string): number
-  /** The UUID of the machine with this MAC; undefined unless a DHCP request named both. */
-  uuidOf(mac: string): string | undefined
-  /** What DHCP requests told of the machine with these names; nothing when none came. */
-  shownByDhcp(facts: Pick<RawFacts, 'macs' | 'uuid'>): RawFacts
-  /** The token that reports of the guest's present installation carry; only its answer file has it. */
-  reportToken(guest: string): string | undefined
-  /**
-   * Stores that an answer file is about to be sent. The caller must await it before it sends the first byte.
-   */
-  claimAnswerFile(guest: Guest, who: Requester): Promise<void>
-}
 
 export interface MachinesOptions {
   readonly snapshot: () => Snapshot
@@ -62,8 +31,6 @@ export interface MachinesOptions {
   /** The MAC of a machine on a network that we are on, by its address. */
   readonly macAt?: (address: string) => Promise<string | undefined>
 }
-
-type Served = Extract<Event, { type: 'served' }>
 
 /** The path of a view that begins with a lookup and not with a fetched file. No tree has this path. */
 const lookupPath = '/lookup'
@@ -80,6 +47,7 @@ export class Machines implements BootMachines {
   readonly #names = new MachineNames()
   #onGuest: (guest: string) => void = () => {}
   readonly #ties = new SelectorTies()
+  readonly #servedFiles: ServedFiles
   #store: Store | undefined
   #unknown: UnknownMachines | undefined
 
@@ -93,6 +61,17 @@ export class Machines implements BootMachines {
       onState: (guest) => this.#onGuest(guest),
     })
     this.#views = new VersionViews({ bound: (address) => this.#history.boundAt(address), clock })
+    this.#servedFiles = new ServedFiles({
+      snapshot,
+      events,
+      macAt: options.macAt,
+      loaders: this.loaders,
+      history: this.#history,
+      views: this.#views,
+      names: this.#names,
+      ties: this.#ties,
+      unknown: () => this.#unknown,
+    })
   }
 
   /** @param surroundings By what the store is judged. */
@@ -120,6 +99,11 @@ export class Machines implements BootMachines {
 
   stateOf(guest: string): GuestState | undefined {
     return this.#history.stateOf(guest)
+  }
+
+  /** The states of all records, also of guests that are not defined. */
+  get states(): ReadonlyMap<string, GuestState> {
+    return this.#history.states
   }
 
   whyNotWritable(): string | undefined {
@@ -234,7 +218,9 @@ export class Machines implements BootMachines {
 
   /** Machines that several profiles select, and none of them more particularly than the others. */
   selectorProblems(): readonly SnapshotProblem[] {
-    return this.#ties.problems(this.#options.snapshot().selectors, (facts) => this.#isGuest(facts))
+    return this.#ties.problems(this.#options.snapshot().selectors, (facts) =>
+      isGuest(this.#options.snapshot(), facts),
+    )
   }
 
   /** Why the store may have forgotten installations, and the guests that are held for it. */
@@ -257,7 +243,9 @@ export class Machines implements BootMachines {
     const all = await this.seenMachines()
     // A machine may have asked once more after it was made a guest, before this process read the changed
     // configuration.
-    return all.filter(({ mac, uuid }) => !this.#isGuest(defined({ macs: mac ? [mac] : undefined, uuid })))
+    return all.filter(
+      ({ mac, uuid }) => !isGuest(this.#options.snapshot(), defined({ macs: mac ? [mac] : undefined, uuid })),
+    )
   }
 
   /** Takes an unknown machine off the list, until it asks again. False when it is not there. */
@@ -295,93 +283,9 @@ export class Machines implements BootMachines {
 
   /** Takes events from the bus, which tell what was really sent. */
   readonly sink: EventSink = (event) => {
-    if (event.type === 'served') this.#served(event)
+    if (event.type === 'served') this.#servedFiles.note(event)
     else if (event.type === 'fetching' && event.decision.kind === 'tree-file')
       this.#views.fetched(event.who, { ...event.decision, transferMs: 0 })
-  }
-
-  #served(event: Served): void {
-    const { client, path, decision, who, ms } = event
-    // During a long transfer the client does not pause.
-    this.#views.transferred(client, ms)
-    // HEAD and the LOOKUP of NFS fetch nothing.
-    if (event.question) return
-    if (event.kind === 'not-found') this.#notFound(event)
-    if (event.bytes === 0) return
-    if (decision?.kind === 'tree-file' && who) this.#views.fetched(who, { ...decision, transferMs: ms })
-    // Only a file that was sent to its end makes an offer or counts as a loaded kernel.
-    if (event.outcome !== 'complete') return
-    if (decision?.kind === 'boot') this.#booted(event, decision)
-    else if (this.loaders.mayHaveSent(path)) void this.#tookLoader(client, path)
-    this.#history.fetched(client, path)
-  }
-
-  async #tookLoader(client: string, path: string): Promise<void> {
-    const mac = await this.#options.macAt?.(client).catch(() => undefined)
-    this.loaders.fetched(path, mac === undefined ? undefined : canonicalMac(mac))
-  }
-
-  #booted({ protocol, client }: Served, decision: BootDecision): void {
-    const { guest, facts, summary, loader } = decision
-    const mac = this.#macOf(decision)
-    const machine = mac ?? facts.uuid
-    this.#options.events({
-      type: 'boot',
-      protocol,
-      client,
-      decision: summary,
-      ...defined({ guest, machine }),
-    })
-    if (mac !== undefined) this.loaders.ran(mac, loader)
-    if (guest === undefined) this.#unknownBooted(decision, client)
-    else {
-      // By what a guest shows, another card of its machine is known.
-      this.#unknown?.seen({ ...facts, ...(client !== '' && { address: client }) })
-      void this.#history.booted(decision, client)
-    }
-  }
-
-  #unknownBooted({ facts, shown }: BootDecision, client: string): void {
-    this.#seen({ ...facts, ...defined({ vendor: shown?.maker }) }, client)
-    if (shown) this.#ties.note(shown, this.#options.snapshot().selectors)
-  }
-
-  #macOf({ facts: { macs = [], uuid } }: BootDecision): string | undefined {
-    const [mac] = macs
-    if (mac !== undefined) return canonicalMac(mac)
-    return uuid === undefined ? undefined : this.#names.macOf(uuid)
-  }
-
-  /**
-   * A loader that asks for a file name with a MAC or a UUID gets 404 unless that machine is a guest. So after a
-   * 404 the file name identifies an unknown machine.
-   */
-  #notFound({ protocol, client, path }: Served): void {
-    // The loaders that we send fetch by these two services alone.
-    if (protocol !== 'tftp' && protocol !== 'http') return
-    const owner = parseBootPath(path)?.owner
-    if (owner?.kind !== 'machine') return
-    this.#seen(owner, client)
-    const { macs, uuid } = owner
-    const byDhcp = this.#names.shown(defined({ macs, uuid }))
-    const facts = machineFacts({
-      ...byDhcp,
-      macs: macs.length > 0 ? macs : byDhcp.macs,
-      uuid,
-      address: client,
-    })
-    if (!this.#isGuest(facts)) this.#ties.note(facts, this.#options.snapshot().selectors)
-  }
-
-  #seen(shown: SeenMachine, address: string): void {
-    const { macs, uuid, serial, vendor } = shown
-    const facts = defined({ macs, uuid, serial })
-    const seen = { ...facts, ...defined({ vendor }) }
-    if (!this.#isGuest(facts)) this.#unknown?.seen({ ...seen, ...(address !== '' && { address }) })
-  }
-
-  #isGuest(facts: Pick<SeenMachine, 'macs' | 'uuid' | 'serial'>): boolean {
-    return this.#options.snapshot().guests.match(facts) !== undefined
   }
 
   #trouble(where: string, error: unknown): void {

@@ -1,4 +1,4 @@
-import type { BootMachines } from './machines.ts'
+import type { BootMachines } from './boot-machines.ts'
 
 /** Machines without a past, for commands: every guest is new, and every client sees the newest versions. */
 export const noMachines: BootMachines = {

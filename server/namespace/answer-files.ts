@@ -6,7 +6,7 @@ import type { Requester } from '../core/net/requester.ts'
 import { generatedSource } from '../files/generated.ts'
 import type { CleanPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
-import type { BootMachines } from '../machines/machines.ts'
+import type { BootMachines } from '../machines/boot-machines.ts'
 import { Answers, type AnswersOptions, type RenderedAnswerFile } from './answers.ts'
 
 export interface AnswerFileOptions {

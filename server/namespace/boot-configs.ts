@@ -3,17 +3,14 @@ import type { BootFacts, BootInputs } from '../core/boot/plan-boot.ts'
 import { fileBase, type OpenServices } from '../core/boot/urls.ts'
 import { defined } from '../core/defined.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { type MachineFacts, machineFacts } from '../core/guest/machine-facts.ts'
-import type { Selected } from '../core/guest/selectors.ts'
 import { type BootPath, parseBootPath } from '../core/loader/boot-path.ts'
 import type { LoaderKind } from '../core/loader/loaders.ts'
 import type { Requester } from '../core/net/requester.ts'
-import { isPlaceholderUuid } from '../core/net/uuid.ts'
 import { type GeneratedText, generatedSource } from '../files/generated.ts'
 import { type CleanPath, cleanPath, joinPath, rootPath } from '../files/path.ts'
 import { lru } from '../host/lru.ts'
+import type { BootMachines } from '../machines/boot-machines.ts'
 import { bootDecision, bootInputs, type Decision, decideBoot, decideForGuest } from '../machines/decide.ts'
-import type { BootMachines } from '../machines/machines.ts'
 import { renderGrub } from '../render/grub.ts'
 import { ipxeEntryScript, renderIpxe } from '../render/ipxe.ts'
 import type { RenderOptions } from '../render/options.ts'
@@ -26,6 +23,7 @@ import {
   renderPlan,
 } from '../render/render.ts'
 import type { Answers } from './answers.ts'
+import { factsOf, isLeftToNext, recognise, shownBy } from './asking-machine.ts'
 import { type AutoOfferParts, autoOffer, whyNotConfirmed } from './auto-offer.ts'
 import type { Mount } from './mounts.ts'
 import { loaderOptions, planAs, renderForLoader } from './render-boot.ts'
@@ -245,9 +243,9 @@ class BootConfigs {
     // the decision is made after it, from what holds then.
     await this.#options.machines.fresh()
     const snapshot = this.#options.snapshot()
-    const { guest, facts: known } = this.#recognise(asked, snapshot)
+    const { guest, facts: known } = recognise(this.#options.machines, asked, snapshot)
     if (unknown === 'none' && !guest) return undefined
-    const shownFacts = { ...known, shown: this.#shown(known, who) }
+    const shownFacts = { ...known, shown: shownBy(this.#options.machines, known, who) }
     const facts = guest ? known : shownFacts
     const usual = this.#inputs(who, snapshot)
     const whyNoInstall = await whyNotConfirmed(this.#options, guest, {
@@ -275,38 +273,11 @@ class BootConfigs {
    */
   async #whyNoAnswerFile(asked: BootFacts, who: Requester): Promise<string | undefined> {
     const snapshot = this.#options.snapshot()
-    const { guest, facts } = this.#recognise(asked, snapshot)
+    const { guest, facts } = recognise(this.#options.machines, asked, snapshot)
     if (!guest) return undefined
     const { plan } = decideForGuest(guest, facts, this.#inputs(who, snapshot))
     if (plan.kind !== 'install' || plan.answerFile === undefined) return undefined
     return this.#options.answers.whyNone({ guest, who, snapshot })
-  }
-
-  /**
-   * The guest with these facts, and the facts with the UUID that DHCP requests named for the MAC. Debian's
-   * signed GRUB sends only the MAC, even when the guest is configured by its UUID.
-   *
-   * A weak match is none. PXELINUX asks by UUID and MAC before it asks by address, and so does the shared `grub.cfg`:
-   * who gets so far is mostly another machine, which has the address now.
-   */
-  #recognise(
-    facts: BootFacts,
-    { guests }: Pick<Snapshot, 'guests'>,
-  ): { guest: Guest | undefined; facts: BootFacts } {
-    const match = guests.match(facts)
-    const guest = match?.isWeak ? undefined : match?.guest
-    // Of a guest that a profile made, the UUID must not be another one.
-    if ((guest && !guest.shown) || facts.uuid !== undefined) return { guest, facts }
-    const { machines } = this.#options
-    const uuid = facts.macs?.map((mac) => machines.uuidOf(mac)).find((each) => each !== undefined)
-    return uuid === undefined ? { guest, facts } : this.#recognise({ ...facts, uuid }, { guests })
-  }
-
-  /** What is known of an unknown machine: by this request, and by the DHCP requests of the same MAC or UUID. */
-  #shown({ macs, uuid, serial }: BootFacts, { address, vendor }: Requester): MachineFacts {
-    const byDhcp = this.#options.machines.shownByDhcp(defined({ macs, uuid }))
-    const known = macs && macs.length > 0 ? macs : byDhcp.macs
-    return machineFacts({ ...byDhcp, macs: known, uuid, serial, maker: vendor, address })
   }
 
   #write(
@@ -340,33 +311,9 @@ interface ConfigOptions {
   readonly makesGuests?: boolean
 }
 
-/**
- * Whether a loader that asks for one name after the other must go on. PXELINUX asks by UUID, then by MAC, then for
- * `default`: what a MAC may change is decided when it is shown.
- */
-function isLeftToNext(selected: Selected | undefined, { macs = [], shown }: BootFacts): boolean {
-  if (!selected) return false
-  if (selected.kind !== 'profile') return true
-  if (selected.selector.auto === 'install') return macs.length === 0
-  return shown?.macs.length === 0 && selected.waits.has('macPrefix')
-}
-
 function asFunction(why: string | undefined): (() => string) | undefined {
   return why === undefined ? undefined : () => why
 }
 
 /** What a machine does that `unknown: ignore` ignores, when its loader must be given a file all the same. */
 const ignored = { kind: 'local-disk', why: 'this machine is not a guest here' } as const
-
-/**
- * What a request tells of its sender besides the path. LPXELINUX sends a cookie; our scripts add a query. The
- * address is '' when the client has gone already.
- */
-function factsOf({ macs, uuid, serial, address }: Requester): BootFacts {
-  return defined({
-    macs,
-    uuid: uuid !== undefined && isPlaceholderUuid(uuid) ? undefined : uuid,
-    serial,
-    ip: address === '' ? undefined : address,
-  })
-}

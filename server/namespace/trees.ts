@@ -7,7 +7,7 @@ import { showLink, showLinks } from '../files/hidden.ts'
 import { isoSource } from '../files/iso/source.ts'
 import { baseName, below, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
-import type { BootMachines } from '../machines/machines.ts'
+import type { BootMachines } from '../machines/boot-machines.ts'
 import { type Repairs, withTreeinfo } from './with-treeinfo.ts'
 
 export interface TreesParts {

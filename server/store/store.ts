@@ -32,7 +32,8 @@ export type RecordChange =
   | { readonly kind: 'change'; readonly guest: string; readonly decide: Decide }
   /** Doubt begins, or ends with `undefined`. */
   | { readonly kind: 'doubt'; readonly doubt: HoldReason | undefined }
-  | { readonly kind: 'settled' }
+  /** Somebody may decide by this store now. `unjudged`: see `StorePast`; doubt ends it, too, when it begins and when it ends. */
+  | { readonly kind: 'settled'; readonly unjudged?: boolean }
 
 /**
  * Keeps the data that must survive a restart. After its promise has resolved, a change survives a crash and a

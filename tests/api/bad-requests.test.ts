@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { request as ask } from 'node:http'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -42,6 +44,90 @@ test('a broken path of a file is refused without a body, as boot loaders have no
   const request = 'GET /trees/%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
   const { status, body } = await exchange(portOf(app), request)
   expect([status, body.length]).toEqual([400, 0])
+})
+
+const long = 'y'.repeat(20_000)
+const guests = '/api/v1/guests HTTP/1.1\r\nHost: localhost\r\n'
+
+// What node:http answers by itself is a status line and no more.
+test.each([
+  ['a head that is too long', `GET ${guests}X-Long: ${long}\r\n\r\n`, 431, 'too-large', '16384 bytes'],
+  ['a line that is not a request', 'hello there\r\n\r\n', 400, 'bad-request', 'Parse Error'],
+  [
+    'two lengths',
+    `GET ${guests}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`,
+    400,
+    'bad-request',
+    'Parse Error',
+  ],
+  ['TLS on a plain port', Buffer.from('16030100a5010000a10303', 'hex'), 400, 'bad-request', 'http://'],
+  [
+    'a chunk of a body without its length',
+    `POST ${guests}Authorization: Bearer x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+    400,
+    'bad-request',
+    'Parse Error',
+  ],
+  ['a method of no standard', `BREW ${guests}\r\n`, 501, 'unsupported', 'method'],
+  ['a tunnel', `CONNECT ${guests}\r\n`, 501, 'unsupported', 'CONNECT'],
+  [
+    'an expectation',
+    `POST ${guests}Expect: tea\r\nContent-Length: 9\r\n\r\n`,
+    417,
+    'precondition-failed',
+    'tea',
+  ],
+])(
+  '%s is refused with a problem document, and the connection is closed',
+  async (...[, bytes, status, error, words]) => {
+    const { status: got, headers, body } = await exchange(portOf(app), bytes)
+    expect([got, headers['content-type'], headers.connection]).toEqual([
+      status,
+      'application/problem+json',
+      'close',
+    ])
+    const problem = JSON.parse(body.toString())
+    expect(problem).toMatchObject({ status, error })
+    expect(problem.detail).toContain(words)
+    expect(body.length).toBeLessThan(500)
+  },
+)
+
+test.each(['PATCH', 'PROPFIND', 'TRACE', 'OPTIONS'])(
+  '%s on a path of the API names what is allowed',
+  async (method) => {
+    const { status, headers, body } = await exchange(
+      portOf(app),
+      `${method} ${guests}Connection: close\r\n\r\n`,
+    )
+    expect(status).toBe(405)
+    expect(headers['content-type']).toContain('application/problem+json')
+    expect(headers.allow?.split(', ')).toEqual(expect.arrayContaining(['GET', 'HEAD', 'POST']))
+    expect(JSON.parse(body.toString())).toMatchObject({ status: 405, error: 'bad-request' })
+  },
+)
+
+test('a client of HTTP/1.0 expects nothing, and one that waits for 100 Continue gets it', async () => {
+  const old = await exchange(portOf(app), 'GET /api/v1/version HTTP/1.0\r\nExpect: tea\r\n\r\n')
+  expect(old.status).not.toBe(417)
+  const waiting = ask(`${base}/api/v1/guests`, {
+    method: 'POST',
+    headers: { Expect: '100-continue', 'Content-Length': 2 },
+  })
+  const answered = once(waiting, 'response')
+  waiting.flushHeaders()
+  await once(waiting, 'continue')
+  waiting.end('{}')
+  const [response] = await answered
+  expect(response.resume().statusCode).toBe(401)
+})
+
+test('an expectation at a file is refused without a body', async () => {
+  const { status, body } = await exchange(
+    portOf(app),
+    'GET /trees/x HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\n\r\n',
+  )
+  expect([status, body.length]).toEqual([417, 0])
 })
 
 async function makeGuest(name: string, body: Uint8Array, headers: Record<string, string> = {}) {

@@ -195,6 +195,18 @@ describe('profiles.d and mirrors.d', () => {
     expect([guests.length, [...profiles.keys()], config.mirrors]).toEqual([1, ['web'], []])
   })
 
+  test('a mirror at an address of the own network is told with the line that allows it', async () => {
+    const line = 'imports: { allow: ["http://10.0.0.7:8080/"] }'
+    const files = { 'mirrors.d/m.yaml': 'url: http://10.0.0.7:8080/os/\n' }
+    const { problems } = await load(placed(files))
+    expect(problems).toMatchObject([{ severity: 'warning', where: 'mirrors.d/m.yaml:1:6' }])
+    expect(problems[0]?.remedy).toContain(line)
+    expect((await load(placed(files, `${line}\n`))).problems).toEqual([])
+    // Only a person writes config.yaml.
+    const own = 'mirrors: { n: { url: "http://10.0.0.8/os/" } }\n'
+    expect((await load(placed({}, own))).problems).toEqual([])
+  })
+
   test('lie in no public folder', async () => {
     const cwd = placed({ 'public/mirrors/m.yaml': '' }, 'paths: { trees: public }\n')
     symlinkSync('public/mirrors', join(cwd, 'mirrors.d'))

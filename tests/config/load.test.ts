@@ -312,3 +312,8 @@ test('imports.allow has URLs without passwords, and absolute paths', () => {
   for (const wrong of ['isos', '~/isos', 'file:///etc', 'http://u:p@a/', 'http://a/%2e%2e%2f'])
     expect(refusal(`imports: { allow: "${wrong}" }\n`)).toContain('without a password, or an absolute path')
 })
+
+test('a key of import in imports, and the reverse, is told where it belongs', () => {
+  expect(refusal('import: { allow: /srv }\n')).toContain('it is imports.allow, of another section')
+  expect(refusal('imports: { max-unpacked: 1 }\n')).toContain('it is import.max-unpacked, of another section')
+})

@@ -35,7 +35,7 @@ async function server() {
   const events: Event[] = []
   const machines = new Machines({ snapshot: () => snapshot, events: (event) => events.push(event) })
   const store = await openStore({ ...snapshot.config.paths, ...snapshot.config.state, onTrouble: () => {} })
-  await machines.open(store, { witnesses: store.witnesses, acceptNew: true, installsUnknown: false })
+  await machines.open(store, { witnesses: store.witnesses, acceptNew: true, installsUnknown: () => false })
   onTestFinished(() => machines.close())
   const services = () => allServices
   const { answers } = createAnswers({ services, machines, renderer: sharedRenderer })

@@ -1,5 +1,5 @@
 import { Failure } from '../../server/core/failure.ts'
-import { parseCsv } from '../../server/definitions/csv.ts'
+import { csvSeparators, parseCsv } from '../../server/definitions/csv.ts'
 import { parseCobblerSystems } from '../../server/definitions/import/cobbler.ts'
 import { parseCsvGuests } from '../../server/definitions/import/csv-entries.ts'
 import { parseDnsmasqHosts } from '../../server/definitions/import/dnsmasq.ts'
@@ -54,8 +54,9 @@ export const guestsToImport = {
     const ground = { guests: [], written: new Map(), profiles: new Set<string>() }
     refusesBy(Failure, () => formatOf(file))
     refusesBy(Failure, () => parseJsonData(file))
-    for (const { cells } of parseCsv(file))
-      if (cells.length === 0) throw new Error('a record without a value')
+    for (const separator of csvSeparators)
+      for (const { cells } of parseCsv(file, separator))
+        if (cells.length === 0) throw new Error('a record without a value')
     for (const parse of parsers)
       refusesBy(Failure, () => [true, false].map((isOwn) => planImport(parse(file), { ...ground, isOwn })))
   },

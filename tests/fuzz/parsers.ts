@@ -42,6 +42,7 @@ import { bytes, corpusOf, type Fuzzer, refusesBy, text } from '../support/fuzz.t
 import { fromSparseHex, walkImage } from '../support/iso/walk-image.ts'
 import { kernelHeads } from '../support/kernel-heads.ts'
 import { guestsToImport } from './guests-to-import.ts'
+import { imageTokens, iniTokens, pathTokens, xmlTokens } from './tokens.ts'
 
 async function drained(items: AsyncIterable<unknown>): Promise<void> {
   try {
@@ -56,7 +57,6 @@ async function* inPieces(input: Buffer) {
 }
 
 const images = (folder: string) => corpusOf(folder).map((hex) => fromSparseHex(hex.toString('utf8')))
-const imageTokens = [Buffer.alloc(4), Buffer.alloc(4, 0xff), 'CD001', 'CE', 'NM', 'SL', 'CL', 'RR']
 
 async function readImage(input: Buffer): Promise<void> {
   const { readings } = await walkImage(input)
@@ -67,40 +67,9 @@ const fixtures = join(import.meta.dirname, '../fixtures/treeinfo/trees')
 const descriptors = readdirSync(fixtures)
   .filter((_, at) => at % 8 === 0)
   .map((name) => readFileSync(join(fixtures, name)))
-const iniTokens = [
-  '[',
-  ']',
-  '=',
-  ':',
-  '\n',
-  '\n ',
-  '%',
-  '..',
-  '/',
-  ',',
-  '[general]\n',
-  '[checksums]\n',
-  '\0',
-  '\ufeff',
-]
-const xmlTokens = [
-  '<',
-  '>',
-  '"',
-  '&',
-  '</',
-  '<!--',
-  ']]>',
-  '<![CDATA[',
-  '<!DOCTYPE a>',
-  '\0',
-  '</package>',
-  '<a>',
-]
 const digest = 'a'.repeat(64)
 const paths = descriptorFormats.flatMap((format) => format.paths)
 const request = 'GET /trees/a%20b/x?y=z HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1\r\n\r\n'
-const pathTokens = ['/', '..', '%2e', '%2f', '%00', '\0', '//', '\\', '?', '%', '\u{1f600}', ' ']
 const emptyKeyring = new Keyring([])
 
 /** Every reader of bytes from strangers, with what makes its search fruitful. */

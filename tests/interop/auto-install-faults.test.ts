@@ -119,9 +119,14 @@ test('a full disk below guests.d: the machine boots its disk until somebody make
   disk.makeRoom()
   expect(guests(home)).toEqual([])
   expect(await boots(portOf(app))).toContain(`the store knows it as guest ${name}`)
-  writeBelow(home, `guests.d/${name}.yaml`, `mac: ${mac}\nprofile: lab\n`)
+  const problems = () => fetch(`http://127.0.0.1:${portOf(app as App)}/api/v1/problems`)
+  expect(await (await problems()).text()).toContain(`treeboot guests add ${name} mac=${mac} profile=PROFILE`)
+  expect(await treebootIn(home, 'guests', 'add', name, `mac=${mac}`, 'profile=lab')).toMatchObject({
+    code: 0,
+  })
   await app.reload()
   await eventually(async () => expect(await boots(portOf(app as App))).toBe('install'))
+  expect(await (await problems()).text()).not.toContain('was not made a guest to the end')
 })
 
 test('a full disk below the store: nothing is written, and the machine is installed when there is room', async () => {

@@ -16,6 +16,19 @@ const selector = {
 } as const
 const selected: Selected = { kind: 'profile', selector, by: 'mac-prefix 52:54:00', waits: new Set() }
 
+/** What `AutoGuests` asks, of a machine that nobody knows. */
+const nobody = {
+  stateOf: () => newState,
+  states: new Map(),
+  whyNotWritable: () => undefined,
+  uuidOf: () => undefined,
+  fresh: async () => undefined,
+  recordedOf: async () => ({ names: [] }),
+  addRecord: async () => undefined,
+  doubt: () => undefined,
+  seenMachines: async () => [],
+}
+
 /** What is said of a guest that a profile made, by what the DHCP service heard and what the kernel knows. */
 function whyNot(
   heard: string | undefined,
@@ -33,16 +46,7 @@ function whyNot(
   const guests = createGuestIndex([guest])
   const auto = new AutoGuests({
     snapshot: () => ({ guests, selectors: [selector] }) as unknown as Snapshot,
-    machines: {
-      stateOf: () => newState,
-      whyNotWritable: () => undefined,
-      uuidOf: () => heard,
-      fresh: async () => undefined,
-      recordedOf: async () => ({ names: [] }),
-      addRecord: async () => undefined,
-      doubt: () => undefined,
-      seenMachines: async () => [],
-    },
+    machines: { ...nobody, uuidOf: () => heard },
     macAt: async () => neighbour,
     whyNotInForce: () => undefined,
     whyReadOnly: async () => undefined,
@@ -66,4 +70,37 @@ test('a machine is installed that shows the UUID or the serial number of which i
   // PXELINUX shows the UUID in the other byte order.
   expect(await whyNot(undefined, mac, { uuid: '44454c4c-4200-1035-8052-b4c04f4a3731' })).toBeUndefined()
   expect(await whyNot(undefined, mac, {})).toContain('neither the UUID nor the serial number')
+})
+
+test('a store that cannot be read stops one question, and not the next', async () => {
+  let asked = 0
+  const profile = { name: 'lab', inherits: [], settings: {} }
+  const snapshot = {
+    guests: createGuestIndex([]),
+    selectors: [selector],
+    profiles: new Map([['lab', profile]]),
+  }
+  const auto = new AutoGuests({
+    snapshot: () => snapshot as unknown as Snapshot,
+    machines: {
+      ...nobody,
+      stateOf: () => undefined,
+      async recordedOf() {
+        if (asked++ === 0) throw new Error('the store is busy')
+        return { names: [] }
+      },
+    },
+    macAt: async () => mac,
+    whyNotInForce: () => undefined,
+    whyReadOnly: async () => undefined,
+    make: async () => undefined,
+    clock: () => 0,
+  })
+  const who = { protocol: 'http', address: '10.0.0.7' } as const
+  const consider = () => auto.consider({ selected, shown: { macs: [mac], uuid }, who })
+  expect(await consider()).toEqual({ why: 'the store is busy' })
+  expect(await consider()).toMatchObject({ guest: { name: 'auto-525400000001' } })
+  // What the store said is kept for a moment.
+  await consider()
+  expect(asked).toBe(2)
 })

@@ -27,7 +27,7 @@ test('doubt that cannot be stored stays in force, and is stored when that is pos
     raw.exec(text)
     raw.close()
   }
-  await history.open(store, { witnesses: [], acceptNew: true, installsUnknown: false })
+  await history.open(store, { witnesses: [], acceptNew: true, installsUnknown: () => false })
   expect(history.stateOf('web02')?.state).toBe('install')
 
   sql("create trigger full before insert on steps begin select raise(fail, 'the disk is full'); end")
@@ -74,7 +74,7 @@ test.each(['web01', 'another machine'])('doubt that holds %s costs a request not
     await store.close()
     rmSync(data, { recursive: true, force: true })
   })
-  await history.open(store, { witnesses: ['damaged'], acceptNew: false, installsUnknown: false })
+  await history.open(store, { witnesses: ['damaged'], acceptNew: false, installsUnknown: () => false })
   await history.fresh()
   expect(history.doubt()?.reason).toBe('new store')
 
@@ -101,7 +101,7 @@ test('a MAC that a guest gave up is remembered across a start, and keeps the dis
     )
     const store = await openStore({ data })
     const history = new GuestHistory({ guests: () => index, events: () => {}, clock: Date.now })
-    await history.open(store, { witnesses: [], acceptNew: true, installsUnknown: false })
+    await history.open(store, { witnesses: [], acceptNew: true, installsUnknown: () => false })
     if (local !== undefined) await history.order(local, { type: 'local' })
     const states = Object.keys(guests).map((name) => history.stateOf(name))
     await history.close()

@@ -27,7 +27,7 @@ test('an offer counts that was made after an order in another process, however m
     events: () => {},
     clock: () => 1_000_000,
   })
-  await history.open(store, { witnesses: [], acceptNew: true, installsUnknown: false })
+  await history.open(store, { witnesses: [], acceptNew: true, installsUnknown: () => false })
   // Another process: `history` does not know of it yet.
   await store.change(guest.name, (before) => nextState(before, { type: 'install-once' }, 999_000))
   await history.booted(decision, '192.0.2.1')
@@ -48,7 +48,7 @@ test('refused reports are one line for each guest, reason and minute, with a cou
     events: (event) => void (event.type === 'trouble' && lines.push(event.message)),
     clock: () => nowMs,
   })
-  await history.open(memoryStore(), { witnesses: [], acceptNew: true, installsUnknown: false })
+  await history.open(memoryStore(), { witnesses: [], acceptNew: true, installsUnknown: () => false })
   const report = async (client: string, token?: string) => {
     const received = {
       report: 'installed',

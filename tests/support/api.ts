@@ -23,7 +23,11 @@ export interface ApiResponse {
 export type Ask = (
   method: string,
   path: string,
-  options?: { readonly json?: unknown; readonly body?: string; readonly headers?: Record<string, string> },
+  options?: {
+    readonly json?: unknown
+    readonly body?: string | Uint8Array<ArrayBuffer>
+    readonly headers?: Record<string, string>
+  },
 ) => Promise<ApiResponse>
 
 /** Asks the API of a server with a token. */

@@ -23,6 +23,7 @@ async function translate(root: string, outdir: string): Promise<void> {
   const children = [
     'tests/support/mirror-child.ts',
     'tests/support/definitions-child.ts',
+    'tests/support/kill-at-call.ts',
     'tests/store/sqlite/writer.ts',
     'tests/accounts/helper-process.ts',
     'tests/host/idle-memory-child.ts',

@@ -12,7 +12,6 @@ import { flag } from '../input.ts'
 import { requireReveal } from '../reveal.ts'
 import { json, needs, route } from '../route.ts'
 import { guestImport } from '../schemas/definitions.ts'
-import { requireUtf8 } from '../template-text.ts'
 
 /** So many names of new guests are in the audit. */
 const mostAudited = 100
@@ -73,7 +72,7 @@ export const guestFileRoutes = [
       requireFirstBoot(first, call)
       const { guests, profiles } = snapshot()
       const made = await importGuests(
-        { text: requireUtf8(call.body), skipFaulty, dryRun, ...defined({ format, profile }) },
+        { text: call.body, skipFaulty, dryRun, ...defined({ format, profile }) },
         {
           definitions,
           guests: guests.all,

@@ -12,7 +12,7 @@ import { segments } from '../input.ts'
 import { wholeList } from '../lists.ts'
 import { json, needs, type Route, route } from '../route.ts'
 import { templateProblemPage, templateReview, templateText } from '../schemas/templates.ts'
-import { requireUtf8, templateBody } from '../template-text.ts'
+import { templateBody } from '../template-text.ts'
 
 const one = '/api/v1/templates/*name'
 const params = z.object({ name: segments })
@@ -33,7 +33,7 @@ export const templateTrialRoutes: readonly Route[] = [
     answers: { 200: json(templateProblemPage) },
     async handle(call, { snapshot, spare }) {
       const { name } = call.params
-      const { templates } = withText(snapshot(), name, requireUtf8(call.body))
+      const { templates } = withText(snapshot(), name, call.body)
       const all = await spare.use((renderer) => lintTemplates(templates, renderer))
       const own = all.filter(({ template }) => template === name)
       return {
@@ -65,7 +65,7 @@ export const templateTrialRoutes: readonly Route[] = [
       const { name } = call.params
       const saved = snapshot()
       const guest = withTemplate(guestNamed(saved, call.query.guest), name)
-      const text = call.body === '' ? saved.templates.get(name) : requireUtf8(call.body)
+      const text = call.body === '' ? saved.templates.get(name) : call.body
       if (text === undefined) throw new Failure('not-found', `there is no template ${name}`)
       const asked = { guest, who: call.who, snapshot: withText(saved, name, text) }
       const shown = await spare.use((renderer) =>
@@ -87,7 +87,7 @@ export const templateTrialRoutes: readonly Route[] = [
     answers: { 200: json(templateReview) },
     handle: (call, { snapshot, services, machines, spare, turns }) =>
       turns.take('a template is reviewed', call, async () => {
-        const texts = new Map([[call.params.name, requireUtf8(call.body)]])
+        const texts = new Map([[call.params.name, call.body]])
         const json = await spare.use((renderer) => {
           const { answers } = createAnswers({ services, machines, renderer })
           return reviewTemplates(

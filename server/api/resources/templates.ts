@@ -14,7 +14,7 @@ import { listQuery, pageOf, wholeList } from '../lists.ts'
 import type { Reply } from '../reply.ts'
 import { type Call, json, needs, route } from '../route.ts'
 import { templateChange, templatePage, templateText, templateVersionPage } from '../schemas/templates.ts'
-import { requireUtf8, templateBody } from '../template-text.ts'
+import { templateBody } from '../template-text.ts'
 import { timeText } from '../views.ts'
 
 const plural = '/api/v1/templates'
@@ -66,10 +66,9 @@ export const templateRoutes = [
     access: reads,
     params,
     answers: { 200: json(templateVersionPage) },
-    async handle({ params: { name } }, { templateHistory }) {
+    async handle({ params: { name } }, { templateHistory, snapshot }) {
       const versions = await templateHistory.of(name)
-      if (versions.length === 0)
-        throw new Failure('not-found', `no template ${name} is or was there; /api/v1/templates lists them`)
+      if (versions.length === 0) throw noVersions(name, snapshot().templates)
       const items = versions.map(({ digest, bytes, atMs, by }, i) => {
         return { digest, bytes, at: timeText(atMs), by: by ?? null, current: i === 0 && digest !== null }
       })
@@ -146,7 +145,7 @@ export const templateRoutes = [
       const makes = call.req.headers['if-none-match']?.trim() === '*'
       const expected = makes ? undefined : await expectedOf(name, call, context)
       const options = { ...optionsOf(call.query), ...defined({ expected }) }
-      const made = await context.templates.write(name, requireUtf8(call.body), options)
+      const made = await context.templates.write(name, call.body, options)
       const reply = await inForce({ name, call }, made, context)
       return makes && !options.dryRun ? { ...reply, status: 201 } : reply
     },
@@ -201,6 +200,14 @@ export const templateRoutes = [
     },
   }),
 ] as const
+
+/** A template may have the name of this path: it is read where its slashes are escaped. */
+function noVersions(name: string, templates: ReadonlyMap<string, string>): Failure {
+  const hint = templates.has(`${name}/history`)
+    ? `template ${name}/history is at ${plural}/${encodeURIComponent(`${name}/history`)}`
+    : `${plural} lists them`
+  return new Failure('not-found', `no template ${name} is or was there; ${hint}`)
+}
 
 /** Who may not write templates sees what looks like a secret starred. */
 function shownText(text: string, caller: Caller | undefined) {

@@ -216,6 +216,14 @@ function rowOf(name: OperationName): Route {
   return row
 }
 
+/** What the paths of the API have behind a name with slashes: `history` of `/api/v1/templates/*name/history`. */
+const wordsBehindNames = new Set(
+  routes.flatMap(({ path }) => {
+    const [, ...behind] = path.split(/\*\w+/)
+    return behind.flatMap((rest) => rest.split('/')).filter((word) => /^[\w-]+$/.test(word))
+  }),
+)
+
 /** `/api/v1/trees/*id` with the values of its parameters; `{...}` goes when its value is missing. */
 function pathOf(pattern: string, params: NonNullable<AnyInput['params']>): string {
   return pattern
@@ -228,7 +236,9 @@ function pathOf(pattern: string, params: NonNullable<AnyInput['params']>): strin
       // URLs take these away, and another resource would be asked for.
       if (segments.some((each) => each === '' || each === '.' || each === '..'))
         throw new Failure('bad-request', `${JSON.stringify(value)} cannot be a name`)
-      return segments.map(encodeURIComponent).join('/')
+      // A tree or template that is called `x/history` would be taken for the history of `x`.
+      const isAmbiguous = segments.slice(1).some((each) => wordsBehindNames.has(each))
+      return segments.map(encodeURIComponent).join(isAmbiguous ? '%2F' : '/')
     })
 }
 

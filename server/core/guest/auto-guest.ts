@@ -74,6 +74,12 @@ export function autoName(mac: string): string {
   return `auto-${mac.replaceAll(':', '')}`
 }
 
+/** The MAC in such a name; undefined for any other name. */
+export function autoMac(name: string): string | undefined {
+  const [, digits] = /^auto-([\da-f]{12})$/.exec(name) ?? []
+  return digits?.replace(/..(?!$)/g, '$&:')
+}
+
 function told(fact: string | undefined): string | undefined {
   return fact === placeholder ? undefined : fact
 }

@@ -13,6 +13,11 @@ export interface StorePast {
   readonly mark: StoreMark
   /** False until somebody has decided which guests of a new store may be installed. */
   readonly settled: boolean
+  /**
+   * Nobody has decided anything of this store, and it never had a record of a guest: when it was settled there was nothing
+   * that it could have forgotten. Absent: false.
+   */
+  readonly unjudged?: boolean
   /** Whether a witness of this store was ever written. */
   readonly witnessed: boolean
   /** Why the store may have forgotten installations; guests that are new to it are then held. */
@@ -31,6 +36,8 @@ export interface StoreEvidence {
    * forget.
    */
   readonly hasGuests: boolean
+  /** Whether a profile installs unknown machines. Default: false. */
+  readonly installsUnknown?: boolean
   /** Whether the operator says that a new store may install. It never excuses a lost or an old store. */
   readonly acceptNew: boolean
 }
@@ -41,19 +48,21 @@ export interface StoreEvidence {
  *
  * A new store beside a witness of another one: the data folder was lost. A store that is behind its witness: an
  * old copy was put back. A new store without a witness, and guests are in the configuration already: nothing
- * distinguishes a first start from a server that was restored from its configuration alone.
+ * distinguishes a first start from a server that was restored from its configuration alone. It is the same when the
+ * configuration comes back after that start: a profile that installs unknown machines makes the store one that counts as new.
  */
 export function doubtOf(evidence: StoreEvidence): HoldReason | undefined {
-  const { past, witnesses, hasGuests, acceptNew } = evidence
-  const { mark, settled, witnessed } = past
+  const { past, witnesses, hasGuests, acceptNew, installsUnknown = false } = evidence
+  const { mark, settled, witnessed, unjudged = false } = past
+  const whyUnjudged = unjudged && installsUnknown && !acceptNew ? 'new store' : undefined
   if (witnesses.length === 0) {
     if (!settled) return hasGuests && !acceptNew ? 'new store' : undefined
     // A store of a release without witnesses never had one.
-    return witnessed ? 'old store' : undefined
+    return witnessed ? 'old store' : whyUnjudged
   }
   const agrees = (said: WitnessSays): boolean =>
     said !== 'damaged' && said.id === mark.id && said.changes <= mark.changes
-  if (witnesses.every(agrees)) return undefined
+  if (witnesses.every(agrees)) return whyUnjudged
   return settled ? 'old store' : 'new store'
 }
 

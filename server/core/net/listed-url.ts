@@ -3,6 +3,12 @@
 /** The ports that a URL need not name, of the schemes that the URL standard does not know as such. */
 const defaultPorts: Readonly<Record<string, string>> = { 'rsync:': '873' }
 
+/** What allows a source, with the line to write. The section `import` beside it says other things. */
+export function allowingLine(source: string): string {
+  const line = `imports: { allow: [${JSON.stringify(source)}] }`
+  return `imports.allow in config.yaml (not the section import) must list it: ${line}`
+}
+
 /**
  * A URL of a tree that may be fetched: without user and password, which would be shown, and without escaped
  * slashes and dots, which servers take for folders.

@@ -2,27 +2,51 @@ import { guestSchema } from '../../config/file-schema.ts'
 import { isMapping, type YamlMapping } from '../../config/yaml.ts'
 import { Failure } from '../../core/failure.ts'
 import { nearestName } from '../../core/select/nearest.ts'
-import { type CsvRow, parseCsv } from '../csv.ts'
+import { type CsvRow, type CsvSeparator, headerOf, parseCsv, separatorsOf } from '../csv.ts'
 import { valueOfCell } from '../csv-guests.ts'
 import { Entries, type FoundEntry } from './entries.ts'
 
 /** The keys of a guest, and its name. */
 const keys: readonly string[] = ['name', ...Object.keys(guestSchema.shape)]
 
+/** Whether the first line looks like a header of such a table: keys, and `name` is one of them. */
+export function isCsvOfGuests(text: string): boolean {
+  const cells = headerOf(text).split(/[,;\t]/)
+  const names = cells.map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'))
+  return (
+    names.includes('name') && names.slice(0, names.indexOf('name')).every((each) => /^[\w.-]+$/.test(each))
+  )
+}
+
 /**
  * A table of guests, as `treeboot guests export` writes it: RFC 4180, with a header line. `name` is needed, all other
- * columns may be missing and have any order.
+ * columns may be missing and have any order. A header with semicolons or tabs, and no commas, says that they separate the values
+ * of all lines.
  *
  * @throws Failure `invalid-data` when the header is wrong: then no line can be read.
  */
 export function parseCsvGuests(text: string): readonly FoundEntry[] {
   const entries = new Entries()
   let columns: readonly string[] | undefined
-  for (const row of parseCsv(text)) {
+  for (const row of parseCsv(text, separatorOf(text))) {
     if (columns) readRow(row, columns, entries)
     else columns = columnsOf(row)
   }
   return entries.all
+}
+
+const separatorNames: Readonly<Record<CsvSeparator, string>> = {
+  ',': 'commas',
+  ';': 'semicolons',
+  '\t': 'tabs',
+}
+
+/** @throws Failure `invalid-data` for a header with several: nobody knows where a value ends. */
+function separatorOf(text: string): CsvSeparator {
+  const [separator = ',', ...others] = separatorsOf(headerOf(text))
+  if (others.length === 0) return separator
+  const names = [separator, ...others].map((each) => separatorNames[each]).join(' and ')
+  throw new Failure('invalid-data', `the header has ${names}; use one of them, best commas`)
 }
 
 function columnsOf({ line, cells, fault }: CsvRow): readonly string[] {

@@ -1,6 +1,6 @@
 import { Failure } from '../../core/failure.ts'
 import { parseCobblerSystems } from './cobbler.ts'
-import { parseCsvGuests } from './csv-entries.ts'
+import { isCsvOfGuests, parseCsvGuests } from './csv-entries.ts'
 import { isHostsLine, parseDnsmasqHosts } from './dnsmasq.ts'
 import { type FoundEntry, macOf, numberedLines } from './entries.ts'
 import { parseEthers } from './ethers.ts'
@@ -37,7 +37,7 @@ export const importFormats = {
   csv: {
     what: 'a CSV table of guests',
     isOwn: true,
-    fits: (text) => /^\uFEFF?\s*(?:"?[\w.-]+"?\s*,\s*)*"?name"?\s*(?:,|\r?\n|$)/.test(text),
+    fits: isCsvOfGuests,
     parse: parseCsvGuests,
   },
   isc: {

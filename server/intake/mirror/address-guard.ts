@@ -3,7 +3,7 @@ import { lookup as lookUpLater } from 'node:dns/promises'
 import type { LookupFunction } from 'node:net'
 import { Failure } from '../../core/failure.ts'
 import { canonicalIp } from '../../core/net/address.ts'
-import { isBelowUrl } from '../../core/net/listed-url.ts'
+import { allowingLine, isBelowUrl } from '../../core/net/listed-url.ts'
 import { reachOf } from '../../core/net/reach.ts'
 
 /** A server at an address that may not be asked. No other mirror or later try helps: the whole fetch ends. */
@@ -85,11 +85,16 @@ export class AddressGuard {
   }
 
   #refusal(url: URL, address: string): RefusedAddress {
-    const { protocol, host } = url
+    const { protocol, host, port } = url
     const what = this.#whyNot(url, address) ?? 'no address'
-    return new RefusedAddress(
-      'forbidden',
-      `${protocol}//${host}/ is at ${address}, ${what}; list the URL in imports.allow of config.yaml if it is meant`,
-    )
+    const server = `${protocol}//${host}/`
+    const plain = address.includes(':') ? `[${address}]` : address
+    const own = `${protocol}//${plain}${port === '' ? '' : `:${port}`}/`
+    // Listing the name of this machine or of its link is not enough: see above.
+    const remedy =
+      reachOf(address) === 'private' || server === own
+        ? allowingLine(server)
+        : `use the URL ${own} itself, and ${allowingLine(own)}`
+    return new RefusedAddress('forbidden', `${server} is at ${address}, ${what}; if that is meant, ${remedy}`)
   }
 }

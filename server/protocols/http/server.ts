@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { Failure, failureKind, failureMessage } from '../../core/failure.ts'
-import { httpStatus } from '../../core/http-status.ts'
+import { Failure, failureMessage } from '../../core/failure.ts'
+import type { RefusedRequest } from '../../core/http-status.ts'
 import { requestLimits } from '../../core/limits/requests.ts'
 import type { Network } from '../../core/net/network.ts'
 import type { Requester } from '../../core/net/requester.ts'
@@ -19,6 +19,7 @@ import { FolderPages } from './files/folder-pages.ts'
 import { emptyResponse, failureResponse } from './files/response.ts'
 import { type ServeContext, serve, write } from './files/serve.ts'
 import { SmallFiles } from './files/small-files.ts'
+import { type ParserError, type Refuse, refusalText, refusedByParser, unmetExpectation } from './refusals.ts'
 import { hostOf, peerOf, requesterOf } from './requester.ts'
 import { parseTarget, repairRequestLine, type Target } from './target.ts'
 
@@ -34,12 +35,6 @@ export type Fallback = (
   onSending: () => void,
 ) => void
 
-export interface TargetRefusal {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-}
-
 export interface HttpListenerOptions {
   readonly bind: string
   /** 0: any free port. */
@@ -53,8 +48,8 @@ export interface HttpListenerOptions {
   readonly isAppPath?: (path: CleanPath) => boolean
   /** Handles the paths of `isAppPath`; without it they are looked up, too. */
   readonly fallback?: Fallback
-  /** What `fallback` says of a request target that is not a path; undefined when it was not meant. */
-  readonly refuseTarget?: (target: string, error: unknown) => TargetRefusal | undefined
+  /** What the application behind `fallback` says of a request that never comes to it. Default: no body. */
+  readonly refuse?: Refuse
   /** `http.fast-path` of config.yaml, default true. False: every request goes through node:http. */
   readonly fastPath?: boolean
   readonly limits?: Partial<ClientLimits>
@@ -124,7 +119,12 @@ export class HttpListener implements Listener {
     this.#server.timeout = stallTimeoutMs
     // `resume` begins the reading: a connection that waits for its turn stays unread.
     Object.assign(this.#server, { pauseOnConnect: true })
-    this.#server.on('request', (req, res) => this.#gates.get(req.socket)?.arrived({ req, res }))
+    const arrived = (req: IncomingMessage, res: ServerResponse): void =>
+      this.#gates.get(req.socket)?.arrived({ req, res })
+    this.#server.on('request', arrived)
+    // A request as any other, which waits for its turn: node:http would answer it by itself. See `#onRequest`.
+    this.#server.on('checkExpectation', arrived)
+    this.#server.on('connect', (req, socket) => this.#onConnectMethod(req, socket as Socket))
     this.#server.on('clientError', (error, socket) => this.#onClientError(error, socket as Socket))
     this.#fastPath = this.#putFastPathFirst()
   }
@@ -249,12 +249,14 @@ export class HttpListener implements Listener {
     try {
       target = parseTarget(req.url ?? '')
     } catch (error) {
-      const refusal = this.#options.refuseTarget?.(req.url ?? '', error)
-      if (refusal) {
-        const length = { 'Content-Length': Buffer.byteLength(refusal.body) }
-        res.writeHead(refusal.status, { ...refusal.headers, ...length }).end(refusal.body)
-      } else write(res, emptyResponse(httpStatus[failureKind(error)].files))
-      this.#noise(socket, failureMessage(error))
+      const message = failureMessage(error)
+      this.#refuse(res, { status: 400, message, target: req.url ?? '' })
+      this.#noise(socket, message)
+      return
+    }
+    const expectation = expectationOf(req)
+    if (expectation !== undefined) {
+      this.#refuse(res, unmetExpectation(req.url ?? '', expectation))
       return
     }
     const { path, query, host } = target
@@ -264,20 +266,38 @@ export class HttpListener implements Listener {
     else void serve(this.#context, { req, res, path, requester, onSending })
   }
 
-  /** Replies to what node's parser refuses: a TLS handshake, binary junk, a head that never ends. */
+  #refuse(res: ServerResponse, refused: RefusedRequest): void {
+    const { status } = refused
+    // Nobody reads its body. A client that waits for 100 Continue sends none.
+    if (status === 417) res.shouldKeepAlive = false
+    const refusal = this.#options.refuse?.(refused)
+    if (refusal) {
+      const length = { 'Content-Length': Buffer.byteLength(refusal.body) }
+      res.writeHead(status, { ...refusal.headers, ...length }).end(refusal.body)
+    } else write(res, emptyResponse(status))
+  }
+
+  /** CONNECT asks for a tunnel, which this server never makes. Node gives no response object for it. */
+  #onConnectMethod({ url: target = '' }: IncomingMessage, socket: Socket): void {
+    const message = 'CONNECT is for proxies, and this server is not one'
+    this.#noise(socket, message)
+    this.#refuseOnSocket(socket, { status: 501, message, target })
+  }
+
+  /** Replies to what node's parser refuses. */
   #onClientError(error: ParserError, socket: Socket): void {
     // A client that is gone needs no reply. EDK2 resets every connection once it has its file.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !socket.writable)
       return void socket.destroy()
-    const tls = error.rawPacket?.[0] === tlsHandshake
-    this.#noise(
-      socket,
-      tls ? 'a TLS handshake on the plain HTTP port; use http:// here' : failureMessage(error),
-    )
+    const refused = refusedByParser(error)
+    this.#noise(socket, refused.message)
+    this.#refuseOnSocket(socket, refused)
+  }
+
+  #refuseOnSocket(socket: Socket, refused: RefusedRequest): void {
     // While a response is being sent, a second status line would become part of the file.
-    if (this.#gates.get(socket)?.inProgress) return void socket.destroy()
-    const status = statusOfParserError[error.code ?? ''] ?? 400
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
+    if (this.#gates.get(socket)?.isSending) return void socket.destroy()
+    socket.end(refusalText(refused, this.#options.refuse?.(refused)))
     socket.destroySoon()
   }
 
@@ -287,13 +307,7 @@ export class HttpListener implements Listener {
   }
 }
 
-/** The first byte of a TLS handshake: its content type (RFC 8446 section 5.1). */
-const tlsHandshake = 0x16
-
-type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer }
-
-/** The status for errors of node's parser; all other errors are 400. */
-const statusOfParserError: Readonly<Record<string, number>> = {
-  HPE_HEADER_OVERFLOW: 431,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
+/** What a request of HTTP/1.1 expects beside `100-continue`. HTTP/1.0 has no expectations (RFC 9110 section 10.1.1). */
+function expectationOf({ headers: { expect }, httpVersion }: IncomingMessage): string | undefined {
+  return httpVersion === '1.1' && expect !== undefined && !/100-continue/i.test(expect) ? expect : undefined
 }

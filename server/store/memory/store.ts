@@ -26,6 +26,7 @@ class MemoryStore implements Store {
   readonly #id = randomBytes(16).toString('hex')
   #changes = 0
   #settled = false
+  #unjudged = false
   #doubt: HoldReason | undefined
 
   async states(): Promise<ReadonlyMap<string, GuestState>> {
@@ -51,7 +52,8 @@ class MemoryStore implements Store {
 
   async past(): Promise<StorePast> {
     const mark = { id: this.#id, changes: this.#changes }
-    return { mark, settled: this.#settled, witnessed: false, ...defined({ doubt: this.#doubt }) }
+    const unjudged = this.#unjudged || undefined
+    return { mark, settled: this.#settled, witnessed: false, ...defined({ doubt: this.#doubt, unjudged }) }
   }
 
   async probe(): Promise<void> {}
@@ -108,8 +110,13 @@ class MemoryStore implements Store {
       move(this.#histories, from, to)
       this.#identities.delete(from)
       this.#identities.set(to, identity)
-    } else if (change.kind === 'doubt') this.#doubt = change.doubt
-    else this.#settled = true
+    } else if (change.kind === 'doubt') {
+      this.#doubt = change.doubt
+      this.#unjudged = false
+    } else {
+      this.#settled = true
+      this.#unjudged = change.unjudged ?? false
+    }
     this.#changes++
   }
 }

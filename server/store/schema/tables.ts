@@ -10,7 +10,7 @@ export interface Tables extends AccountTables, WebhookTables {
   readonly inbox: UnknownMachineRow
   /**
    * `secret`: see `Store.secret`. `lock`: an empty row, see the first migration. `store-id`, `changes`, `settled`,
-   * `witnessed` and `doubt`: see `StorePast`. `probe`: when the store was last written to as a trial. `setup-link`: a
+   * `unjudged`, `witnessed` and `doubt`: see `StorePast`. `probe`: when the store was last written to as a trial. `setup-link`: a
    * `SetupLink` as JSON. `access-revision`: a number that grows with each change of `AccessRecords`.
    */
   readonly meta: { readonly key: string; readonly value: string }

@@ -94,9 +94,11 @@ export async function recordOne(trx: Transaction<Tables>, change: RecordChange):
     // Doubt counts, and so does a start of the server: the witness is then written for sure.
     case 'doubt':
       await setMeta(trx, 'doubt', change.doubt ?? '')
+      await setMeta(trx, 'unjudged', '')
       return 1
     case 'settled':
       await setMeta(trx, 'settled', '1')
+      await setMeta(trx, 'unjudged', change.unjudged ? '1' : '')
       return 1
   }
 }

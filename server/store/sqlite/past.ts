@@ -10,6 +10,7 @@ export function pastOfMeta(rows: readonly { readonly key: string; readonly value
     mark: { id: meta.get('store-id') ?? '', changes: Number(meta.get('changes')) },
     settled: meta.has('settled'),
     witnessed: meta.has('witnessed'),
+    ...(meta.get('unjudged') === '1' && { unjudged: true }),
     ...defined({ doubt: isHoldReason(doubt) ? doubt : undefined }),
   }
 }

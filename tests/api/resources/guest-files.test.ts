@@ -34,7 +34,7 @@ afterAll(async () => {
 })
 
 const table = 'name,mac,profile\nold,52:54:00:00:00:01,\nnew1,52:54:00:00:00:02,web\n'
-const send = (ask_: Ask, body: string, query = '') =>
+const send = (ask_: Ask, body: string | Uint8Array<ArrayBuffer>, query = '') =>
   ask_('POST', `/api/v1/imports/guests${query}`, { body, headers: { 'content-type': 'text/plain' } })
 const file = (name: string) => existsSync(join(home.path, `guests.d/${name}.yaml`))
 
@@ -75,7 +75,8 @@ test('an import installs only by a token that may order it', async () => {
 test('a text that is no list of machines, a profile that is none and a body that is no UTF-8 are told', async () => {
   expect(await send(ask, 'nothing\n')).toMatchObject({ status: 422, body: { error: 'invalid-data' } })
   expect((await send(ask, table, '?profile=none')).status).toBe(404)
-  expect((await send(ask, 'name\n\uFFFD\n')).status).toBe(400)
+  const latin1 = new Uint8Array(Buffer.from('name,hostname\nnew3,köln\n', 'latin1'))
+  expect((await send(ask, latin1)).status).toBe(400)
   expect((await send(ask, table, '?from=other')).status).toBe(400)
 })
 

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../../../server/app.ts'
+import { ApiClient } from '../../../server/cli/remote/client.ts'
 import { asking, makeToken } from '../../support/api.ts'
 import { httpOnly, portOf, testApp } from '../../support/app.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -123,6 +124,37 @@ describe('templates', () => {
     expect((await list())[0]).toMatchObject({ digest: null, current: false })
     expect((await as('viewer')('GET', '/api/v1/templates/never/history')).status).toBe(404)
     expect((await as('viewer')('GET', `/api/v1/templates/web.ks/history/${one.digest}`)).status).toBe(404)
+  })
+
+  test('may be called as a path of the API ends, and are read where their slashes are escaped', async () => {
+    await send('PUT', 'x/history', 'one\n', { 'if-none-match': '*' })
+    await send('PUT', 'x/lint', 'two\n', { 'if-none-match': '*' })
+    const client = new ApiClient({
+      url: base(),
+      credentials: { token: tokens.get('viewer') ?? '', from: 'a test' },
+    })
+    for (const [name, text] of [
+      ['x/history', 'one\n'],
+      ['x/lint', 'two\n'],
+    ] as const) {
+      const path = `/api/v1/templates/${encodeURIComponent(name)}`
+      expect((await as('viewer')('GET', path)).text).toBe(text)
+      expect((await as('viewer')('GET', `${path}/history`)).body.items).toHaveLength(1)
+      expect(await client.call('getTemplate', { params: { name } })).toBe(text)
+    }
+    const { body } = await as('viewer')('GET', '/api/v1/templates/x/history')
+    expect(body.detail).toContain('template x/history is at /api/v1/templates/x%2Fhistory')
+    for (const name of ['x%2Fhistory', 'x%2Flint']) await send('DELETE', name, '', { 'if-match': '*' })
+  })
+
+  test('are UTF-8, in which U+FFFD is a character like any other', async () => {
+    const headers = { ...plain, 'if-none-match': '*' }
+    const put = (bytes: Uint8Array) =>
+      as('writer')('PUT', '/api/v1/templates/odd.ks', { body: new Uint8Array(bytes), headers })
+    expect((await put(Buffer.from('# Köln\n', 'latin1'))).status).toBe(400)
+    expect((await put(Buffer.from('# \ufffd Köln\n'))).status).toBe(201)
+    expect(fileOf('odd.ks')).toBe('# \ufffd Köln\n')
+    await send('DELETE', 'odd.ks', '', { 'if-match': '*' })
   })
 
   test.each(['../x', '.hidden', 'a/../../x', 'a b', 'x~'])('are not made as %j', async (name) => {

@@ -44,6 +44,31 @@ test.each<[string, Omit<StoreEvidence, 'acceptNew'>, string | undefined]>([
   ],
   ['a crash between commit and witness', { past: used, witnesses: [at(9)], hasGuests: true }, undefined],
   ['an ordinary start', { past: used, witnesses: [at(10)], hasGuests: true }, undefined],
+  [
+    'a profile that installs unknown machines comes after the first start',
+    { past: { ...used, unjudged: true }, witnesses: [at(10)], hasGuests: true, installsUnknown: true },
+    'new store',
+  ],
+  [
+    'the same without a witness',
+    {
+      past: { ...used, witnessed: false, unjudged: true },
+      witnesses: [],
+      hasGuests: true,
+      installsUnknown: true,
+    },
+    'new store',
+  ],
+  [
+    'guests come after the first start',
+    { past: { ...used, unjudged: true }, witnesses: [at(10)], hasGuests: true },
+    undefined,
+  ],
+  [
+    'such a profile comes to a store that knows guests',
+    { past: used, witnesses: [at(10)], hasGuests: true, installsUnknown: true },
+    undefined,
+  ],
   ['a damaged witness', { past: used, witnesses: ['damaged'], hasGuests: true }, 'old store'],
   [
     'one of two witnesses is ahead',
@@ -54,7 +79,7 @@ test.each<[string, Omit<StoreEvidence, 'acceptNew'>, string | undefined]>([
   const { past, witnesses } = evidence
   expect(doubtOf({ ...evidence, acceptNew: false })).toBe(expected)
   // The operator can accept a new store, and no lost or old one.
-  const isFirstStart = !past.settled && witnesses.length === 0
+  const isFirstStart = (!past.settled && witnesses.length === 0) || past.unjudged === true
   expect(doubtOf({ ...evidence, acceptNew: true })).toBe(isFirstStart ? undefined : expected)
 })
 

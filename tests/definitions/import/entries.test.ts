@@ -133,6 +133,31 @@ test('more entries than the limit are refused', () => {
   expect(() => parseKeaReservations(`${'['.repeat(5000)}${']'.repeat(5000)}`)).toThrow(Failure)
 })
 
+test.each([';', '\t'])('a table whose header has %j between the names has it in all lines', (separator) => {
+  const rows = [
+    ['name', 'mac', 'profile', 'vars.note'],
+    ['web01', '"52:54:00:00:00:01;52:54:00:00:00:02"', 'web', 'a, b'],
+    ['web02', '52:54:00:00:00:03', '', `"x${separator}y"`],
+    ['web03', '52:54:00:00:00:04', '', 'a', 'too many'],
+  ]
+  const text = `\uFEFF${rows.map((row) => row.join(separator)).join('\r\n')}\r\n`
+  expect(formatOf(text)).toBe('csv')
+  const note = separator === ';' ? '["x","y"]' : '"x\\ty"'
+  expect(importFormats.csv.parse(text).map(lineOf)).toEqual([
+    '2 found web01 {"mac":["52:54:00:00:00:01","52:54:00:00:00:02"],"profile":"web","vars":{"note":"a, b"}}',
+    `3 found web02 {"mac":"52:54:00:00:00:03","vars":{"note":${note}}}`,
+    '4 faulty web03',
+  ])
+})
+
+test('a header with two separators is refused in words', () => {
+  const text = 'name;mac,profile\nweb01;52:54:00:00:00:01,web\n'
+  expect(formatOf(text)).toBe('csv')
+  expect(() => importFormats.csv.parse(text)).toThrow('commas and semicolons')
+  // A comma in quotes is no separator, and no key of a guest either.
+  expect(() => importFormats.csv.parse('name;"a,b"\n')).toThrow("'a,b' is not a key of a guest")
+})
+
 test('a text of no format is refused', () => {
   expect(() => formatOf('hello\nworld\n')).toThrow('--from')
 })

@@ -82,6 +82,14 @@ describe('a fetch for a client of the API', () => {
     expect((await fetch(`${ftp}/os/`, [`${ftp}/os/`])).trees[0]?.result.outcome).toBe('published')
   })
 
+  test('is refused with the line that allows it', () => {
+    const guard = new AddressGuard([])
+    const line = (url: string) => `imports: { allow: ["${url}"] }`
+    expect(() => guard.checkUrl(new URL('http://10.0.0.7:8080/os/'))).toThrow(line('http://10.0.0.7:8080/'))
+    expect(() => guard.checkUrl(new URL('http://[fd00::7]/os/'))).toThrow(line('http://[fd00::7]/'))
+    expect(() => guard.checkUrl(new URL('http://[::ffff:127.0.0.1]/os/'))).toThrow(line('http://127.0.0.1/'))
+  })
+
   test('goes by rsync to the address that was checked', async () => {
     const { fetch } = await inputs()
     await expect(fetch('rsync://127.0.0.1:1/m/', [])).rejects.toMatchObject({ kind: 'forbidden' })

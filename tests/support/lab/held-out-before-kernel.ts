@@ -1,16 +1,9 @@
 import { run } from '../../../server/emulator/child.ts'
 import { type HeldOut, pause } from './held-out.ts'
+import { chain, grub, ldlinux, ovmf, pxelinux, pxelinuxDhcp, rom, shim } from './held-out-parts.ts'
 
-const pxelinux = { copyOf: '/usr/lib/PXELINUX/pxelinux.0' }
-const ldlinux = { copyOf: '/usr/lib/syslinux/modules/bios/ldlinux.c32' }
-const shim = { copyOf: '/usr/lib/shim/shimx64.efi.signed' }
-const grub = { copyOf: '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed' }
 const snponly = { copyOf: '/usr/lib/ipxe/snponly.efi' }
 const ipxePxe = { copyOf: '/usr/lib/ipxe/ipxe.pxe' }
-const rom = 'QEMU 7.2 SeaBIOS with its iPXE ROM'
-const ovmf = 'OVMF 2022.11'
-const chain = { 'tftpboot/pxelinux.0': pxelinux, 'tftpboot/ldlinux.c32': ldlinux }
-const pxelinuxDhcp = { bootFile: 'pxelinux.0', nextServer: '192.0.2.1' }
 
 /** Faults before a machine has its kernel. */
 export const beforeKernel: readonly HeldOut[] = [

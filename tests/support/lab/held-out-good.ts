@@ -1,14 +1,8 @@
 import { type HeldOut, heldOutMac, heldOutTree, pause } from './held-out.ts'
+import { chain, image, pxelinuxDhcp, rom } from './held-out-parts.ts'
 
-const chain = {
-  'tftpboot/pxelinux.0': { copyOf: '/usr/lib/PXELINUX/pxelinux.0' },
-  'tftpboot/ldlinux.c32': { copyOf: '/usr/lib/syslinux/modules/bios/ldlinux.c32' },
-}
-const pxelinux = { bootFile: 'pxelinux.0', nextServer: '192.0.2.1' }
-const rom = 'QEMU 7.2 SeaBIOS with its iPXE ROM'
 const scripts = 'the requests of PXELINUX by busybox tftp 1.35, those of dracut and Anaconda by curl 7.88'
 const origin = 'nothing is wrong'
-const image = `/trees/${heldOutTree}/images/pxeboot`
 const secondMac = '52:54:00:0d:0e:02'
 
 const answers = 'text\n# done {{ report_url }}\n'
@@ -29,7 +23,7 @@ export const goodBoots: readonly HeldOut[] = [
     client: `${rom}, PXELINUX 6.04 by TFTP`,
     origin,
     expected: [['done']],
-    dhcp: pxelinux,
+    dhcp: pxelinuxDhcp,
     files: chain,
     act: async (world) => {
       world.lose()
@@ -124,7 +118,7 @@ for f in vmlinuz initrd.img; do curl -s -I ${agent} -o got $U${image}/$f; curl -
     client: `${rom}, PXELINUX 6.04 by TFTP`,
     origin,
     expected: [['done']],
-    dhcp: pxelinux,
+    dhcp: pxelinuxDhcp,
     files: chain,
     act: async (world) => {
       const machine = world.machine('bios')

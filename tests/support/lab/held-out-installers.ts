@@ -1,10 +1,6 @@
 import { type HeldOut, pause } from './held-out.ts'
+import { chain, rom } from './held-out-parts.ts'
 
-const chain = {
-  'tftpboot/pxelinux.0': { copyOf: '/usr/lib/PXELINUX/pxelinux.0' },
-  'tftpboot/ldlinux.c32': { copyOf: '/usr/lib/syslinux/modules/bios/ldlinux.c32' },
-}
-const rom = 'QEMU 7.2 SeaBIOS with its iPXE ROM'
 const dracutOfAnaconda =
   'the requests of PXELINUX by busybox tftp 1.35, those of dracut and Anaconda by curl 7.88'
 const debian = 'the requests of PXELINUX by busybox tftp 1.35, those of debian-installer by busybox wget 1.35'

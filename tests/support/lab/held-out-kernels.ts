@@ -1,14 +1,5 @@
-import { type HeldOut, heldOutTree, pause } from './held-out.ts'
-
-const pxelinux = { copyOf: '/usr/lib/PXELINUX/pxelinux.0' }
-const ldlinux = { copyOf: '/usr/lib/syslinux/modules/bios/ldlinux.c32' }
-const shim = { copyOf: '/usr/lib/shim/shimx64.efi.signed' }
-const grub = { copyOf: '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed' }
-const rom = 'QEMU 7.2 SeaBIOS with its iPXE ROM'
-const ovmf = 'OVMF 2022.11'
-const chain = { 'tftpboot/pxelinux.0': pxelinux, 'tftpboot/ldlinux.c32': ldlinux }
-const pxelinuxDhcp = { bootFile: 'pxelinux.0', nextServer: '192.0.2.1' }
-const image = `/trees/${heldOutTree}/images/pxeboot`
+import { type HeldOut, pause } from './held-out.ts'
+import { chain, grub, image, ovmf, pxelinuxDhcp, rom, shim } from './held-out-parts.ts'
 
 /** Faults of a kernel, an initrd and a plan. */
 export const ofKernels: readonly HeldOut[] = [

@@ -37,6 +37,8 @@ export class RequestGate {
   /** Bytes of that body which the parser has not got. */
   #bodyLeft = 0
   #inProgress = false
+  /** The response that is in progress, or was last. */
+  #response: ServerResponse | undefined
   /** Requests that the parser made although one was in progress. */
   readonly #parsed: NodeRequest[] = []
   #nextIsDue = false
@@ -58,9 +60,9 @@ export class RequestGate {
     connection.socket.on('data', this.receive).resume()
   }
 
-  /** Whether a response is in progress. */
-  get inProgress(): boolean {
-    return this.#inProgress
+  /** Whether a response is in progress of which the client has got the beginning. */
+  get isSending(): boolean {
+    return this.#inProgress && this.#response?.headersSent === true
   }
 
   /** Bytes have come from the client. */
@@ -80,6 +82,7 @@ export class RequestGate {
 
   #start(request: NodeRequest): void {
     this.#inProgress = true
+    this.#response = request.res
     this.#connection.requestBegins()
     request.res.once('close', () => this.#ended())
     this.#begin(request)
@@ -136,7 +139,7 @@ export class RequestGate {
     }
     if (this.#bodyIsNext) return true
     if (this.#inProgress || this.#nextIsDue || this.#parsed.length > 0) return false
-    // The client does not read a response that node:http made by itself (417).
+    // The client does not read the last response.
     if (socket.writableNeedDrain && !this.#awaitsDrain) {
       this.#awaitsDrain = true
       socket.once('drain', () => {
