@@ -137,7 +137,8 @@ describe('there is a limit', () => {
   test('of idle time, before and after login, and of a transfer that stands still', async () => {
     const folder = temporaryFolder()
     writeBelow(folder, 'big', randomBytes(20_000_000))
-    const limits = { idleMs: 150, loginMs: 60, stallMs: 60 }
+    // A login on a busy machine takes longer than a tenth of a second.
+    const limits = { idleMs: 1000, loginMs: 500, stallMs: 300 }
     const { port, events } = await openFtp({ source: diskSource(folder), limits })
     const early = await RawFtp.open(port)
     await early.reply()
