@@ -3,10 +3,11 @@ import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 
 /**
- * `node definitions-child.js HOME KILL-AT KIND OLD NEW` gives a definition another name, and kills itself before the call
- * of that number which changes something in a file system. Without such a call it prints how many there were.
+ * `node definitions-child.js HOME KILL-AT rename KIND OLD NEW` gives a definition another name, and kills itself before the
+ * call of that number which changes something in a file system. Without such a call it prints how many there were.
+ * `node definitions-child.js HOME KILL-AT add KIND NAME...` makes new ones at once.
  */
-const [cwd = '', killAt = '', kind = '', name = '', newName = ''] = process.argv.slice(2)
+const [cwd = '', killAt = '', verb = '', kind = '', ...names] = process.argv.slice(2)
 let calls = 0
 
 // biome-ignore lint/suspicious/noExplicitAny: any function of the module
@@ -34,11 +35,13 @@ await handle.close()
 
 const { FolderDefinitions } = await import('../../server/definitions/folder-definitions.ts')
 const definitions = new FolderDefinitions({ cwd })
-const { etag = '' } = await definitions.read(kind as 'guest', name)
+const [name = '', newName = ''] = names
+const { etag = '' } = verb === 'rename' ? await definitions.read(kind as 'guest', name) : {}
 // What is written to a file descriptor and synced, and what changes names.
 count(prototype, ['writeFile', 'sync', 'chmod', 'chown'])
 count(promises as unknown as Calls, ['open', 'link', 'rename', 'rm', 'mkdir', 'copyFile'])
 count(fs as unknown as Calls, ['openSync', 'unlinkSync'])
 syncBuiltinESMExports()
-await definitions.rename(kind as 'guest', name, newName, { expected: etag })
+if (verb === 'rename') await definitions.rename(kind as 'guest', name, newName, { expected: etag })
+else await definitions.addAll(kind as 'guest', new Map(names.map((each) => [each, { args: [each] }])), {})
 process.stdout.write(`${calls}\n`)
