@@ -78,6 +78,7 @@ export class Webhooks {
   #waiting: NewDelivery[] = []
   #work: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
+  #isKeeping = false
   #unfollow: (() => void) | undefined
   #toldMs = Number.NEGATIVE_INFINITY
 
@@ -95,12 +96,13 @@ export class Webhooks {
     this.#look()
   }
 
-  /** Breaks off what is being sent: it is tried again at the next start. */
+  /** Breaks off what is being sent: it is tried again at the next start, with all that has happened until now. */
   async close(): Promise<void> {
     if (!this.#store) return
     clearInterval(this.#timer)
     this.#unfollow?.()
     await this.#work
+    this.#take(this.#parts.hooks())
     await this.#keep().catch((error: unknown) => this.#trouble(error))
     this.#stopping.abort()
     await Promise.all(this.#sending.values())
@@ -165,9 +167,23 @@ export class Webhooks {
     }
   }
 
+  /**
+   * Events of one moment are stored together, and before the line of the audit that follows them: who gets the response to
+   * an order can be sure that its event is told, also when the process is killed then.
+   */
+  #keepNow(): void {
+    if (this.#isKeeping) return
+    this.#isKeeping = true
+    queueMicrotask(() => {
+      this.#isKeeping = false
+      this.#take(this.#parts.hooks())
+      this.#keep().catch((error: unknown) => this.#trouble(error))
+    })
+  }
+
   /** The feed looks for more while somebody listens. */
   #follow(hooks: readonly WebhookConfig[]): void {
-    if (hooks.length > 0) this.#unfollow ??= this.#parts.feed.subscribe(() => {})
+    if (hooks.length > 0) this.#unfollow ??= this.#parts.feed.subscribe(() => this.#keepNow())
     else {
       this.#unfollow?.()
       this.#unfollow = undefined

@@ -177,6 +177,22 @@ test('without allow-private nothing is sent to this machine', async () => {
   expect(received).toEqual([])
 })
 
+test('what happened just before a stop or a kill is stored', async () => {
+  const feed = await newFeed()
+  const hook = hookAt((await receiver(() => 204)).url)
+  const { webhooks } = webhooksFor(feed, [hook], { lookEveryMs: 3_600_000 })
+  const store = memoryStore().webhooks
+  webhooks.open(store)
+  const stored = async () => (await store.list({ hook: webhookId(hook), limit: 9 })).length
+  await eventually(async () => expect(await webhooks.list()).toHaveLength(1))
+  feed.sink(tree('a'))
+  await Promise.resolve()
+  expect(await stored()).toBe(1)
+  feed.sink(tree('b'))
+  await webhooks.close()
+  expect(await stored()).toBe(2)
+})
+
 test('what waits survives a restart, also when it is being sent, and then it is sent', async () => {
   let isUp = false
   const { received, url } = await receiver(() => (isUp ? 200 : 0))
