@@ -149,6 +149,23 @@ test('what is not taken is tried again with growing pauses, and given up at last
   ])
 })
 
+test('a clock that is set back delays no delivery', async () => {
+  const { received, url } = await receiver((n) => (n === 1 ? 500 : 200))
+  const feed = await newFeed()
+  let nowMs = 1_000_000_000
+  const pausesMs = [3_600_000]
+  const { webhooks } = webhooksFor(feed, [hookAt(url)], { clock: () => nowMs, pausesMs })
+  const store = memoryStore().webhooks
+  webhooks.open(store)
+  feed.sink(tree('a'))
+  await eventually(async () =>
+    expect(await store.list({ hook: webhookId({ url }), limit: 1 })).toMatchObject([{ tries: 1 }]),
+  )
+  nowMs -= 86_400_000
+  await eventually(() => expect(received).toHaveLength(2))
+  await eventually(async () => expect((await webhooks.list())[0]?.counts.delivered).toBe(1))
+})
+
 test('no redirect is followed, and what is gone is not tried again', async () => {
   const { received, url } = await receiver((n) => (n === 1 ? 302 : 410))
   const feed = await newFeed()
