@@ -1,15 +1,18 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual, promisify } from 'node:util'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { finishDefinitions } from '../../server/definitions/definitions-lock.ts'
 import { FolderDefinitions } from '../../server/definitions/folder-definitions.ts'
 import type { FinishedSet } from '../../server/definitions/journal.ts'
 import { forEachAtOnce } from '../../server/host/pool.ts'
+import { httpOnly, testApp } from '../support/app.ts'
 import { builtFile } from '../support/built-file.ts'
 import { commitCount } from '../support/commit-count.ts'
 import { definitionsFolder, filesIn } from '../support/definitions-folder.ts'
+import { eventually } from '../support/eventually.ts'
+import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 const run = promisify(execFile)
 const child = (cwd: string, at: number, ...args: string[]) =>
@@ -100,4 +103,28 @@ describe('a process that is killed at any call leaves all or nothing, once the r
     },
     240_000,
   )
+})
+
+test('a running server makes whole what a killed command has left, and serves no half of it', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', httpOnly)
+  mkdirSync(join(cwd, 'kickstart-templates'))
+  const app = testApp(cwd)
+  onTestFinished(() => app.stop())
+  await app.start()
+  const seen: number[] = []
+  const count = () => app.snapshot().guests.all.length
+  const steps = added.map((name) => {
+    const where = `guests.d/${name}.yaml`
+    return { path: join(cwd, where), where, before: null, after: `args: ${name}\n` }
+  })
+  const set = { version: 1, config: join(cwd, 'config.yaml'), what: 'new files', remedy: 'again', steps }
+  writeBelow(cwd, 'data/definitions-journal.json', JSON.stringify(set))
+  for (const { where, after } of steps.slice(0, 2)) writeBelow(cwd, where, after)
+  await eventually(() => {
+    seen.push(count())
+    expect(seen.at(-1)).toBe(added.length)
+  })
+  expect(new Set(seen)).toEqual(new Set([0, added.length]))
+  expect(existsSync(join(cwd, 'data/definitions-journal.json'))).toBe(false)
 })
