@@ -14,7 +14,7 @@ import { TemplateHistory } from './catalog/template-history.ts'
 import { starLog } from './core/access/star-log.ts'
 import { defined } from './core/defined.ts'
 import { heldText } from './core/guest/doubt.ts'
-import { finishDefinitions, type Note } from './definitions/definitions-lock.ts'
+import { finishDefinitions, isChangingSet, type Note } from './definitions/definitions-lock.ts'
 import { FolderDefinitions } from './definitions/folder-definitions.ts'
 import { TemplateDefinitions } from './definitions/template-definitions.ts'
 import type { Command } from './emulator/child.ts'
@@ -97,7 +97,11 @@ export function createApp(options: AppOptions): App {
   const events = bus.emit
   const { note, onTrouble, onWarnings } = notesOf(events)
   const place = defined({ cwd: catalogOptions.cwd, file: catalogOptions.configFile })
-  const catalog = new Catalog({ ...catalogOptions, events: bus })
+  // A change that a killed process has left undone. What cannot be finished keeps no machine from booting.
+  const finished: Note = ({ text, isWhole }) => (isWhole ? note(text) : onTrouble('definitions', text))
+  const notFinished = (error: unknown): void => onTrouble('definitions', error)
+  const isHalfDone = () => isChangingSet(place, finished, notFinished)
+  const catalog = new Catalog({ ...catalogOptions, isHalfDone, events: bus })
   const snapshot = (): Snapshot => catalog.snapshot
   const config = () => snapshot().config
   const metrics = createMetrics({
@@ -234,9 +238,7 @@ export function createApp(options: AppOptions): App {
   async function start(): Promise<void> {
     try {
       ownNames = await ownMachineNames()
-      // A change that a killed process has left undone. What cannot be finished keeps no machine from booting.
-      const finished: Note = ({ text, isWhole }) => (isWhole ? note(text) : onTrouble('definitions', text))
-      await finishDefinitions(place, finished).catch((error: unknown) => onTrouble('definitions', error))
+      await finishDefinitions(place, finished).catch(notFinished)
       await catalog.start()
       const { paths, state, limits, file } = config()
       data = new DataFolder({ ...paths, ...state, ...limits, ...defined({ file }), onTrouble })

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { App } from '../server/app.ts'
 import { makeToken } from './support/api.ts'
 import { portOf } from './support/app.ts'
@@ -242,6 +242,27 @@ describe('a machine that a profile with auto: install selects', () => {
     // However many strangers ask: nothing is written for them.
     for (let n = 4; n < 60; n++) await boots(app, n, `4c4c4544-0042-3510-8052-b4c04f4a37${n}`)
     expect(lab.files()).toHaveLength(2)
+  })
+
+  test('boots its disk beyond auto-limit also when the clock of the server is set', async () => {
+    const realNow = Date.now
+    let aheadMs = 0
+    Date.now = () => realNow() + aheadMs
+    onTestFinished(() => {
+      Date.now = realNow
+    })
+    lab.configure(profile().replace('auto: install', 'auto: install\n    auto-limit: 1'))
+    const app = await lab.start()
+    lab.neighbour = mac(1)
+    expect(await boots(app, 1)).toContain('install')
+    for (const hours of [2, 48, -2, -48]) {
+      aheadMs = hours * 3_600_000
+      lab.neighbour = mac(2)
+      expect(await boots(app, 2, '4c4c4544-0042-3510-8052-b4c04f4a3702'), `${hours} hours`).toContain(
+        'made 1 within the last hour',
+      )
+    }
+    expect(lab.files()).toHaveLength(1)
   })
 })
 

@@ -1,11 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { type ApiResponse, asking } from './support/api.ts'
 import { httpOnly } from './support/app.ts'
+import { eventually } from './support/eventually.ts'
 import { keptFolder, writeBelow } from './support/tree-folder.ts'
 
 /** The nightly run kills a hundred servers. */
@@ -80,13 +83,96 @@ const profile: Client = {
   },
 }
 
+/** Orders that were acknowledged: what a webhook and the audit must tell. */
+const ordered: string[] = []
+const saying = ({ state, since }: { state: string; since: string }) => `${state} ${since}`
+
 const order: Client = {
   title: 'a guest is ordered to install and to boot its disk',
   change: (n) => {
     const word = n % 2 === 1 ? 'hold' : 'install'
-    return { value: word === 'hold' ? 'held' : word, send: () => api('POST', `guests/ordered/${word}`) }
+    return {
+      value: word === 'hold' ? 'held' : word,
+      async send() {
+        const answer = await api('POST', `guests/ordered/${word}`)
+        if (answer.status === 200) ordered.push(saying(answer.body))
+        return answer
+      },
+    }
   },
   read: async () => (await api('GET', 'guests/ordered')).body.state,
+}
+
+const uploadedAt = (path: string) => at(`trees/.treeboot/incoming/uploads/${path}`)
+const bytesOf = (n: number) => `${n}.`.repeat(5_000)
+
+let oldestUpload = 1
+const upload: Client = {
+  title: 'files are uploaded by PUT',
+  change: (n) => ({
+    value: String(n),
+    send: () => ask('PUT', `/api/v1/uploads/put/${n}.bin`, { body: bytesOf(n) }),
+  }),
+  /** The last one that is complete. Each one that is not says so. */
+  async read() {
+    let last = 0
+    for (let n = oldestUpload; ; n++) {
+      const { status, headers } = await ask('HEAD', `/api/v1/uploads/put/${n}.bin`)
+      if (status === 404) break
+      if (headers.get('upload-complete') !== '?1') break
+      expect(readFileSync(uploadedAt(`put/${n}.bin`), 'utf8')).toBe(bytesOf(n))
+      last = n
+    }
+    const { body } = await api('GET', 'uploads')
+    for (const { name, partial } of body.items)
+      if (name === 'put')
+        for (const each of partial) expect(each).toMatch(new RegExp(`\\b${last + 1}\\.bin$`))
+    for (; oldestUpload < last; oldestUpload++)
+      expect((await api('DELETE', `uploads/put/${oldestUpload}.bin`)).status).toBe(204)
+    return String(last)
+  },
+}
+
+const partBytes = 4096
+const wholeBytes = 1 << 30
+const part = (n: number) => String.fromCharCode(97 + (n % 26)).repeat(partBytes)
+const tus = (method: string, path: string, headers: Record<string, string>, body?: string) =>
+  ask(method, `/api/v1/uploads/tus${path}`, {
+    headers: { 'tus-resumable': '1.0.0', ...headers },
+    ...(body !== undefined && { body }),
+  })
+const append = (n: number, from = 0) =>
+  tus(
+    'PATCH',
+    `/${wholeBytes}/tus/a.iso`,
+    {
+      'content-type': 'application/offset+octet-stream',
+      'upload-offset': String((n - 1) * partBytes + from),
+    },
+    part(n).slice(from),
+  )
+
+const resumable: Client = {
+  title: 'a file is uploaded in parts by tus',
+  change: (n) => ({ value: String(n), send: () => append(n) }),
+  /** As a client does it: what was begun is sent to its end. */
+  async read() {
+    let { status, headers } = await tus('HEAD', `/${wholeBytes}/tus/a.iso`, {})
+    if (status === 404) {
+      const name = Buffer.from('tus/a.iso').toString('base64')
+      const made = { 'upload-length': String(wholeBytes), 'upload-metadata': `filename ${name}` }
+      expect((await tus('POST', '', made)).status).toBe(201)
+      ;({ status, headers } = await tus('HEAD', `/${wholeBytes}/tus/a.iso`, {}))
+    }
+    expect(status).toBe(200)
+    const offset = Number(headers.get('upload-offset'))
+    const n = Math.ceil(offset / partBytes)
+    if (offset % partBytes > 0) expect((await append(n, offset % partBytes)).status).toBe(204)
+    const whole = readFileSync(uploadedAt('tus/a.iso'), 'latin1')
+    expect(whole).toHaveLength(n * partBytes)
+    for (let i = 1; i <= n; i++) expect(whole.startsWith(part(i), (i - 1) * partBytes)).toBe(true)
+    return String(n)
+  },
 }
 
 const template: Client = {
@@ -129,6 +215,8 @@ const clients = [
   profile,
   order,
   template,
+  upload,
+  resumable,
   madeAndRemoved('tokens', {}),
   madeAndRemoved('accounts', { password: 'a long password' }),
 ]
@@ -164,10 +252,45 @@ async function work({ change, title }: Client, known: Known, end: { is: boolean 
   }
 }
 
+/** A receiver of webhooks, which outlives all servers. */
+async function receiver() {
+  const bodies: string[] = []
+  const server = createServer((req, res) => {
+    let text = ''
+    req.on('data', (piece) => {
+      text += piece
+    })
+    req.on('end', () => {
+      bodies.push(text)
+      res.writeHead(204).end()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close().closeAllConnections())
+  return { bodies, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/in` }
+}
+
+/** What was told by a webhook, and the audit: each acknowledged order is in both. */
+async function checkTold(bodies: readonly string[], died: number): Promise<void> {
+  await eventually(() => {
+    const told = new Set(bodies.map((text) => saying(JSON.parse(text))))
+    expect(ordered.filter((each) => !told.has(each))).toEqual([])
+  }, 20_000)
+  // One delivery was under way at each kill: no other may come twice.
+  expect(bodies.length - new Set(bodies).size).toBeLessThanOrEqual(died)
+  const { text } = await api('GET', 'audit/export')
+  const lines = text.split('\n').filter((line) => /"guests\.(?:install|hold)"/.test(line)).length
+  expect(lines).toBeGreaterThanOrEqual(ordered.length)
+  expect(lines).toBeLessThanOrEqual(ordered.length + died)
+}
+
 test(
   'a server that is killed while clients write keeps what it acknowledged, and half of nothing',
   async () => {
-    writeBelow(home.path, 'config.yaml', httpOnly)
+    const hook = await receiver()
+    const webhook = `{ url: "${hook.url}", kinds: [guests], secret: a secret of the test, allow-private: true }`
+    writeBelow(home.path, 'config.yaml', `${httpOnly}webhooks: [${webhook}]\nlimits: { min-free: 0 }\n`)
+    mkdirSync(at('trees'))
     writeBelow(home.path, 'profiles.d/p0.yaml', 'args: [quiet]\n')
     writeBelow(home.path, 'kickstart-templates/a.ks', '# 0\n')
     const names = [...users, 'ordered', 'edited']
@@ -200,6 +323,7 @@ test(
         if (found === known.asked && found !== known.value) known.n++
         Object.assign(known, { value: found, asked: undefined })
       }
+      await checkTold(hook.bodies, kill + 1)
     }
     expect(acknowledged).toBeGreaterThan(kills * clients.length)
   },

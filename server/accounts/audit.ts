@@ -1,5 +1,6 @@
 import { type Actor, auditLine, type Done } from '../core/access/audit.ts'
-import type { NumberedAuditLine } from '../core/access/records.ts'
+import type { AuditLine, NumberedAuditLine } from '../core/access/records.ts'
+import { Failure, failureMessage, isDiskFull } from '../core/failure.ts'
 import type { AccountStore, AuditQuery } from '../store/accounts.ts'
 import { Allowance } from './allowance.ts'
 import type { Clock } from './clock.ts'
@@ -22,9 +23,19 @@ export class Audit {
     this.#refusals = new Allowance(clock.up)
   }
 
-  /** Resolves when the line is on the disk. Secrets in `before` and `after` are starred. */
-  write(by: Actor, done: Done): Promise<void> {
-    return this.#store.addAudit([auditLine(by, this.#clock.now(), done)])
+  /**
+   * Resolves when the line is on the disk. Secrets in `before` and `after` are starred.
+   *
+   * @throws Failure `unavailable` when the disk is full. What was done stays done.
+   */
+  async write(by: Actor, done: Done): Promise<void> {
+    try {
+      await this.#store.addAudit([this.#line(by, done)], { isDeed: true })
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      const message = `${done.action} of ${done.target} cannot be written to the audit: the disk is full (${failureMessage(error)}). What was asked may be in force: make room, look, and ask again where it is not`
+      throw new Failure('unavailable', message, { cause: error })
+    }
   }
 
   /** A sign-in that was refused. Beyond a certain number they are only counted, and the next line says how many. */
@@ -32,7 +43,11 @@ export class Audit {
     const line = this.#refusals.take()
     if (!line) return
     const after = { why, ...(line.missed > 0 && { notWritten: line.missed }) }
-    await this.write(by, { action: 'session.refused', target: by.account, after })
+    await this.#store.addAudit([this.#line(by, { action: 'session.refused', target: by.account, after })])
+  }
+
+  #line(by: Actor, done: Done): AuditLine {
+    return auditLine(by, this.#clock.now(), done)
   }
 
   /** The newest lines, the newest first; with `before` those with smaller numbers. */

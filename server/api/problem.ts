@@ -5,6 +5,7 @@ import {
   type FailureKind,
   failureKind,
   failureMessage,
+  isDiskFull,
 } from '../core/failure.ts'
 import { httpStatus, retryAfterSeconds } from '../core/http-status.ts'
 import type { Reply } from './reply.ts'
@@ -81,6 +82,13 @@ type ProblemReply = Reply<Problem> & { readonly status: number; readonly json: P
  */
 export function failureReply(error: unknown, onFault: (error: unknown) => void): ProblemReply {
   const kind = failureKind(error)
+  if (isDiskFull(error)) {
+    onFault(error)
+    return problemReply(
+      kind,
+      'the disk of the server is full, and this was not done to its end; make room, and try again',
+    )
+  }
   if (kind !== 'internal')
     return problemReply(kind, failureMessage(error), detailsOf(error), retryAfterOf(error))
   const status = statusOfExpress(error)

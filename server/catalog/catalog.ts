@@ -36,6 +36,8 @@ export interface CatalogOptions {
   readonly configPollMs?: number
   /** How long configuration and templates must be the same before a change of them is read; default 300 ms. */
   readonly configQuietMs?: number
+  /** See `ConfigWatchOptions`. */
+  readonly isHalfDone?: () => Promise<boolean>
 }
 
 const defaultRescanMs = 60_000
@@ -86,7 +88,7 @@ export class Catalog {
    * @throws ConfigError for a faulty configuration when no earlier one was kept.
    */
   async start(): Promise<void> {
-    const { configFile, cwd, events, configPollMs, configQuietMs } = this.#options
+    const { configFile, cwd, events, configPollMs, configQuietMs, isHalfDone } = this.#options
     const where = defined({ file: configFile, cwd })
     // Trees may take long to look at: what is edited meanwhile must not be missed.
     const since = await configState(where)
@@ -105,6 +107,7 @@ export class Catalog {
       times: defined({ pollMs: configPollMs, quietMs: configQuietMs }),
       inForce: texts,
       since,
+      ...defined({ isHalfDone }),
       emit: events.emit,
       mustExist: texts.text !== undefined,
       onLoaded: (changed, from) => this.#takeConfig(changed, from),

@@ -29,6 +29,8 @@ export interface ConfigWatchOptions extends ConfigPlace {
   /** Called with each configuration that has errors. */
   readonly onRefused?: (refused: RefusedConfig) => void
   readonly emit: EventSink
+  /** Whether somebody is making a set of changes, of which a part may be seen now: the files are read when he is done. */
+  readonly isHalfDone?: () => Promise<boolean>
   /** The texts in force: what a definition file that turns wrong has instead of its new text. */
   readonly inForce?: ConfigTexts
   /** What `configState` said before those texts were read: what changed since then is a change, too. */
@@ -195,6 +197,7 @@ class Watch implements ConfigWatch {
     }
     if (now === this.#loadedState || performance.now() - this.#changedMs < this.#times.quietMs) return
     if (await this.#gitIsWriting()) return
+    if (await this.#options.isHalfDone?.()) return
     if (await this.#loadNext(now)) this.#loadedState = now
   }
 

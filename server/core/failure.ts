@@ -85,9 +85,22 @@ export function failureKind(error: unknown): FailureKind {
     case 'EROFS':
       return 'read-only'
     default:
-      return 'internal'
+      return isDiskFull(error) ? 'unavailable' : 'internal'
   }
 }
+
+/**
+ * Whether the disk has no room. SQLITE_FULL: ENOSPC at a write. SQLITE_IOERR_WRITE: a quota (EDQUOT).
+ * SQLITE_IOERR_SHMSIZE: ENOSPC when the index of the WAL grows.
+ */
+export function isDiskFull(error: unknown): boolean {
+  return fullDiskCodes.includes(String((error as { code?: unknown } | undefined)?.code))
+}
+
+const fullDiskCodes: readonly string[] = [
+  ...['ENOSPC', 'EDQUOT'],
+  ...['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE'],
+]
 
 /** The message of any thrown value. */
 export function failureMessage(error: unknown): string {

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { dataFolderOf } from '../config/last-good.ts'
 import { type ConfigPlace, defaultFileName } from '../config/texts.ts'
 import { Failure } from '../core/failure.ts'
-import { takeLock } from '../host/lock.ts'
+import { isLocked, takeLock } from '../host/lock.ts'
 import { type FinishedSet, finishJournal, hasJournal } from './journal.ts'
 
 /** How long a change waits for another one that is being made. */
@@ -41,13 +41,32 @@ export async function finishDefinitions(place: ConfigPlace, note: Note): Promise
   if (await hasJournal(data)) await locked(data, () => finish(place, data, note))
 }
 
+/**
+ * Whether another process is making a set of changes now. What a killed one has left is finished first: a server reads it as
+ * a whole.
+ */
+export async function isChangingSet(
+  place: ConfigPlace,
+  note: Note,
+  onTrouble: (error: unknown) => void,
+): Promise<boolean> {
+  try {
+    await finishDefinitions(place, note)
+    return false
+  } catch (error) {
+    if (await isLocked(lockOf(await dataFolderOf(place)))) return true
+    onTrouble(error)
+    return false
+  }
+}
+
 async function finish({ cwd, file = defaultFileName }: ConfigPlace, data: string, note: Note): Promise<void> {
   const done = await finishJournal(data, resolve(cwd, file))
   if (done !== undefined) note(done)
 }
 
 async function locked<T>(dataFolder: string, change: () => Promise<T>): Promise<T> {
-  const lock = join(dataFolder, 'definitions.lock')
+  const lock = lockOf(dataFolder)
   for (let left = lockTries; ; left--) {
     const release = await takeLock(lock, { holderIs: 'is changing a definition' }).catch((error: unknown) => {
       if (left > 1 && error instanceof Failure && error.kind === 'conflict') return undefined
@@ -63,4 +82,8 @@ async function locked<T>(dataFolder: string, change: () => Promise<T>): Promise<
       await release()
     }
   }
+}
+
+function lockOf(dataFolder: string): string {
+  return join(dataFolder, 'definitions.lock')
 }

@@ -1,4 +1,4 @@
-import { lstat, stat } from 'node:fs/promises'
+import { link, lstat, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
@@ -26,7 +26,12 @@ export interface FileStep {
   readonly after: string | null
   /** The file that a new one gets its owner and permissions from. */
   readonly like?: string
+  /** Where the bytes of a new one are on the disk already, in the same file system. */
+  readonly staged?: string
 }
+
+/** A set that could not be made, and of which nothing is left. */
+export class NothingMade extends Failure {}
 
 /** Why a set was not made to its end. */
 export interface StoppedSet {
@@ -47,8 +52,9 @@ const atOnce = 32
 /**
  * Makes the changes. A step that is made already counts. Stops at a file that is neither what is expected nor what it is
  * to be: it is left as somebody else has made it, and what goes last stays. When nothing that was there before has changed
- * yet, the new files are taken back.
+ * yet, the new files are taken back; but a set of new files alone that was cut off is made around it.
  *
+ * @throws NothingMade when a new file cannot be written and all were taken back.
  * @throws Failure when a file cannot be written; some of the others were made.
  */
 export async function makeSet(
@@ -59,13 +65,18 @@ export async function makeSet(
   const made = steps.filter(({ before }) => before === null)
   const changed = steps.filter(({ before, after }) => before !== null && after !== null)
   const removed = steps.filter(({ after }) => after === null)
+  const around = again && made.length === steps.length
   for (const [part, later] of [
     [made, [...changed, ...removed]],
     [changed, removed],
     [removed, []],
   ] satisfies [FileStep[], FileStep[]][]) {
-    const other = await makeAll(part)
+    const other = await makeAll(part, around).catch(async (error: unknown) => {
+      if (again || part !== made || !(await takeBack(made, changed).catch(() => false))) throw error
+      throw new NothingMade(failureKind(error), failureMessage(error), { cause: error })
+    })
     if (!other) continue
+    if (around) return { where: other.where, undone: false }
     // What differs before something that is made was edited since: the parts are made one after the other.
     if (again && (await isOneMade(later))) continue
     return { where: other.where, undone: await takeBack(made, changed) }
@@ -80,8 +91,10 @@ function knownTexts(step: FileStep): KnownTexts {
 /**
  * Returns a step whose file is another one than expected. All are looked at before the first is made. What was made is
  * durable before the next part begins.
+ *
+ * @param around Makes the others, too, when a file is another one.
  */
-async function makeAll(steps: readonly FileStep[]): Promise<FileStep | undefined> {
+async function makeAll(steps: readonly FileStep[], around: boolean): Promise<FileStep | undefined> {
   let other: FileStep | undefined
   const found = new Map<FileStep, Uint8Array | undefined>()
   await forEachAtOnce(steps, atOnce, async (step) => {
@@ -89,10 +102,10 @@ async function makeAll(steps: readonly FileStep[]): Promise<FileStep | undefined
     if (present !== 'other' && (isBefore(step, present) || isAfter(step, present))) found.set(step, present)
     else other ??= step
   })
-  if (other) return other
+  if (other && !around) return other
   try {
-    await forEachAtOnce(steps, atOnce, async (step) => {
-      if (!other && !(await make(step, found.get(step)))) other ??= step
+    await forEachAtOnce(found, atOnce, async ([step, present]) => {
+      if ((!other || around) && !(await make(step, present))) other ??= step
     })
   } finally {
     for (const folder of new Set(steps.map(({ path }) => dirname(path)))) await syncFolder(folder)
@@ -115,11 +128,26 @@ async function make(step: FileStep, present: Uint8Array | undefined): Promise<bo
   }
 }
 
-async function create({ path, like }: FileStep, text: string): Promise<boolean> {
+async function create({ path, like, staged }: FileStep, text: string): Promise<boolean> {
+  const named = staged === undefined ? undefined : await nameStaged(staged, path)
+  if (named !== undefined) return named
   await makeFolder(dirname(path))
   const model = like === undefined ? undefined : await stat(like).catch(() => undefined)
   const options: WriteOptions = { namesLater: true, ...(model && { like: model }) }
   return createAtomically(path, text, options)
+}
+
+/** False when the name is taken: `link` replaces nothing. Undefined when nothing is staged there any more. */
+async function nameStaged(staged: string, path: string): Promise<boolean | undefined> {
+  try {
+    await link(staged, path)
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    if (code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** Undefined when there is no such file; `other` for what no definition is, such as a folder or a very large file. */
@@ -149,6 +177,9 @@ async function isOneMade(steps: readonly FileStep[]): Promise<boolean> {
 /** Removes new files again, unless something that was there before has changed. Returns whether all is as it was. */
 async function takeBack(made: readonly FileStep[], changed: readonly FileStep[]): Promise<boolean> {
   if (await isOneMade(changed)) return false
-  for (const { path, after } of made) await removeIfSame(path, Buffer.from(after ?? ''))
+  await forEachAtOnce(made, atOnce, ({ path, after }) =>
+    removeIfSame(path, Buffer.from(after ?? ''), { namesLater: true }),
+  )
+  for (const folder of new Set(made.map(({ path }) => dirname(path)))) await syncFolder(folder)
   return true
 }

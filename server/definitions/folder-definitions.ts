@@ -10,8 +10,8 @@ import { type ConfigPlace, defaultFileName, readConfigText, readConfigTexts } fr
 import type { YamlMapping } from '../config/yaml.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
-import { createFiles } from '../host/create-files.ts'
 import { forEachAtOnce } from '../host/pool.ts'
+import { stageFiles } from '../host/stage-files.ts'
 import { changeYaml } from './change-yaml.ts'
 import type {
   AddAllOptions,
@@ -104,7 +104,7 @@ export class FolderDefinitions implements Definitions {
     wanted: ReadonlyMap<string, YamlMapping>,
     options: AddAllOptions,
   ): Promise<AddedDefinitions> {
-    return this.#locked(options, async () => {
+    return this.#locked(options, async (dataFolder) => {
       const { folder } = definitionKinds[kind]
       const { shownName, text, files } = await readConfigTexts(this.#place)
       const own = files.filter((file) => file.kind === kind)
@@ -121,9 +121,7 @@ export class FolderDefinitions implements Definitions {
       const made = faulty.size > 0 && !options.skipFaulty ? [] : right
       if (options.dryRun || made.length === 0) return { made: made.map(({ name }) => name), faulty }
       await options.before?.(made.map(({ name }) => name))
-      const contents = made.map(({ name, text: content = '' }) => ({ name: `${name}.yaml`, content }))
-      const taken = await createFiles(join(this.#base, folder), contents)
-      if (taken !== undefined) throw changedMeanwhile(`${folder}/${taken}`)
+      await this.#createAll(folder, made, dataFolder)
       return { made: made.map(({ name }) => name), faulty }
     })
   }
@@ -264,6 +262,28 @@ export class FolderDefinitions implements Definitions {
     await before?.()
     const steps = changes.map((change) => stepOf(this.#base, change))
     await makeWithJournal(dataFolder, { config: this.#path, what, remedy, steps })
+  }
+
+  /** They are written aside first, so that they get their names within a moment, and all of them after a kill. */
+  async #createAll(folder: string, files: readonly DefinitionFile[], dataFolder: string): Promise<void> {
+    const contents = files.map(({ name, text: content = '' }) => ({ name: `${name}.yaml`, content }))
+    const stage = await stageFiles(join(this.#base, folder), contents)
+    try {
+      await makeWithJournal(dataFolder, {
+        config: this.#path,
+        what: `${files.length} new files in ${folder}`,
+        remedy: 'import them again',
+        steps: contents.map(({ name, content }) => ({
+          path: join(this.#base, folder, name),
+          where: `${folder}/${name}`,
+          before: null,
+          after: content,
+          staged: stage.pathOf(name),
+        })),
+      })
+    } finally {
+      await stage.remove()
+    }
   }
 
   /** Who names a definition, beside itself. */

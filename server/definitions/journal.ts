@@ -1,10 +1,11 @@
 import { readFile, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { defined } from '../core/defined.ts'
 import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { syncFolder, writeAtomically } from '../host/atomic-write.ts'
-import { type FileStep, makeSet, type StoppedSet } from './file-set.ts'
+import { type FileStep, makeSet, NothingMade, type StoppedSet } from './file-set.ts'
 
 /**
  * A set of changes is written to a journal in the data folder before the first file changes, with what each file is to
@@ -30,6 +31,7 @@ const journalSchema = z.object({
       before: z.string().nullable(),
       after: z.string().nullable(),
       like: z.string().optional(),
+      staged: z.string().optional(),
     }),
   ),
 })
@@ -60,6 +62,7 @@ export interface FinishedSet {
  *
  * @throws Failure `conflict` when somebody else changed one of the files meanwhile. The message says whether anything
  *   was changed. What was not, stays as it is.
+ * @throws NothingMade when a new file cannot be written, before another one changed.
  */
 export async function makeWithJournal(dataFolder: string, set: ChangeSet): Promise<void> {
   const journal = join(dataFolder, journalName)
@@ -68,8 +71,12 @@ export async function makeWithJournal(dataFolder: string, set: ChangeSet): Promi
     await writeAtomically(journal, `${JSON.stringify({ version: 1, ...set }, undefined, 1)}\n`, {
       mode: 0o600,
     })
-  const stopped = await makeSet(set.steps).catch((error: unknown) => {
+  const stopped = await makeSet(set.steps).catch(async (error: unknown) => {
     if (set.steps.length === 1) throw error
+    if (error instanceof NothingMade) {
+      await removeJournal(dataFolder)
+      throw error
+    }
     const message = `${failureMessage(error)}; the next change, or the start of the server, makes what is left`
     throw new Failure(failureKind(error), message, { cause: error })
   })
@@ -94,6 +101,8 @@ export async function finishJournal(dataFolder: string, config: string): Promise
     )
   const stopped = await makeSet(set.steps, { again: true })
   await end(dataFolder, set, stopped)
+  const stages = new Set(set.steps.flatMap(({ staged }) => (staged === undefined ? [] : [dirname(staged)])))
+  for (const stage of stages) await rm(stage, { recursive: true, force: true })
   const text = `${set.what}: that was cut off, and ${stopped ? stoppedText(set, stopped) : 'is finished now'}`
   return { text, isWhole: stopped === undefined }
 }
@@ -125,10 +134,15 @@ async function end(dataFolder: string, set: ChangeSet, stopped: StoppedSet | und
   if (stopped && !stopped.undone) {
     // Only what `stoppedProblem` needs: no text stands in a second place.
     const steps = set.steps.filter(({ after }) => after === null)
-    await writeAtomically(note, `${JSON.stringify({ version: 1, ...set, steps }, undefined, 1)}\n`, {
-      mode: 0o600,
-    })
+    if (steps.length > 0)
+      await writeAtomically(note, `${JSON.stringify({ version: 1, ...set, steps }, undefined, 1)}\n`, {
+        mode: 0o600,
+      })
   }
+  await removeJournal(dataFolder)
+}
+
+async function removeJournal(dataFolder: string): Promise<void> {
   await rm(join(dataFolder, journalName), { force: true })
   await syncFolder(dataFolder)
 }
@@ -151,7 +165,7 @@ async function readSet(file: string): Promise<ChangeSet | undefined> {
       config,
       what,
       remedy,
-      steps: steps.map(({ like, ...step }) => (like ? { ...step, like } : step)),
+      steps: steps.map(({ like, staged, ...step }) => ({ ...step, ...defined({ like, staged }) })),
     }
   } catch (cause) {
     throw new Failure('invalid-data', `${file} is damaged; ${look}`, { cause })

@@ -60,7 +60,11 @@ export class Machines implements BootMachines {
       clock,
       onState: (guest) => this.#onGuest(guest),
     })
-    this.#views = new VersionViews({ bound: (address) => this.#history.boundAt(address), clock })
+    // Views are in memory alone, so no clock that is set ends one in the middle of an installation.
+    this.#views = new VersionViews({
+      bound: (address) => this.#history.boundAt(address),
+      clock: options.clock ?? (() => performance.now()),
+    })
     this.#servedFiles = new ServedFiles({
       snapshot,
       events,

@@ -12,7 +12,8 @@ export class RefusedReports {
   count(guest: string, reason: string, nowMs: number): number | undefined {
     const key = `${guest}\0${reason}`
     const said = this.#said.get(key)
-    if (said && nowMs - said.sinceMs < quietMs) {
+    // Absolute, because the clock may have been set back.
+    if (said && Math.abs(nowMs - said.sinceMs) < quietMs) {
       said.silent++
       return undefined
     }

@@ -12,6 +12,8 @@ import type { AnswerCall, Answers } from './answers.ts'
 
 /** The renderer counts its pause by another clock, and would refuse what comes too early. */
 const againDelayMs = 100
+/** A template rests for an hour at most. */
+const longestWaitMs = 3_600_000
 
 /** What was found out about one guest. */
 interface Verdict {
@@ -137,6 +139,13 @@ export class GuestChecks {
     this.#lookAgain(snapshot)
   }
 
+  /** A time that is further away than any pause was written before the clock was set back. */
+  #isAgain(againMs: number | undefined): boolean {
+    if (againMs === undefined) return false
+    const leftMs = againMs - this.#clock()
+    return leftMs <= 0 || leftMs > longestWaitMs
+  }
+
   /** Looks at the same snapshot again when a template that took too long may be tried. */
   #lookAgain(snapshot: Snapshot): void {
     clearTimeout(this.#again)
@@ -144,7 +153,7 @@ export class GuestChecks {
       againMs === undefined ? [] : [againMs],
     )
     if (times.length === 0 || this.#stopped) return
-    const waitMs = Math.max(0, Math.min(...times) - this.#clock()) + againDelayMs
+    const waitMs = Math.min(Math.max(0, Math.min(...times) - this.#clock()), longestWaitMs) + againDelayMs
     this.#again = setTimeout(() => this.look(this.#next ?? snapshot), waitMs).unref()
   }
 
@@ -158,7 +167,7 @@ export class GuestChecks {
     }
     const key = keyOf(digest, answers.valuesOf(call))
     const known = this.#verdicts.get(guest.name)
-    if (known?.key !== key || (known.againMs ?? Number.POSITIVE_INFINITY) <= this.#clock())
+    if (known?.key !== key || this.#isAgain(known.againMs))
       return { guest, key, warnings, ...(await answers.tryOut(call)) }
     // Where nothing has to be rendered, requests come in between, too.
     await nextTurn()

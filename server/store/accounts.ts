@@ -18,6 +18,11 @@ export interface AuditQuery {
   readonly limit: number
 }
 
+export interface AuditOptions {
+  /** The line of what was done, for which a full disk gives up the space that is kept for states of guests. */
+  readonly isDeed?: boolean
+}
+
 /**
  * Accounts, tokens, sessions and the audit: the part of a store that says who may do what. After its promise has
  * resolved, a change survives a crash and a power cut, with the line of the audit that says so, or neither is stored.
@@ -34,7 +39,7 @@ export interface AccountStore {
   noteUses(uses: readonly Use[]): Promise<void>
 
   /** Adds lines to the audit, of which the newest `auditKept` stay. */
-  addAudit(lines: readonly AuditLine[]): Promise<void>
+  addAudit(lines: readonly AuditLine[], options?: AuditOptions): Promise<void>
   /** The newest lines, the newest first. */
   audit(query: AuditQuery): Promise<readonly NumberedAuditLine[]>
 }

@@ -34,10 +34,15 @@ export interface BootStore {
   eventsAfter(seq: number, limit: number): Promise<readonly BootEvent[]>
   /** The highest numbers that were ever given; 0 before the first. */
   last(): Promise<{ readonly boot: number; readonly event: number }>
-  /** Removes boots that began before this time, and the oldest beyond the bounds below. */
+  /**
+   * Removes boots that began before this time, but only those of the oldest day: a clock that is wrong for an hour must not
+   * cost all of them. And the oldest beyond the bounds below.
+   */
   prune(beforeMs: number): Promise<void>
 }
 
+/** The oldest day. */
+export const bootsPrunedMs = 86_400_000
 /** The steps of all boots together. */
 export const bootStepsKept = 1_000_000
 /** Boots of one guest. Who knows its MAC could otherwise push the boots of all others out. */

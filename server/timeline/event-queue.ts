@@ -32,6 +32,17 @@ export type Waiting =
   | { readonly packages: PackageCount }
   | { readonly lines: LoggedLines }
 
+/** The same, when the clock was set by so many milliseconds since it was queued. */
+export function shiftedWaiting(waiting: Waiting, byMs: number): Waiting {
+  const moved = <T extends { readonly startMs: number; readonly endMs: number }>(span: T): T => ({
+    ...span,
+    startMs: span.startMs + byMs,
+    endMs: span.endMs + byMs,
+  })
+  if ('event' in waiting) return { ...waiting, atMs: waiting.atMs + byMs }
+  return 'packages' in waiting ? { packages: moved(waiting.packages) } : { lines: moved(waiting.lines) }
+}
+
 /** Replaces the secrets in what a machine logged. */
 export type Star = (guest: string | undefined, text: string) => string
 

@@ -2,6 +2,7 @@ import { advance, beginsBoot, newBoot, restarts, toDisk } from '../core/boots/ad
 import { type Boot, isDone, stepOf } from '../core/boots/boot.ts'
 import type { Fact, Who } from '../core/boots/facts.ts'
 import { closeAfterMs, closed, judged } from '../core/boots/judge.ts'
+import { shifted } from '../core/boots/shifted.ts'
 import { withNews } from '../core/boots/steps.ts'
 import { lru } from '../host/lru.ts'
 
@@ -73,9 +74,14 @@ export class OpenBoots {
     return this.#byNames([`address ${address}`])?.guest
   }
 
-  /** Takes a boot back that was open when the server stopped. The transfers of that time have ended. */
-  restore(boot: Boot): void {
-    this.#put({ ...boot, signs: { ...boot.signs, sending: 0 } })
+  /**
+   * Takes a boot back that was open when the server stopped. The transfers of that time have ended. One that lies in the
+   * future was written by another clock: the battery of this machine may be empty.
+   */
+  restore(boot: Boot, nowMs: number): void {
+    const past = boot.lastMs > nowMs ? shifted(boot, nowMs - boot.lastMs) : boot
+    this.#put({ ...past, signs: { ...past.signs, sending: 0 } })
+    if (past !== boot) this.#options.onChange(past)
     this.#bound(boot.lastMs)
   }
 
@@ -94,6 +100,15 @@ export class OpenBoots {
     this.#change(isLife ? whole : judged(whole, nowMs))
     if (isDone(whole, 'disk') && whole.after !== undefined) this.#firstDisk(whole.after, nowMs)
     this.#bound(nowMs)
+  }
+
+  /** The clock was set by so much: what happened before keeps its distance from now. */
+  shift(byMs: number): void {
+    for (const boot of [...this.#boots.values()]) {
+      const moved = shifted(boot, byMs)
+      this.#boots.set(boot.id, moved) // stays in its place
+      this.#options.onChange(moved)
+    }
   }
 
   /** Judges all boots anew, and closes those in which nothing happens any more. */

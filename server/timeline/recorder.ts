@@ -6,9 +6,10 @@ import type { SnapshotProblem } from '../core/problem.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { BootStore } from '../store/boots.ts'
 import { type BootFilter, type Boots, comparison, listBoots, readBoot } from './boots.ts'
-import { EventQueue, noteIn, type Star } from './event-queue.ts'
+import { EventQueue, noteIn, type Star, shiftedWaiting, type Waiting } from './event-queue.ts'
 import { EventRing } from './event-ring.ts'
 import { OpenBoots } from './open-boots.ts'
+import { SteadyClock } from './steady-clock.ts'
 
 export interface RecorderOptions {
   /** `boots.keep`, in milliseconds. */
@@ -19,6 +20,8 @@ export interface RecorderOptions {
   readonly onTrouble: (error: unknown) => void
   /** Milliseconds since 1970. */
   readonly clock?: () => number
+  /** Milliseconds by a clock that nobody sets. Default beside `clock`: nobody sets that one either. */
+  readonly up?: () => number
   /** For tests: how many events wait at most, and how many boots are open. */
   readonly mostWaiting?: number
   readonly mostOpen?: number
@@ -54,6 +57,7 @@ const lostProblemMs = 3_600_000
  */
 export class BootRecorder implements Boots {
   readonly #options: RecorderOptions
+  readonly #steady: SteadyClock
   readonly #clock: () => number
   readonly #queue: EventQueue
   #gathering: NodeJS.Timeout | undefined
@@ -82,7 +86,9 @@ export class BootRecorder implements Boots {
 
   constructor(options: RecorderOptions) {
     this.#options = options
-    this.#clock = options.clock ?? Date.now
+    const { clock, up = clock ?? (() => performance.now()) } = options
+    this.#steady = new SteadyClock({ now: clock ?? Date.now, up })
+    this.#clock = () => this.#steady.now()
     this.#queue = new EventQueue(options.mostWaiting ?? defaultMostWaiting)
   }
 
@@ -111,7 +117,7 @@ export class BootRecorder implements Boots {
     for (const boot of (await store.list({ limit: learnedBoots })).toReversed()) this.#open.learn(boot)
     for (const boot of await store.open()) {
       this.#shown.set(boot.id, boot)
-      this.#open.restore(boot)
+      this.#open.restore(boot, this.#clock())
     }
     this.#ring = await EventRing.read(store, last.event)
     this.#store = store
@@ -210,7 +216,7 @@ export class BootRecorder implements Boots {
     this.#gathering = undefined
     const open = this.#open
     if (!open) return
-    for (const [n, waiting] of this.#queue.take().entries()) {
+    for (const [n, waiting] of this.#takeWaiting(open).entries()) {
       if (n % perTurn === perTurn - 1) await new Promise((resolve) => setImmediate(resolve))
       noteIn(open, waiting, this.#options.star ?? ((_guest, text) => starredParts(text)))
     }
@@ -218,6 +224,17 @@ export class BootRecorder implements Boots {
     this.#lookAtLost()
     if (this.lost > this.#lostTold)
       this.#trouble(new Error(`${this.lost} events are lost: more came than could be kept`))
+  }
+
+  /** What waits and what is open were timed by the clock as it was before it was set. */
+  #takeWaiting(open: OpenBoots): readonly Waiting[] {
+    const waiting = this.#queue.take()
+    const stepMs = this.#steady.takeStep()
+    if (stepMs === 0) return waiting
+    open.shift(stepMs)
+    this.#lostMs += stepMs
+    this.#toldMs += stepMs
+    return waiting.map((each) => shiftedWaiting(each, stepMs))
   }
 
   #look(): void {

@@ -69,7 +69,7 @@ export class Webhooks {
   readonly #sending = new Map<string, Promise<void>>()
   /** By id: failed tries in a row, and what the last one said. */
   readonly #failures = new Map<string, { count: number; why: string }>()
-  /** By id: not before this time. */
+  /** By id: since when. */
   readonly #paused = new Map<string, number>()
   readonly #told = lru<number, string>(mostBoots)
   #known: readonly WebhookConfig[] | undefined
@@ -78,6 +78,7 @@ export class Webhooks {
   #waiting: NewDelivery[] = []
   #work: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
+  #isKeeping = false
   #unfollow: (() => void) | undefined
   #toldMs = Number.NEGATIVE_INFINITY
 
@@ -95,12 +96,13 @@ export class Webhooks {
     this.#look()
   }
 
-  /** Breaks off what is being sent: it is tried again at the next start. */
+  /** Breaks off what is being sent: it is tried again at the next start, with all that has happened until now. */
   async close(): Promise<void> {
     if (!this.#store) return
     clearInterval(this.#timer)
     this.#unfollow?.()
     await this.#work
+    this.#take(this.#parts.hooks())
     await this.#keep().catch((error: unknown) => this.#trouble(error))
     this.#stopping.abort()
     await Promise.all(this.#sending.values())
@@ -153,11 +155,11 @@ export class Webhooks {
     await this.#keep()
     for (const hook of hooks) {
       const id = webhookId(hook)
-      if (this.#sending.has(id) || (this.#paused.get(id) ?? 0) > this.#clock()) continue
+      if (this.#sending.has(id) || this.#isPaused(id)) continue
       const sending = this.#send(hook, id)
         .catch((error: unknown) => {
           // What was sent could not be written down. To send it again each second would help nobody.
-          this.#paused.set(id, this.#clock() + pauseOfStoreMs)
+          this.#paused.set(id, this.#clock())
           this.#trouble(error)
         })
         .finally(() => this.#sending.delete(id))
@@ -165,9 +167,28 @@ export class Webhooks {
     }
   }
 
+  /**
+   * Events of one moment are stored together, and before the line of the audit that follows them: who gets the response to
+   * an order can be sure that its event is told, also when the process is killed then.
+   */
+  #keepNow(): void {
+    if (this.#isKeeping) return
+    this.#isKeeping = true
+    queueMicrotask(() => {
+      this.#isKeeping = false
+      this.#take(this.#parts.hooks())
+      this.#keep().catch((error: unknown) => this.#trouble(error))
+    })
+  }
+
+  #isPaused(id: string): boolean {
+    const sinceMs = this.#paused.get(id) ?? Number.NEGATIVE_INFINITY
+    return Math.abs(this.#clock() - sinceMs) < pauseOfStoreMs
+  }
+
   /** The feed looks for more while somebody listens. */
   #follow(hooks: readonly WebhookConfig[]): void {
-    if (hooks.length > 0) this.#unfollow ??= this.#parts.feed.subscribe(() => {})
+    if (hooks.length > 0) this.#unfollow ??= this.#parts.feed.subscribe(() => this.#keepNow())
     else {
       this.#unfollow?.()
       this.#unfollow = undefined
@@ -223,7 +244,7 @@ export class Webhooks {
   async #send(hook: WebhookConfig, id: string): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       const delivery = await this.#store?.next(id)
-      if (!delivery || delivery.nextMs > this.#clock()) return
+      if (!delivery || !isDue(delivery, this.#clock())) return
       const { isTaken, isGone, answer } = await this.#try(hook, delivery)
       if (this.#stopping.signal.aborted && !isTaken) return
       await this.#note(delivery, { isTaken, isGone, answer })
@@ -256,7 +277,8 @@ export class Webhooks {
 
   #trouble(error: unknown): void {
     const nowMs = this.#clock()
-    if (nowMs - this.#toldMs < troubleEveryMs) return
+    // Absolute, because the clock may have been set back.
+    if (Math.abs(nowMs - this.#toldMs) < troubleEveryMs) return
     this.#toldMs = nowMs
     this.#parts.onTrouble(error)
   }
@@ -274,6 +296,11 @@ export class Webhooks {
       answer,
     })
   }
+}
+
+/** A time of its own in the future was written by a clock that was set back since: it waits no longer than it would have. */
+function isDue({ nextMs, lastMs, atMs }: WebhookDelivery, nowMs: number): boolean {
+  return nextMs <= nowMs || (lastMs ?? atMs) > nowMs
 }
 
 interface Tried {

@@ -96,6 +96,20 @@ export function bootStoreContract(name: string, make: () => Promise<Store>): voi
         expect(await boots.eventsAfter(bootEventsKept + 49, 10)).toEqual([event(bootEventsKept + 50)])
       }))
 
+    test('of those that are too old only the oldest day goes at once: the clock may be wrong', () =>
+      use(async (boots) => {
+        const dayMs = 86_400_000
+        const days = [1, 2, 3, 50].map((day) => boot(day, { startMs: day * dayMs }))
+        await boots.write({ ...nothing, boots: days })
+        const left = async () => (await boots.list({ limit: 9 })).map(({ id }) => id)
+        await boots.prune(40 * dayMs)
+        expect(await left()).toEqual([50, 3])
+        await boots.prune(40 * dayMs)
+        expect(await left()).toEqual([50])
+        await boots.prune(40 * dayMs)
+        expect(await left()).toEqual([50])
+      }))
+
     test('boots of strangers push out no boot of a guest, and those of one guest none of another', () =>
       use(async (boots) => {
         const guests = [boot(1, { guest: 'web01' }), boot(2, { guest: 'web02' })]

@@ -113,16 +113,43 @@ describe('what an editor changes meanwhile is not overwritten', () => {
     })
   })
 
-  test('what cannot be written is made later, and the message says so', async () => {
+  // A name that is too long for a temporary file beside it.
+  const long = `guests.d/${'l'.repeat(240)}.yaml`
+
+  test('a new file that cannot be written: nothing is left', async () => {
     const { cwd, path, set } = begun({ 'guests.d/a.yaml': 'profile: p\n', 'guests.d/b.yaml': 'profile: p\n' })
-    // A name that is too long for a temporary file beside it.
-    const long = `guests.d/${'l'.repeat(240)}.yaml`
+    const files = filesIn(cwd)
     const steps = [...set.steps, step(cwd, long, null, '')]
+    expect(await refusal(makeWithJournal(path('data'), { ...set, steps }))).toMatch(/^(?!made)/)
+    expect(filesIn(cwd)).toEqual(files)
+    expect(readdirSync(path('data'))).toEqual([])
+  })
+
+  test('what cannot be written later on is made by the next change, and the message says so', async () => {
+    const users = { 'guests.d/a.yaml': 'profile: p\n', 'guests.d/b.yaml': 'profile: p\n' }
+    const { cwd, path, set } = begun({ ...users, [long]: 'profile: p\n' })
+    const steps = [...set.steps, step(cwd, long, 'profile: p\n', 'profile: q\n')]
     expect(await refusal(makeWithJournal(path('data'), { ...set, steps }))).toMatch(
       stating('makes what is left'),
     )
     expect(existsSync(path('data/definitions-journal.json'))).toBe(true)
     expect(existsSync(path('profiles.d/p.yaml'))).toBe(true)
+  })
+
+  test('new files alone, after a kill: what somebody made in the place of one stays, and the others are made', async () => {
+    const { cwd, path, set, notes, definitions } = begun({ 'guests.d/a.yaml': 'args: theirs\n' })
+    const steps = ['a', 'b', 'c'].map((name) => step(cwd, `guests.d/${name}.yaml`, null, `args: ${name}\n`))
+    writeFileSync(path('data/definitions-journal.json'), JSON.stringify({ version: 1, ...set, steps }))
+    await definitions.write('guest', 'new', '', {})
+    expect(notes).toEqual([
+      { isWhole: false, text: expect.stringMatching(stating('guests.d/a.yaml', 'in part')) },
+    ])
+    expect(filesIn(cwd)).toMatchObject({
+      'guests.d/a.yaml': 'args: theirs\n',
+      'guests.d/b.yaml': 'args: b\n',
+      'guests.d/c.yaml': 'args: c\n',
+    })
+    expect(readdirSync(path('data'))).toEqual([])
   })
 
   test('a text that a killed change had replaced, and had no time to put back, gets its place again', async () => {

@@ -1,17 +1,7 @@
-import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { isDeepStrictEqual, promisify } from 'node:util'
+import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { finishDefinitions } from '../../server/definitions/definitions-lock.ts'
-import type { FinishedSet } from '../../server/definitions/journal.ts'
-import { forEachAtOnce } from '../../server/host/pool.ts'
-import { builtFile } from '../support/built-file.ts'
-import { commitCount } from '../support/commit-count.ts'
 import { definitionsFolder, filesIn, refusal, tag } from '../support/definitions-folder.ts'
 import { stating } from '../support/stating.ts'
-
-const run = promisify(execFile)
 
 const before = {
   'config.yaml': 'guests: { main: { mac: 52:54:00:aa:bb:07 } }\n',
@@ -121,49 +111,4 @@ describe('a profile takes the place of another', () => {
     )
     expect(filesIn(cwd)).toEqual(before)
   })
-})
-
-describe('a process that is killed at any call leaves all or nothing, once the rest is made', () => {
-  const child = (cwd: string, at: number, ...args: string[]) =>
-    run(process.execPath, [builtFile('tests/support/definitions-child.ts'), cwd, String(at), ...args])
-  /** A run tries a third of the calls, another one for each commit; the nightly run all. */
-  const share = process.env.FUZZ_FACTOR ? 1 : 3
-  const renamings = [
-    { names: ['profile', 'lab', 'lab2'], files: before, wanted: after },
-    {
-      names: ['guest', 'a', 'z'],
-      files: { 'guests.d/a.yaml': 'mac: 52:54:00:aa:bb:01\n' },
-      wanted: { 'guests.d/z.yaml': 'mac: 52:54:00:aa:bb:01\n' },
-    },
-  ]
-
-  test.each(renamings)(
-    '$names',
-    async ({ names, files, wanted }) => {
-      const { cwd: whole } = home(files)
-      const count = Number((await child(whole, 0, ...names)).stdout)
-      expect(filesIn(whole)).toEqual(wanted)
-      expect(count).toBeGreaterThan(15)
-      const outcomes = new Set<string>()
-      const tryAt = async (at: number): Promise<void> => {
-        const { cwd } = home(files)
-        await child(cwd, at, ...names).catch((error) => expect(error).toMatchObject({ signal: 'SIGKILL' }))
-        const left = existsSync(join(cwd, 'data/definitions-journal.json'))
-        const notes: FinishedSet[] = []
-        await finishDefinitions({ cwd }, (note) => notes.push(note))
-        expect(notes, `at call ${at}`).toEqual(left ? [expect.objectContaining({ isWhole: true })] : [])
-        const found = filesIn(cwd)
-        const isOld = isDeepStrictEqual(found, files)
-        if (!isOld) expect(found, `at call ${at}`).toEqual(wanted)
-        outcomes.add(isOld ? 'old' : 'new')
-        expect(existsSync(join(cwd, 'data/definitions-journal.json'))).toBe(false)
-      }
-      const tried = Array.from({ length: count }, (_, i) => i + 1).filter(
-        (at) => at % share === commitCount() % share,
-      )
-      await forEachAtOnce(tried, 3, tryAt)
-      expect([...outcomes].sort()).toEqual(['new', 'old'])
-    },
-    240_000,
-  )
 })

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type App, createApp } from '../../server/app.ts'
 import { makeToken } from '../support/api.ts'
 import { httpOnly } from '../support/app.ts'
@@ -26,15 +26,17 @@ let disk: SmallDisk
 let url = ''
 let token = ''
 
-beforeEach(() => {
+/** @param folder What of the home is on the small disk: `data`, or all. */
+function prepare(folder: string): void {
   requireRoot()
   requireClient('curl')
-  home = temporaryFolder()
-  disk = mountSmallDisk(join(home, 'data'), async () => app?.stop())
+  home = join(temporaryFolder(), 'home')
+  if (folder !== '.') mkdirSync(home)
+  disk = mountSmallDisk(join(home, folder), async () => app?.stop())
   makeTree(join(home, 'trees/fedora-40'), { version: '40', checksums: false })
   writeBelow(home, 'config.yaml', config)
   writeBelow(home, 'kickstart-templates/web.ks', '{{ report_url }}\n')
-})
+}
 
 async function start(): Promise<void> {
   app = createApp({ cwd: home, version: 'test', newStore: 'install', settle: { quietMs: 100 } })
@@ -62,6 +64,12 @@ async function curl(...args: string[]): Promise<Reply> {
 }
 
 const run = promisify(execFile)
+/** A change with a body. */
+const send = ([method, path, type, body]: readonly [string, string, string, string]): Promise<Reply> =>
+  curl(
+    ...['-X', method, '-H', `Authorization: Bearer ${token}`, '-H', 'If-Match: *'],
+    ...['-H', `Content-Type: ${type}`, '--data-binary', body, `${url}/api/v1/${path}`],
+  )
 const post = (path: string): Promise<Reply> =>
   curl('-X', 'POST', '-H', `Authorization: Bearer ${token}`, `${url}/api/v1/guests/${path}`)
 const stateOf = async (guest: string): Promise<string> =>
@@ -80,6 +88,7 @@ const refusal = (path: string): Promise<Reply> =>
   )
 
 test('a full disk makes no installed machine install again, and loses no report that was taken', async () => {
+  prepare('data')
   await start()
   expect(await boots('web02')).toContain('vmlinuz')
   expect(existsSync(join(home, 'data/ballast'))).toBe(true)
@@ -117,6 +126,7 @@ test('a full disk makes no installed machine install again, and loses no report 
 })
 
 test('what was in force when the server stopped on a full disk is stored when there is room again', async () => {
+  prepare('data')
   await start()
   disk.fillUp()
   rmSync(join(home, 'data/ballast'), { force: true })
@@ -128,6 +138,7 @@ test('what was in force when the server stopped on a full disk is stored when th
 })
 
 test('a server starts on a full disk by its ballast, and says what is wrong without one', async () => {
+  prepare('data')
   await start()
   expect((await post('web01/local')).status).toBe(200)
   await app.stop()
@@ -143,4 +154,60 @@ test('a server starts on a full disk by its ballast, and says what is wrong with
     kind: 'unavailable',
     message: expect.stringMatching(/the disk of .*\/data is full/),
   })
+})
+
+test('an order and its line in the audit share the ballast, and no order is answered by a fault', async () => {
+  prepare('data')
+  await start()
+  disk.fillUp()
+  expect((await post('web01/hold')).status).toBe(200)
+  expect(existsSync(join(home, 'data/ballast'))).toBe(false)
+  expect(await stateOf('web01')).toBe('held')
+  const { body, headers } = await refusal('web02/hold')
+  expect(headers).toMatch(/^content-type: application\/problem\+json/im)
+  expect(JSON.parse(body).message).toMatch(/full/)
+  // In force at once, as every change that leads to the disk.
+  expect(await stateOf('web02')).toBe('held')
+  disk.makeRoom()
+  await vi.waitFor(async () => expect((await post('web02/hold')).status).toBe(200), { timeout: 10_000 })
+  const lines = []
+  for await (const { action, target } of app.accounts.audit.export()) lines.push(`${action} ${target}`)
+  expect(lines).toEqual(expect.arrayContaining(['guests.hold web01', 'guests.hold web02']))
+})
+
+test('a full disk leaves nothing of what is written through the API', async () => {
+  prepare('.')
+  writeBelow(home, 'guests.d/edited.yaml', 'args: [old]\n')
+  writeBelow(home, 'profiles.d/lab.yaml', 'args: [old]\n')
+  writeBelow(home, 'guests.d/user.yaml', 'profile: lab\n')
+  await start()
+  const seen = () =>
+    ['guests.d', 'profiles.d', 'kickstart-templates'].flatMap((folder) =>
+      readdirSync(join(home, folder)).map((name) => [name, readFileSync(join(home, folder, name), 'utf8')]),
+    )
+  const before = seen()
+  const rows = Array.from({ length: 200 }, (_, i) => `n${i},52:54:00:bb:00:${(i + 16).toString(16)}`)
+  const json = 'application/json'
+  const changes = [
+    ['POST', 'imports/guests', 'text/plain', `name,mac\n${rows.join('\n')}\n`],
+    ['POST', 'guests', json, '{"name":"new","definition":{"mac":"52:54:00:aa:bb:77"}}'],
+    ['PATCH', 'guests/edited/definition', 'application/merge-patch+json', '{"args":["new"]}'],
+    ['POST', 'profiles/lab/rename', json, '{"to":"lab2"}'],
+    ['PUT', 'templates/web.ks', 'text/plain', '{{ report_url }} again\n'],
+    ['POST', 'tokens', json, '{"name":"made","role":"viewer"}'],
+  ] as const
+  for (const change of changes) {
+    disk.fillUp()
+    rmSync(join(home, 'data/ballast'), { force: true })
+    disk.fillUp()
+    const { status, headers, body } = await send(change)
+    expect(`${change[1]}: ${status} ${body}`).toMatch(/: 503 .*(full|space)/s)
+    expect(headers).toMatch(/^content-type: application\/problem\+json/im)
+    expect(seen(), change[1]).toEqual(before)
+  }
+  disk.makeRoom()
+  for (const change of changes) {
+    const { status, body } = await send(change)
+    expect(`${change[1]}: ${status} ${body}`).toMatch(/: 20\d/)
+  }
 })

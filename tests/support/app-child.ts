@@ -1,3 +1,5 @@
+// Before all that may keep `Date.now`.
+import './set-clock.ts'
 import type { Role } from '../../server/core/access/access.ts'
 import { makeToken } from './api.ts'
 import { portOf, testApp } from './app.ts'

@@ -149,6 +149,23 @@ test('what is not taken is tried again with growing pauses, and given up at last
   ])
 })
 
+test('a clock that is set back delays no delivery', async () => {
+  const { received, url } = await receiver((n) => (n === 1 ? 500 : 200))
+  const feed = await newFeed()
+  let nowMs = 1_000_000_000
+  const pausesMs = [3_600_000]
+  const { webhooks } = webhooksFor(feed, [hookAt(url)], { clock: () => nowMs, pausesMs })
+  const store = memoryStore().webhooks
+  webhooks.open(store)
+  feed.sink(tree('a'))
+  await eventually(async () =>
+    expect(await store.list({ hook: webhookId({ url }), limit: 1 })).toMatchObject([{ tries: 1 }]),
+  )
+  nowMs -= 86_400_000
+  await eventually(() => expect(received).toHaveLength(2))
+  await eventually(async () => expect((await webhooks.list())[0]?.counts.delivered).toBe(1))
+})
+
 test('no redirect is followed, and what is gone is not tried again', async () => {
   const { received, url } = await receiver((n) => (n === 1 ? 302 : 410))
   const feed = await newFeed()
@@ -175,6 +192,22 @@ test('without allow-private nothing is sent to this machine', async () => {
     }),
   )
   expect(received).toEqual([])
+})
+
+test('what happened just before a stop or a kill is stored', async () => {
+  const feed = await newFeed()
+  const hook = hookAt((await receiver(() => 204)).url)
+  const { webhooks } = webhooksFor(feed, [hook], { lookEveryMs: 3_600_000 })
+  const store = memoryStore().webhooks
+  webhooks.open(store)
+  const stored = async () => (await store.list({ hook: webhookId(hook), limit: 9 })).length
+  await eventually(async () => expect(await webhooks.list()).toHaveLength(1))
+  feed.sink(tree('a'))
+  await Promise.resolve()
+  expect(await stored()).toBe(1)
+  feed.sink(tree('b'))
+  await webhooks.close()
+  expect(await stored()).toBe(2)
 })
 
 test('what waits survives a restart, also when it is being sent, and then it is sent', async () => {

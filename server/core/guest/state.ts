@@ -179,14 +179,25 @@ export function whyForgotten(
 /** How long an offer binds an address to its tree, if the installation does not end before. */
 export const pinnedMs = 24 * 3_600_000
 
+/** 2024-01-01: a clock that says less has no battery, and waits for NTP. */
+const leastTrueMs = 1_704_067_200_000
+
+function isTrueTime(ms: number): boolean {
+  return ms >= leastTrueMs
+}
+
 /** `sinceMs` stays 0 until the state changes for the first time. */
 export const newState: GuestState = { state: 'install', sinceMs: 0, install: 0 }
 
 /**
- * A state without its old offers: those of more than 24 hours ago, or as far in the future by a wrong clock.
+ * A state without its old offers: those of more than 24 hours ago, or as far in the future by a wrong clock. An offer that
+ * was made, or is looked at, before the clock was right at all stays: nobody knows how old it is. Without it the machine
+ * would be installed and nobody would know that.
  */
 export function withoutOldOffers(state: GuestState, nowMs: number): GuestState {
-  const offers = state.offers?.filter(({ firstMs }) => Math.abs(nowMs - firstMs) < pinnedMs)
+  const offers = state.offers?.filter(
+    ({ firstMs }) => isTrueTime(firstMs) !== isTrueTime(nowMs) || Math.abs(nowMs - firstMs) < pinnedMs,
+  )
   return offers?.length === state.offers?.length ? state : withOffers(state, offers ?? [])
 }
 

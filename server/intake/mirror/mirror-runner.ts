@@ -109,6 +109,8 @@ export class MirrorRunner {
   dueMs(mirror: MirrorConfig): number | undefined {
     if (!mirror.schedule) return undefined
     const last = this.#lastRuns[mirror.id]
+    // A run in the future was written by a clock that was wrong: nobody knows how long ago it was.
+    if (last && last.atMs > this.#clock()) return 0
     const due = dueMs(mirror.schedule, last?.atMs, atTimeOfDay)
     return last?.failed ? Math.min(due, last.atMs + retryMs) : due
   }

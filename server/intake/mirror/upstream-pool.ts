@@ -64,7 +64,7 @@ export class UpstreamPool {
     this.#health = new Map(upstreams.map((each) => [each, { failures: 0, notBeforeMs: 0 }]))
     this.#pause = pause ?? pauseFor
     this.#chance = chance ?? Math.random
-    this.#clock = clock ?? Date.now
+    this.#clock = clock ?? (() => performance.now())
   }
 
   /**

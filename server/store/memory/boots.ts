@@ -8,6 +8,7 @@ import {
   bootStepsKept,
   bootsOfGuestKept,
   bootsOfStrangersKept,
+  bootsPrunedMs,
 } from '../boots.ts'
 
 /** Boots in memory, for tests and for commands without a store. */
@@ -68,12 +69,15 @@ export class MemoryBoots implements BootStore {
   async prune(beforeMs: number): Promise<void> {
     const counts = new Map<string | undefined, number>()
     let steps = 0
-    for (const boot of this.#newestFirst()) {
+    const newestFirst = this.#newestFirst()
+    const oldestMs = newestFirst.reduce((least, { startMs }) => Math.min(least, startMs), Infinity)
+    for (const boot of newestFirst) {
       const place = (counts.get(boot.guest) ?? 0) + 1
       counts.set(boot.guest, place)
       steps += boot.steps.length
       const most = boot.guest === undefined ? bootsOfStrangersKept : bootsOfGuestKept
-      if (boot.startMs < beforeMs || place > most || steps > bootStepsKept) this.#boots.delete(boot.id)
+      const isOld = boot.startMs < beforeMs && boot.startMs <= oldestMs + bootsPrunedMs
+      if (isOld || place > most || steps > bootStepsKept) this.#boots.delete(boot.id)
     }
   }
 

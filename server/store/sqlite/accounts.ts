@@ -8,7 +8,13 @@ import {
   type Use,
   withChanges,
 } from '../../core/access/records.ts'
-import { type AccountStore, type AuditQuery, auditKept, type DecideAccess } from '../accounts.ts'
+import {
+  type AccountStore,
+  type AuditOptions,
+  type AuditQuery,
+  auditKept,
+  type DecideAccess,
+} from '../accounts.ts'
 import type { Tables } from '../schema/tables.ts'
 import {
   accountOfRow,
@@ -22,13 +28,13 @@ import {
   tokenOfRow,
 } from './access-rows.ts'
 import { setMeta } from './guest-writes.ts'
-import type { Work } from './write-queue.ts'
+import type { Work, WriteOptions } from './write-queue.ts'
 
 interface Parts {
   readonly raw: Database
   readonly db: Kysely<Tables>
   /** Resolves when the write is on the disk. What `work` throws would fail the writes of others, too. */
-  readonly write: (work: Work) => Promise<void>
+  readonly write: (work: Work, options?: WriteOptions) => Promise<void>
 }
 
 /** Records with the number that grows when any process changes them. */
@@ -108,12 +114,13 @@ export class SqliteAccounts implements AccountStore {
     })
   }
 
-  addAudit(lines: readonly AuditLine[]): Promise<void> {
+  addAudit(lines: readonly AuditLine[], { isDeed = false }: AuditOptions = {}): Promise<void> {
     if (lines.length === 0) return Promise.resolve()
-    return this.#write(async (trx) => {
+    const work: Work = async (trx) => {
       for (const line of lines) await addLine(trx, line)
       return 0
-    })
+    }
+    return this.#write(work, { isState: isDeed })
   }
 
   async audit({ before, limit }: AuditQuery): Promise<readonly NumberedAuditLine[]> {

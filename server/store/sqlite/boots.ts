@@ -9,6 +9,7 @@ import {
   bootStepsKept,
   bootsOfGuestKept,
   bootsOfStrangersKept,
+  bootsPrunedMs,
 } from '../boots.ts'
 import type { BootRow, Tables } from '../schema/tables.ts'
 import type { Work } from './write-queue.ts'
@@ -80,7 +81,8 @@ export class SqliteBoots implements BootStore {
 
   prune(beforeMs: number): Promise<void> {
     return this.#write(async (trx) => {
-      await sql`delete from boots where start_ms < ${beforeMs}`.execute(trx)
+      await sql`delete from boots where start_ms < ${beforeMs} and start_ms <=
+        (select min(start_ms) from boots) + ${bootsPrunedMs}`.execute(trx)
       await sql`delete from boots where guest is null and id <= (select id from boots
         where guest is null order by id desc limit 1 offset ${bootsOfStrangersKept})`.execute(trx)
       await sql`delete from boots where id in (select id from

@@ -25,7 +25,7 @@ import { changeGuest, recordOne, setMeta } from './guest-writes.ts'
 import { pastOfMeta } from './past.ts'
 import { entryOfRow, identityOfRow, rowOfUnknownMachine, stateOfRow, unknownMachineOfRow } from './rows.ts'
 import { SqliteWebhooks } from './webhooks.ts'
-import { pauseMs, WriteQueue } from './write-queue.ts'
+import { pauseMs, type Work, type WriteOptions, WriteQueue } from './write-queue.ts'
 
 /** How often the migration is tried: another process may be migrating. */
 const mostMigrationTries = 5
@@ -62,7 +62,8 @@ export class SqliteStore implements Store {
     this.#raw = raw
     this.#options = options
     this.#db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: raw }) })
-    this.accounts = new SqliteAccounts({ raw, db: this.#db, write: (work) => this.#queue.write(work) })
+    const write = (work: Work, options?: WriteOptions) => this.#queue.write(work, options)
+    this.accounts = new SqliteAccounts({ raw, db: this.#db, write })
     this.boots = new SqliteBoots(this.#db, (work) => this.#queue.write(work))
     this.webhooks = new SqliteWebhooks(this.#db, (work) => this.#queue.write(work))
     this.#dataVersion = raw.prepare('pragma data_version').pluck()

@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
 import { type Kysely, sql, type Transaction } from 'kysely'
+import { isDiskFull } from '../../core/failure.ts'
 import type { Tables } from '../schema/tables.ts'
 
 /** How long one statement may wait for the lock of another process. The wait blocks the event loop. */
@@ -24,7 +25,7 @@ export type Work = (trx: Transaction<Tables>) => Promise<number>
 export interface WriteOptions {
   /** See `ChangeOptions` in store.ts. */
   readonly durableFirst?: boolean
-  /** Whether the space that is kept for states of guests may be used up. */
+  /** Whether the space may be used up that is kept for states of guests, and for who ordered them. */
   readonly isState?: boolean
 }
 
@@ -106,7 +107,7 @@ export class WriteQueue {
         return await this.#transaction(batch)
       } catch (error) {
         if (isBusy(error) && tries < mostTries) await pause(pauseMs)
-        else if (!isFull(error) || !isState || !(await giveSpace())) throw error
+        else if (!isDiskFull(error) || !isState || !(await giveSpace())) throw error
       }
     }
   }
@@ -146,18 +147,6 @@ async function countChanges(trx: Transaction<Tables>, changed: number): Promise<
   return Number(value)
 }
 
-function codeOf(error: unknown): string {
-  return String((error as { code?: unknown } | undefined)?.code)
-}
-
 function isBusy(error: unknown): boolean {
-  return codeOf(error).startsWith('SQLITE_BUSY')
-}
-
-/**
- * Whether the disk has no room. SQLITE_FULL: ENOSPC at a write. SQLITE_IOERR_WRITE: a quota (EDQUOT).
- * SQLITE_IOERR_SHMSIZE: ENOSPC when the index of the WAL grows.
- */
-function isFull(error: unknown): boolean {
-  return ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE'].includes(codeOf(error))
+  return String((error as { code?: unknown } | undefined)?.code).startsWith('SQLITE_BUSY')
 }

@@ -260,6 +260,17 @@ describe('the tree of a guest', () => {
   })
 })
 
+test('a clock that becomes right between offer and answer file, or is lost then, lets the installation begin all the same', () => {
+  const year = Date.UTC(2026, 10, 1)
+  const begun = (offeredMs: number, fetchedMs: number) => {
+    const { state = newState } = nextState(newState, offer, offeredMs) ?? {}
+    return nextState(state, ownAnswers(machine), fetchedMs)?.state.state
+  }
+  expect(begun(60_000, year)).toBe('installing')
+  expect(begun(year, 60_000)).toBe('installing')
+  expect(begun(year, year + pinnedMs)).toBeUndefined()
+})
+
 describe('offers of several addresses', () => {
   const at = (client: string, tree: string = fedora40.id): GuestEvent => ({ ...offer, client, tree })
   const loaded = (client: string): GuestEvent => ({ type: 'kernel', client })

@@ -57,5 +57,11 @@ test('due mirrors run one after the other; a failure is reported and retried aft
   nowMs += 23 * 3_600_000
   await runner.runDue()
   expect(asked.slice(3)).toEqual(['http://a/', 'http://c/'])
+  // The clock was years ahead when it ran, and was set right since.
+  nowMs -= 10 * 365 * 24 * 3_600_000
+  await runner.runDue()
+  expect(asked.slice(5)).toEqual(['http://a/', 'http://c/'])
+  await runner.runDue()
+  expect(asked).toHaveLength(7)
   expect(Object.keys(JSON.parse(readFileSync(join(base, 'data/mirrors.json'), 'utf8')))).toEqual(['a', 'c'])
 })
