@@ -34,6 +34,7 @@ export type GuestDetail = z.infer<typeof guests.guestDetail>
 export type Forgotten = z.infer<typeof guests.forgotten>
 export type BootBody = z.infer<typeof boots.bootSummary>
 export type BootDetailBody = z.infer<typeof boots.bootDetail>
+export type BootEventBody = z.infer<typeof boots.bootEvent>
 export type StoryStep = z.infer<typeof guests.storyStep>
 export type UnknownMachineView = z.infer<typeof guests.unknownMachine>
 export type UploadView = z.infer<typeof uploads.upload>
