@@ -157,6 +157,7 @@ export function createApp(options: AppOptions): App {
     bootGate,
     events,
     onPublished,
+    isAwaited: (name) => jobs.awaits(name),
   })
   const mirrors = new MirrorRunner({
     config,

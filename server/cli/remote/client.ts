@@ -14,6 +14,7 @@ import { defined } from '../../core/defined.ts'
 import { Failure, type FailureKind, failureKinds } from '../../core/failure.ts'
 import { httpStatus } from '../../core/http-status.ts'
 import { upstreamLimits } from '../../core/limits/upstreams.ts'
+import { commandWords } from '../output/command-words.ts'
 import { EventReader, type StreamBlock } from './event-reader.ts'
 import { unreachable } from './unreachable.ts'
 
@@ -96,6 +97,17 @@ export class ApiClient {
     return { answer, headers: response.headers }
   }
 
+  /** Uploads a piece of a file, which begins at `from`. */
+  async upload(
+    path: string,
+    { piece, from, total }: { readonly piece: Uint8Array; readonly from: number; readonly total: number },
+  ): Promise<void> {
+    const row = rowOf('putUpload')
+    const range = total === 0 ? {} : { 'Content-Range': `bytes ${from}-${from + piece.length - 1}/${total}` }
+    const headers = { ...range, 'Content-Type': 'application/octet-stream' }
+    await this.#answerIn(await this.#send(row, { params: { path } }, { headers, body: piece }), row)
+  }
+
   /** The elements of a list, page by page. */
   async *each<Name extends ListName>(
     name: Name,
@@ -167,7 +179,7 @@ export class ApiClient {
   async #send(
     row: Route,
     { params = {}, query, body, ifMatch, ifNoneMatch }: AnyInput,
-    more: Pick<RequestInit, 'signal'> & { readonly headers?: Readonly<Record<string, string>> } = {},
+    more: Pick<RequestInit, 'signal' | 'body'> & { readonly headers?: Readonly<Record<string, string>> } = {},
   ): Promise<Response> {
     const { credentials, session } = this.#options
     const url = `${this.url}${pathOf(row.path, params)}${queryText(query)}`
@@ -185,6 +197,7 @@ export class ApiClient {
           ...more.headers,
         },
         ...(more.signal && { signal: more.signal }),
+        ...(more.body && { body: more.body }),
         ...(body !== undefined && { body: bodyText(body, row) }),
       })
     } catch (error) {
@@ -230,6 +243,9 @@ export class ApiClient {
   #failure(response: Response, text: string): Failure {
     const { headers, status } = response
     const isProblem = headers.get('content-type')?.startsWith(problemType) === true
+    // The answer to HEAD has no words.
+    if (isProblem && text === '')
+      return new Failure(kindOfStatus(status), `${this.url} answers with ${status}`)
     const { data } = isProblem ? problemForm.safeParse(jsonIn(text)) : {}
     if (!data) return this.#notTreeboot(response)
     const { error, detail, errors = [], nearest = [] } = data
@@ -240,7 +256,7 @@ export class ApiClient {
       ...defined({ found, where }),
     }))
     const near = nearest.length > 0 ? `; nearest: ${nearest.join(', ')}` : ''
-    return new Failure(kind, `${detail}${near}${this.#remedy(kind)}`, { details })
+    return new Failure(kind, `${commandWords(detail)}${near}${this.#remedy(kind)}`, { details })
   }
 
   /** What a person can do who is not known there. */

@@ -6,7 +6,6 @@ import type { App } from '../../../server/app.ts'
 import { ApiClient } from '../../../server/cli/remote/client.ts'
 import type { StreamBlock } from '../../../server/cli/remote/event-reader.ts'
 import { followEvents } from '../../../server/cli/remote/follow-events.ts'
-import { makeToken } from '../../support/api.ts'
 import { httpOnly, portOf, testApp } from '../../support/app.ts'
 import { runningTreeboot, treebootAt } from '../../support/cli.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -16,6 +15,7 @@ import { keptFolder, makeTree, temporaryFolder, writeBelow } from '../../support
 /** `treeboot watch` against a server, which is stopped and started again. */
 
 const home = keptFolder()
+const by = { account: 'test', from: 'test' }
 let app: App
 let token = ''
 let url = ''
@@ -28,7 +28,9 @@ beforeAll(async () => {
   app = testApp(home.path)
   await app.start()
   url = `http://127.0.0.1:${portOf(app)}`
-  token = await makeToken(app, 'viewer')
+  await app.accounts.addAccount({ name: 'anna', role: 'viewer', password: 'a long password' }, by)
+  const anna = { kind: 'account', account: 'anna', role: 'viewer' } as const
+  token = (await app.accounts.makeToken(anna, { name: 'test', role: 'viewer' }, by)).token
 }, 20_000)
 afterAll(async () => {
   await app.stop()
@@ -74,7 +76,7 @@ test('prints what happens beside the server and by it, over a restart, and ends 
   expect(here.out).toBe(all.said.out)
   const hereJson = await treebootAt(home.path, ['watch', 'web01', '--once', '--json'])
   expect(hereJson.out.endsWith(one.said.out)).toBe(true)
-  await app.accounts.removeAccount('viewer-1', { account: 'test', from: 'test' })
+  await app.accounts.removeAccount('anna', by)
   const { code, err } = await all.end
   expect(code).toBe(1)
   expect(err).toMatch(/treeboot: this token is not known here.*the token of TREEBOOT_TOKEN/)
