@@ -77,7 +77,7 @@ const there = 'run it on the machine of the server, in the folder of its config.
 
 /** These act on what a server has, and can only be run beside it. Why, and what to do. */
 const beside: Readonly<Record<string, string>> = {
-  'trees gc': there,
+  'trees gc': `${there}; treeboot trees rm ID --version N removes one version of a server`,
   check: 'treeboot problems asks a server what is wrong',
   'accounts setup-link': there,
 }
