@@ -65,7 +65,19 @@ export function jobText(job: JobBody, io: Pick<CliIo, 'color'>): string {
     ...(ended === null ? [['now', whatOf(job)]] : []),
     ...(problem ? [['why', problem.detail]] : []),
     ...lines.map((line) => ['result', line]),
+    ...nextOf(job).map((text) => ['next', text]),
   ]
   const head = `job ${number}  ${kind} of ${printable(subject)}  ${stateText('job', state, io)}`
   return `${head}\n${table(facts.map(([what = '', value = '']) => [`  ${what}`, value]))}`
+}
+
+/** What a person may do with it now. */
+function nextOf({ number, state, kind }: JobBody): string[] {
+  const again = `treeboot jobs start ${number}`
+  if (state === 'quarantined') return [`${again} --accept "reason" publishes it all the same`]
+  const isOver = state === 'paused' || state === 'failed' || state === 'cancelled'
+  if (!isOver) return []
+  return [
+    kind === 'import' || kind === 'mirror' ? `${again} goes on where it stopped` : `${again} begins again`,
+  ]
 }

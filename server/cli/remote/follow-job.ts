@@ -5,7 +5,7 @@ import { failureMessage } from '../../core/failure.ts'
 import type { Progress } from '../../intake/import/progress.ts'
 import type { CliIo } from '../output/io.ts'
 import { type ProgressLine, type ProgressMode, progressLine } from '../output/progress.ts'
-import { count } from '../output/table.ts'
+import { count, printable } from '../output/table.ts'
 import type { ApiClient } from './client.ts'
 import { isFinal, type Pauses, usualPauses } from './follow-events.ts'
 
@@ -86,7 +86,7 @@ class JobLine {
     if (this.#said === text) return
     this.#said = text
     this.#line.end()
-    this.#io.err(`${text}\n`)
+    this.#io.err(`${printable(text)}\n`)
   }
 }
 

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import { importFolderName } from '../../intake/uploads/import-name.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { type ProgressLine, type ProgressMode, progressLine } from '../output/progress.ts'
 import type { ApiClient } from './client.ts'
@@ -32,8 +32,7 @@ export async function uploadFile(
   const line = progressLine(io, mode)
   try {
     const { size, mtimeMs, ino } = await file.stat()
-    const same = createHash('sha256').update(`${path} ${size} ${mtimeMs} ${ino}`).digest('hex').slice(0, 12)
-    const upload = `import-${same}/${basename(path)}`
+    const upload = `${importFolderName(`${path} ${size} ${mtimeMs} ${ino}`)}/${basename(path)}`
     await sendAll({ file, size, upload, server, line, pauses, signal: aborter.signal })
     return upload
   } catch (error) {

@@ -9,6 +9,7 @@ import { incomingFolder } from '../../versions/layout.ts'
 import { VersionStore } from '../../versions/version-store.ts'
 import type { ImportResult } from '../import/import-tree.ts'
 import type { BootGate } from '../publish-tree.ts'
+import { isImportFolder } from './import-name.ts'
 import { type PublishedUpload, type PublishOptions, publishUpload } from './publish-upload.ts'
 import { failureOf, UploadFolder } from './upload-folder.ts'
 
@@ -211,7 +212,7 @@ export class Uploads extends UploadFolder implements UploadArea {
     const path = cleanPath(name)
     this.#timers.delete(name)
     if (this.isReceiving(path)) return this.onChange(path)
-    if (this.#options.isAwaited?.(name)) return
+    if (isImportFolder(name) || this.#options.isAwaited?.(name)) return
     const names: readonly string[] = await this.names().catch(() => [])
     // It rejects only while something at, below or above the path is being verified already.
     if (names.includes(name)) await this.publish(path, { unattended: true }).catch(() => undefined)
