@@ -161,6 +161,7 @@ export function createApp(options: AppOptions): App {
     bootGate,
     events,
     onPublished,
+    isAwaited: (name) => jobs.awaits(name),
   })
   const mirrors = new MirrorRunner({
     config,

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { accountRoutes, auditRoutes, tokenRoutes } from './resources/accounts.ts'
 import type { bootRoutes } from './resources/boots.ts'
+import type { eventRoutes } from './resources/events.ts'
 import type { guestBootRoutes } from './resources/guest-boots.ts'
 import type { guestFileRoutes } from './resources/guest-files.ts'
 import type { guestTryRoutes } from './resources/guest-tries.ts'
@@ -26,6 +27,7 @@ type Rows = (
   | typeof treeRoutes
   | typeof guestRoutes
   | typeof bootRoutes
+  | typeof eventRoutes
   | typeof guestBootRoutes
   | typeof guestFileRoutes
   | typeof guestTryRoutes

@@ -9,6 +9,7 @@ import type * as boots from './schemas/boots.ts'
 import type { Problem } from './schemas/common.ts'
 import type * as definitions from './schemas/definitions.ts'
 import type * as guests from './schemas/guests.ts'
+import type * as jobs from './schemas/jobs.ts'
 import type * as server from './schemas/server.ts'
 import type * as templates from './schemas/templates.ts'
 import type * as trees from './schemas/trees.ts'
@@ -34,8 +35,10 @@ export type GuestDetail = z.infer<typeof guests.guestDetail>
 export type Forgotten = z.infer<typeof guests.forgotten>
 export type BootBody = z.infer<typeof boots.bootSummary>
 export type BootDetailBody = z.infer<typeof boots.bootDetail>
+export type BootEventBody = z.infer<typeof boots.bootEvent>
 export type StoryStep = z.infer<typeof guests.storyStep>
 export type UnknownMachineView = z.infer<typeof guests.unknownMachine>
+export type JobBody = z.infer<typeof jobs.job>
 export type UploadView = z.infer<typeof uploads.upload>
 export type UploadReceipt = z.infer<typeof uploads.uploadReceipt>
 export type ProblemView = z.infer<typeof server.problemView>

@@ -19,7 +19,9 @@ export function forEveryCommand(program: Command, io: RunIo): void {
   for (const command of [program, ...allCommands(program)]) {
     const words = wordsOf(command)
     // A command that cannot ask a server says so when it is to, and need not offer it.
-    command.addOption(serverOption().hideHelp(words !== '' && servingOf(words)?.kind !== 'served'))
+    const kind = servingOf(words)?.kind
+    const asks = words === '' || kind === 'served' || kind === 'server-only'
+    command.addOption(serverOption().hideHelp(!asks))
     command.option('-q, --quiet', 'print no notes, warnings and progress')
     // Without a default commander sets true, which the message that repeats a command would take for an option.
     command.addOption(new Option('--no-color', 'print no colours; NO_COLOR=1 does the same').default(null))
@@ -56,10 +58,15 @@ function serverFor(command: Command, { environment = {} }: CliIo): string | unde
   if (given !== undefined && namesFiles)
     throw new Failure('bad-request', '--config names files of this machine, and --server another: give one')
   const server = given ?? (namesFiles ? undefined : environment[serverVariable] || undefined)
-  if (server === undefined) return undefined
   const words = wordsOf(command)
   const serving = servingOf(words)
-  if (serving?.kind === 'served') return serverUrl(server)
+  if (server === undefined && serving?.kind === 'server-only')
+    throw new Failure(
+      'bad-request',
+      `treeboot ${words} is about what a running server does: name it with --server http://mirror:8080, or set ${serverVariable}`,
+    )
+  if (server === undefined) return undefined
+  if (serving?.kind === 'served' || serving?.kind === 'server-only') return serverUrl(server)
   if (serving?.kind === 'beside')
     throw new Failure('unsupported', `treeboot ${words} cannot ask a server (${server}): ${serving.remedy}`)
   if (given !== undefined) throw new Failure('bad-request', `treeboot ${words} has no use for --server`)

@@ -17,6 +17,7 @@ import { registerImport } from './commands/import.ts'
 import { registerInbox } from './commands/inbox.ts'
 import { registerInspect } from './commands/inspect.ts'
 import { registerInstall } from './commands/install.ts'
+import { registerJobs } from './commands/jobs.ts'
 import { registerLoaders } from './commands/loaders.ts'
 import { registerLogin } from './commands/login.ts'
 import { registerLookup } from './commands/lookup.ts'
@@ -33,9 +34,10 @@ import { registerVerify } from './commands/verify.ts'
 import { registerWatch } from './commands/watch.ts'
 import { allCommands, forEveryCommand, type RunIo } from './every-command.ts'
 import { askSecretAtTerminal } from './output/ask-secret.ts'
+import { inCommandWords } from './output/command-words.ts'
 import { type CliIo, exitCodes } from './output/io.ts'
-
 import { standardOutput } from './output/standard-output.ts'
+import { serverSentence } from './remote/served.ts'
 
 import { userCacheFolder, userConfigFolder } from './user-cache.ts'
 
@@ -44,7 +46,13 @@ import { packageVersion } from './version.ts'
 const epilogue = `
 Exit codes: 0 success; 1 something failed; 2 the input is wrong; 3 what you asked for does not exist ("treeboot help exit-codes").
 Most commands take --json to print JSON for programs, and -c FILE to use another configuration than ./config.yaml.
-With --server URL many of them ask the server of another machine. treeboot COMMAND --help explains one command.`
+${wrapped(serverSentence())}
+treeboot COMMAND --help explains one command.`
+
+/** In lines of at most 120 characters. */
+function wrapped(text: string): string {
+  return text.replace(/(.{1,120})(?: |$)/g, '$1\n').trimEnd()
+}
 
 /** Runs one command line and resolves to its exit code. */
 export async function runCli(args: readonly string[], io: CliIo = processIo()): Promise<number> {
@@ -86,7 +94,8 @@ function wantsJson(args: readonly string[]): boolean {
  * Tells why a command failed on standard error: with --json as a problem document (RFC 9457) of one line, which is the
  * last one there. Standard output has results only.
  */
-function tell(error: unknown, io: CliIo, asJson: boolean): void {
+function tell(thrown: unknown, io: CliIo, asJson: boolean): void {
+  const error = inCommandWords(thrown)
   io.err(asJson ? `${JSON.stringify(problemOfError(error))}\n` : `treeboot: ${failureMessage(error)}\n`)
   // The message of a system error names the call and the path. Any other error is a fault of treeboot: its
   // stack shows where.
@@ -134,6 +143,7 @@ export function createProgram(outer: CliIo, usage: (text: string) => void = oute
     registerProfiles,
     registerTemplates,
     registerMirrors,
+    registerJobs,
     registerInstall,
     registerInbox,
     registerBoots,

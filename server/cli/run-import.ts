@@ -7,12 +7,9 @@ import { loadConfigFile } from '../config/last-good.ts'
 import type { Config } from '../config/schema.ts'
 import { progressText } from '../core/boottest/progress.ts'
 import { defined } from '../core/defined.ts'
-import { distroName, distroOf } from '../core/distro/distro.ts'
 import { Failure } from '../core/failure.ts'
-import type { Description } from '../core/tree/tree.ts'
-import { bytes as size } from '../events/units.ts'
-import type { ImportedTree, ImportOptions, ImportResult } from '../intake/import/import-tree.ts'
-import { bootTestPlace, findingText } from '../intake/publish-tree.ts'
+import type { ImportOptions, ImportResult } from '../intake/import/import-tree.ts'
+import { importReport } from '../intake/tree-report.ts'
 import { shellWord } from '../render/quote.ts'
 import { VersionStore } from '../versions/version-store.ts'
 import { requireConfigHere } from './config-here.ts'
@@ -20,8 +17,8 @@ import { whyTooBusyHere } from './guest-store.ts'
 import type { CommonOptions } from './options.ts'
 import { type CliIo, exitCodes } from './output/io.ts'
 import { progressLine, terminalOrNone } from './output/progress.ts'
-import { describeSignatures, policyOf, type SignatureOptions, signatureOptions } from './output/signatures.ts'
-import { count } from './output/table.ts'
+import { policyOf, type SignatureOptions, signatureOptions } from './output/signatures.ts'
+import { importEvent, importText } from './output/tree-report.ts'
 
 /**
  * The common part of the commands `import` and `mirror`: options, progress, interruption, the report at the
@@ -149,59 +146,21 @@ function userName(): string {
   }
 }
 
-/** At most this many findings, and this many notes, are printed; further findings are only counted. */
-const mostLines = 20
+/** At most this many notes are printed. */
+const mostNotes = 20
 
 function report(outcome: ImportResult, options: ImportCommandOptions, io: CliIo): void {
   for (const each of outcome.trees) {
-    if (options.json) io.out(`${JSON.stringify(eventOf(each, outcome.resumed))}\n`)
-    else io.out(describe(each))
-    if (each.result.outcome === 'refused') io.exit(exitCodes.badInput)
+    const { id, result } = each
+    const version = result.outcome === 'published' ? result.record.version : null
+    const tree = { id, version, report: importReport(each) }
+    if (options.json) io.out(`${JSON.stringify(importEvent(tree, outcome.resumed))}\n`)
+    else io.out(importText(tree))
+    if (version === null) io.exit(exitCodes.badInput)
   }
-  if (!options.json) for (const note of outcome.notes.slice(0, mostLines)) io.err(`note: ${note}\n`)
+  if (!options.json) printNotes(outcome.notes, io)
 }
 
-function eventOf({ id, result }: ImportedTree, resumed: boolean) {
-  const { findings, signatures } = result
-  return result.outcome === 'published'
-    ? {
-        event: 'published',
-        id,
-        version: result.record.version,
-        files: result.record.files,
-        bytes: result.record.bytes,
-        resumed,
-        findings,
-        signatures,
-      }
-    : { event: 'refused', id, findings, signatures }
-}
-
-export function describe({ id, result }: ImportedTree): string {
-  const errors = result.findings.filter((each) => each.severity === 'error').map(findingText)
-  const faults = [
-    ...errors.slice(0, mostLines).map((line) => `  ${line}\n`),
-    errors.length > mostLines ? `  and ${errors.length - mostLines} more\n` : '',
-  ].join('')
-  if (result.outcome === 'refused') {
-    const isBoot = result.findings.some((each) => each.severity === 'error' && each.path === bootTestPlace)
-    const first = isBoot
-      ? 'Repeat the command to test it again'
-      : 'Get these files again and repeat the command'
-    const remedy = `  ${first}, or publish the tree as it is with --accept "reason".\n`
-    return `${id} NOT PUBLISHED: ${count(errors.length, 'fault')}\n${faults}${remedy}`
-  }
-  const { record, description } = result
-  const name = description ? systemName(description) : 'tree'
-  const warnings = result.findings.length - errors.length
-  const warned = warnings > 0 ? `; ${count(warnings, 'warning')}, see treeboot verify ${id}` : ''
-  const accepted = record.accepted ? `, in spite of ${count(errors.length, 'fault')}:\n${faults}` : '\n'
-  const signed = describeSignatures(result.signatures)
-  return `${id}: ${name}, version ${record.version}, ${record.files} files, ${size(record.bytes)}${warned}${accepted}${signed}`
-}
-
-function systemName(description: Description): string {
-  const distro = distroOf(description)
-  const name = distro === 'other' ? description.family : distroName(distro)
-  return `${name} ${description.version} ${description.arch}`.trim()
+export function printNotes(notes: readonly string[], io: CliIo): void {
+  for (const note of notes.slice(0, mostNotes)) io.err(`note: ${note}\n`)
 }

@@ -39,6 +39,15 @@ export const states = {
     failed: { word: 'failed', color: 'red', says: 'it told us so' },
     gone: { word: 'gone', color: 'grey', says: 'went quiet before anything was installed' },
   },
+  job: {
+    waiting: { word: 'waiting', color: 'grey', says: 'others are before it' },
+    running: { word: 'running', color: 'blue', says: 'at work' },
+    paused: { word: 'paused', color: 'yellow', says: 'a person broke it off; it can be started again' },
+    quarantined: { word: 'quarantined', color: 'purple', says: 'it arrived with faults, so nobody sees it' },
+    done: { word: 'done', color: 'green', says: 'ended well' },
+    failed: { word: 'failed', color: 'red', says: 'it says why' },
+    cancelled: { word: 'cancelled', color: 'grey', says: 'a person gave it up' },
+  },
   upload: {
     receiving: { word: 'receiving', color: 'blue', says: 'files are arriving' },
     verifying: { word: 'verifying', color: 'blue', says: 'its digests are being checked' },

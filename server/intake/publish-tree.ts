@@ -292,7 +292,7 @@ function pathInRequest(at: string, path: string): string {
 }
 
 /** A finding as one line of text. */
-export function findingText({ path, message }: Finding): string {
+export function findingText({ path, message }: Pick<Finding, 'path' | 'message'>): string {
   return `${path} ${message}`
 }
 

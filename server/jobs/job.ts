@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { vmFirmwares } from '../core/boot/test-firmware.ts'
+import type { TreeReport } from '../intake/tree-report.ts'
 
 /**
  * The states of jobs. `waiting`: for its turn. `paused`: by a person, and it goes on where it stopped. `quarantined`: it
@@ -50,8 +51,12 @@ export const jobRequest = z
     [
       z.object({
         kind: z.literal('import'),
-        source: place.meta({
-          description: 'a URL, or an absolute path on the server, that `imports.allow` lists',
+        source: place
+          .optional()
+          .meta({ description: 'a URL, or an absolute path on the server, that `imports.allow` lists' }),
+        upload: place.optional().meta({
+          description:
+            'in the place of a source: the path of an uploaded file, which is removed when it was published',
         }),
         id: id.optional().meta({ description: 'default: made from what the tree says it is' }),
         unpack: yesOrNo.optional().meta({ description: 'unpack a disc image into a folder' }),
@@ -90,7 +95,39 @@ export const jobRequest = z
 
 export type JobRequest = z.output<typeof jobRequest>
 
-export const jobTree = z.object({ id: z.string(), version: z.int().nullable() })
+const finding = z.object({
+  severity: z.enum(['error', 'warning']),
+  path: z.string(),
+  message: z.string(),
+  with: z.string().optional(),
+})
+const signature = z.object({
+  document: z.string(),
+  signature: z.string(),
+  outcome: z.enum(['good', 'bad', 'unchecked']),
+  key: z.string().optional(),
+  signer: z.string().optional(),
+})
+/** A `TreeReport` of which the first findings, documents and signatures are kept. */
+export const treeReport = z.object({
+  system: z.string(),
+  files: z.int(),
+  bytes: z.int(),
+  errors: z.int().meta({ description: 'of all findings; those that are here are the first' }),
+  warnings: z.int(),
+  accepted: z.boolean().meta({ description: 'published in spite of its faults' }),
+  documents: z.array(z.string()).meta({ description: 'that name its files' }),
+  findings: z.array(finding),
+  signatures: z.array(signature),
+})
+
+export const jobTree = z.object({
+  id: z.string(),
+  version: z.int().nullable(),
+  /** Absent in records of an earlier treeboot, and of boot tests. */
+  report: treeReport.optional(),
+})
+export type JobTree = Pick<z.output<typeof jobTree>, 'id' | 'version'> & { readonly report?: TreeReport }
 
 /** A job as it is on the disk. */
 export const jobRecord = z.object({
@@ -103,12 +140,16 @@ export const jobRecord = z.object({
   endedMs: z.number().optional(),
   lines: z.array(z.string()),
   trees: z.array(jobTree),
+  notes: z.array(z.string()).optional(),
   problem: z.object({ kind: z.string(), message: z.string() }).optional(),
 })
 export type JobRecord = z.output<typeof jobRecord>
 
 /** What became of the work of a job. Secrets are starred. */
-export interface JobOutcome extends Pick<JobRecord, 'lines' | 'trees' | 'problem'> {
+export interface JobOutcome extends Pick<JobRecord, 'lines' | 'problem'> {
+  readonly trees: readonly JobTree[]
+  /** Of an import: what was left out, and why. They are among the lines, too. */
+  readonly notes?: readonly string[]
   readonly state: 'done' | 'quarantined' | 'failed'
 }
 
@@ -121,7 +162,7 @@ export function isOpen({ state }: Pick<JobRecord, 'state'>): boolean {
 export function subjectOf(request: JobRequest): string {
   switch (request.kind) {
     case 'import':
-      return request.source
+      return request.source ?? request.upload ?? ''
     case 'mirror':
       return request.mirror ?? request.urls?.[0] ?? ''
     case 'verify':

@@ -123,6 +123,15 @@ export class Jobs {
     return same && this.read(same.number)
   }
 
+  /** Whether one that has not ended will publish this upload, or a part of it. */
+  awaits(upload: string): boolean {
+    return [...this.#jobs.values()].some((each) => {
+      const { request } = each
+      const path = request.kind === 'import' || request.kind === 'publish' ? request.upload : undefined
+      return isOpen(each) && path?.replace(/^\//, '').split('/')[0] === upload
+    })
+  }
+
   /**
    * Makes a job, which runs when its turn comes. Resolves when it is on the disk.
    *
@@ -257,8 +266,12 @@ export class Jobs {
       await this.#keep(record)
       signal.throwIfAborted()
       const run = { request, by, signal, onProgress: meter.show, onRetry: meter.retry }
-      const { state, lines, trees, problem } = await this.#options.run(run)
-      const result = { lines: boundedLines(lines), trees, ...defined({ problem }) }
+      const { state, lines, trees, notes, problem } = await this.#options.run(run)
+      const result = {
+        lines: boundedLines(lines),
+        trees: boundedTrees(trees),
+        ...defined({ problem, notes: notes && boundedLines(notes) }),
+      }
       await this.#keepAtEnd({ ...ended(record, state, this.#clock()), ...result })
     } catch (error) {
       await this.#keepAtEnd(this.#brokenOff(record, signal, error))
@@ -343,6 +356,39 @@ function boundedLines(lines: readonly string[]): string[] {
   const more = lines.length > mostLines ? [`and ${lines.length - mostLines} more`] : []
   return [...lines.slice(0, mostLines).map(clean), ...more]
 }
+
+/** Of all trees together. */
+const mostFindings = 50
+const longestFinding = 300
+
+/** The first findings, documents and signatures, of which the errors come first. */
+function boundedTrees(trees: JobOutcome['trees']): JobRecord['trees'] {
+  let left = mostFindings
+  const short = (text: string): string => clean(text.slice(0, longestFinding))
+  const shortAll = <Item extends object>(items: readonly Item[]): Item[] => {
+    const kept = items.slice(0, left)
+    left -= kept.length
+    const texts = (item: Item) =>
+      Object.entries(item).map(([key, value]) => [key, typeof value === 'string' ? short(value) : value])
+    return kept.map((item) => Object.fromEntries(texts(item)) as Item)
+  }
+  return trees.map(({ report, ...tree }) => {
+    if (!report) return tree
+    const isError = ({ severity }: (typeof report.findings)[number]): boolean => severity === 'error'
+    const { findings, signatures, documents } = report
+    const ordered = [...findings.filter(isError), ...findings.filter((each) => !isError(each))]
+    return {
+      ...tree,
+      report: {
+        ...report,
+        findings: shortAll(ordered),
+        signatures: shortAll(signatures),
+        documents: documents.slice(0, mostDocuments).map(short),
+      },
+    }
+  })
+}
+const mostDocuments = 200
 
 function clean(text: string): string {
   return String(starred(text.slice(0, longestLine)))

@@ -17,6 +17,7 @@ import type { MirrorRunner } from '../intake/mirror/mirror-runner.ts'
 import { mirrorTree } from '../intake/mirror/mirror-tree.ts'
 import type { MirrorOptions, MirrorResult } from '../intake/mirror/options.ts'
 import { type BootGate, errorTexts } from '../intake/publish-tree.ts'
+import { importReport, unchangedText, verifyReport } from '../intake/tree-report.ts'
 import type { Uploads } from '../intake/uploads/uploads.ts'
 import { verifyAgain } from '../intake/verify-again.ts'
 import { readSignaturePolicy } from '../verify/signatures/key-files.ts'
@@ -30,7 +31,7 @@ export interface JobParts {
   readonly snapshot: () => Snapshot
   readonly events: EventSink
   readonly mirrors: Pick<MirrorRunner, 'runNow'>
-  readonly uploads: Pick<Uploads, 'publish'>
+  readonly uploads: Pick<Uploads, 'publish' | 'importFile'>
   /** Called with the ids of published trees; resolves when they are offered to clients. */
   readonly onPublished: (ids: readonly string[]) => Promise<void>
   /** The boot test of versions; read at each run. */
@@ -51,7 +52,7 @@ export interface JobParts {
  * @throws Failure `forbidden` for a source that `imports.allow` does not list, `not-found`, `bad-request`.
  */
 export async function checkRequest(request: JobRequest, { config, trees }: Snapshot): Promise<void> {
-  if (request.kind === 'import') await requireListed(request.source, config)
+  if (request.kind === 'import') await checkImport(request, config)
   if (request.kind === 'mirror') checkMirror(request, config)
   if ((request.kind === 'verify' || request.kind === 'boot-test') && !trees.byId(request.tree))
     throw new Failure('not-found', `no tree ${request.tree}; /api/v1/trees lists them`)
@@ -59,7 +60,10 @@ export async function checkRequest(request: JobRequest, { config, trees }: Snaps
     await (await storeOf(config)).checkIdIsFree(request.id, request.replace)
 }
 
-async function requireListed(source: string, { imports: { allow } }: Config): Promise<void> {
+async function checkImport({ source, upload }: Of<'import'>, { imports: { allow } }: Config): Promise<void> {
+  if ((source === undefined) === (upload === undefined))
+    throw new Failure('bad-request', 'an import job: expected either source or upload')
+  if (source === undefined) return
   if (isUrl(source)) requireListedUrl(source, allow)
   else await requireListedPath(source, allow)
 }
@@ -98,9 +102,17 @@ type Brought = Pick<MirrorResult, 'trees' | 'notes'> & { readonly unchanged?: bo
 
 async function runImport(request: Of<'import'>, run: JobRun, parts: JobParts): Promise<Brought> {
   const { config } = parts.snapshot()
-  const { source, unpack } = request
+  const { source = '', upload, unpack } = request
   const store = await storeOf(config)
   const options = { ...(await optionsFor(request, run, parts)), ...defined({ unpack }) }
+  if (upload !== undefined) {
+    // The bytes are here already: the version gets them by another name.
+    const result = await parts.uploads.importFile(cleanPath(upload), (path, shownAs) =>
+      importLocal(store, path, { ...options, hardLink: true, shownAs }),
+    )
+    reportTrees(parts.events, result.trees, upload)
+    return { ...result, from: `the upload ${upload}` }
+  }
   const result = isUrl(source)
     ? await mirrorTree(store, [source], { ...options, guard: new AddressGuard(config.imports.allow) })
     : await importLocal(store, await requireListedPath(source, config.imports.allow), options)
@@ -132,16 +144,18 @@ async function importOutcome(
   const published = trees.filter(({ result }) => result.outcome === 'published').map(({ id }) => id)
   if (published.length > 0) await onPublished(published)
   const lines = [
-    ...(unchanged ? ['the upstream has not changed; the current version stays'] : []),
+    ...(unchanged ? [unchangedText] : []),
     ...trees.flatMap((tree) => linesOfTree(tree, from)),
     ...notes,
   ]
   return {
     state: published.length === trees.length ? 'done' : 'quarantined',
     lines,
-    trees: trees.map(({ id, result }) => ({
-      id,
-      version: result.outcome === 'published' ? result.record.version : null,
+    notes,
+    trees: trees.map((tree) => ({
+      id: tree.id,
+      version: tree.result.outcome === 'published' ? tree.result.record.version : null,
+      report: importReport(tree),
     })),
   }
 }
@@ -151,15 +165,16 @@ async function runVerify(request: Of<'verify'>, run: JobRun, { snapshot }: JobPa
   const tree = trees.byId(request.tree)
   if (!tree) throw new Failure('not-found', `no tree ${request.tree}`)
   const signatures = await readSignaturePolicy(config.verify)
-  const { files, bytes, findings } = await verifyAgain(config.paths.trees, tree, {
+  const report = await verifyAgain(config.paths.trees, tree, {
     packages: request.packages ?? true,
     signal: run.signal,
     onProgress: (doneBytes, totalBytes) => run.onProgress({ stage: 'verifying', doneBytes, totalBytes }),
     ...defined({ signatures }),
   })
+  const { files, bytes, findings } = report
   const faults = errorTexts(findings)
   const summary = `${files} files checked, ${bytes} bytes read`
-  const verified = [{ id: tree.id, version: tree.release?.version ?? null }]
+  const verified = [{ id: tree.id, version: tree.release?.version ?? null, report: verifyReport(report) }]
   if (faults.length === 0) return { state: 'done', lines: [`${tree.id}: whole; ${summary}`], trees: verified }
   const message = `${tree.id}: ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}; ${summary}`
   return { state: 'failed', lines: faults, trees: verified, problem: { kind: 'invalid-data', message } }

@@ -22,6 +22,8 @@ export interface Boots {
    * all known any more: the client must read everything anew.
    */
   eventsAfter(seq: number): readonly BootEvent[] | undefined
+  /** The events of this time and later that are kept, oldest first. */
+  eventsSince(atMs: number): Promise<readonly BootEvent[]>
   /** The number of the newest event. */
   readonly newestEvent: number
   /** Events that were lost because more came than could be kept. */

@@ -35,6 +35,12 @@ export class EventRing {
     return this.#newest + 1
   }
 
+  /** Those that are kept and happened at this time or later, oldest first. */
+  since(atMs: number): readonly BootEvent[] {
+    const at = this.#events.findIndex((event) => event.atMs >= atMs)
+    return at < 0 ? [] : this.#events.slice(at)
+  }
+
   add(event: BootEvent): void {
     this.#events.push(event)
     this.#newest = event.seq
@@ -47,8 +53,10 @@ export class EventRing {
   /** Undefined when events after this number are not known any more, or the number was never given. */
   after(seq: number): readonly BootEvent[] | undefined {
     if (seq === this.#newest) return []
-    const at = this.#events.findIndex((event) => event.seq > seq)
+    const later = this.#events.findIndex((event) => event.seq > seq)
+    // After a start the newest number is higher than that of the last event.
+    const at = later < 0 ? this.#events.length : later
     const isKnown = seq === this.#gapBefore || this.#events[at - 1]?.seq === seq
-    return at >= 0 && seq >= this.#gapBefore && isKnown ? this.#events.slice(at) : undefined
+    return seq >= this.#gapBefore && isKnown ? this.#events.slice(at) : undefined
   }
 }

@@ -193,6 +193,11 @@ export class BootRecorder implements Boots {
     return this.#ring.after(seq)
   }
 
+  async eventsSince(atMs: number): Promise<readonly BootEvent[]> {
+    await this.flush()
+    return this.#ring.since(atMs)
+  }
+
   /** Handles all that waits, and writes it. Never rejects: a boot must not stop for its timeline. */
   async flush(): Promise<void> {
     await this.#drain()

@@ -3,9 +3,10 @@ import { expect, test } from 'vitest'
 import { allCommands, wordsOf } from '../../server/cli/every-command.ts'
 import { exitCodeTexts } from '../../server/cli/output/io.ts'
 import { createProgram } from '../../server/cli/program.ts'
-import { namedCommands, servingOf } from '../../server/cli/remote/served.ts'
+import { namedCommands, serverSentence, servingOf, thisMachine } from '../../server/cli/remote/served.ts'
 import { treebootAt, treebootIn } from '../support/cli.ts'
 import { documentText } from '../support/documents.ts'
+import { expectGoldenPart } from '../support/golden.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 const program = createProgram({
@@ -21,6 +22,21 @@ const server = 'http://127.0.0.1:9'
 
 test('it is said of every command whether it can ask a server, and what to do where it cannot', () => {
   for (const command of commands) expect(servingOf(wordsOf(command)), wordsOf(command)).toBeDefined()
+})
+
+test('help and docs/cli.md name exactly the commands that work on this machine alone', async () => {
+  const asked = commands.map(wordsOf).filter((words) => servingOf(words)?.kind !== 'local')
+  const alone = asked.filter((words) => servingOf(words)?.kind === 'beside')
+  for (const words of alone) expect(thisMachine.has(words), words).toBe(true)
+  for (const words of asked) if (!alone.includes(words)) expect(thisMachine.has(words), words).toBe(false)
+  const help = (await treebootIn('/', '--help')).out.replaceAll(/\s+/g, ' ')
+  expect(help).toContain(serverSentence())
+  const rows = [...thisMachine].map(([words, why]) => `| \`treeboot ${words}\` | ${why} |`)
+  expectGoldenPart(
+    'docs/cli.md',
+    'this-machine',
+    ['| command | why, or what to do |', '| --- | --- |', ...rows].join('\n'),
+  )
 })
 
 /** What a command wants beside that. */
@@ -40,7 +56,7 @@ function wordsFor(words: string): string[] {
     ...words.split(' '),
     ...(command?.registeredArguments ?? [])
       .filter(({ required }) => required)
-      .map(({ argChoices }) => argChoices?.[0] ?? 'x=1'),
+      .map(({ argChoices }) => argChoices?.[0] ?? (words.startsWith('jobs ') ? '1' : 'x=1')),
     ...(more[words] ?? []),
     ...options.flatMap(({ long, argChoices }) => [long ?? '', argChoices?.[0] ?? '1']),
   ]
@@ -64,18 +80,22 @@ test.each(kinds('beside'))(
   },
 )
 
-test.each(kinds('served'))('%s asks the server that is named, and no files', async (words) => {
-  const cwd = temporaryFolder()
-  writeBelow(cwd, 'password', 'correct horse battery')
-  writeBelow(cwd, 'x=1', 'name\nweb01\n')
-  const { out, err } = await treebootAt(
-    cwd,
-    [...wordsFor(words), ...(/accounts (add|set)/.test(words) ? ['--password-file', 'password'] : [])],
-    { environment: { TREEBOOT_SERVER: server } },
-  )
-  expect(out).toBe('')
-  expect(err).toContain(`${server} cannot be asked`)
-})
+test.each([...kinds('served'), ...kinds('server-only')])(
+  '%s asks the server that is named, and no files',
+  async (words) => {
+    const cwd = temporaryFolder()
+    writeBelow(cwd, 'password', 'correct horse battery')
+    // The beginning of a Debian package, or a table of guests.
+    writeBelow(cwd, 'x=1', words.startsWith('guests') ? 'name\nweb01\n' : '!<arch>\n')
+    const { out, err } = await treebootAt(
+      cwd,
+      [...wordsFor(words), ...(/accounts (add|set)/.test(words) ? ['--password-file', 'password'] : [])],
+      { environment: { TREEBOOT_SERVER: server } },
+    )
+    expect(out).toBe('')
+    expect(err).toContain(`${server} cannot be asked`)
+  },
+)
 
 test('files that are named win over a server of the environment, and both at once are refused', async () => {
   const cwd = temporaryFolder()

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { EventReader } from '../../server/cli/remote/event-reader.ts'
 import { readYaml } from '../../server/config/yaml.ts'
 import { withLine } from '../../server/core/boots/log-line.ts'
 import { Failure } from '../../server/core/failure.ts'
@@ -272,6 +273,17 @@ export const fuzzers = {
         const { argument = '' } = parseCommand(line) ?? {}
         return [parsePort, parseEprt, parseListArgument, parseTime].map((parse) => parse(argument))
       }),
+  },
+  'event-stream': {
+    seeds: text('retry: 10\nid: 1-a-2\n\n: still here\nevent: boots\r\nid: 2\ndata: {"a":1}\ndata\n\n'),
+    tokens: ['\n', '\r', '\r\n', ':', ': ', 'data', 'id', 'event', '\0', '\ufeff', Buffer.from([0xc3])],
+    read: (input) => {
+      const whole = new EventReader().push(Buffer.concat([input, Buffer.from('\n\n')]))
+      const reader = new EventReader()
+      const pieces = [...input].flatMap((byte) => reader.push(Buffer.of(byte)))
+      const all = [...pieces, ...reader.push(Buffer.from('\n\n'))]
+      if (JSON.stringify(all) !== JSON.stringify(whole)) throw new Error('pieces are read otherwise')
+    },
   },
   'nfs-call': {
     seeds: bytes(

@@ -53,6 +53,39 @@ describe('jobs', () => {
     await jobs.close()
   })
 
+  test('keep the first findings of their trees, the errors before the warnings, and how many there were', async () => {
+    const folder = temporaryFolder()
+    const { jobs, running, verify } = jobsIn(folder)
+    await jobs.open()
+    await verify('a')
+    await eventually(() => expect(running.size).toBe(1))
+    const finding = (severity: 'error' | 'warning', n: number) => ({
+      severity,
+      path: `f${n}`,
+      message: 'x'.repeat(999),
+    })
+    const findings = [
+      ...Array.from({ length: 9000 }, (_, n) => finding('warning', n)),
+      ...Array.from({ length: 9000 }, (_, n) => finding('error', n)),
+    ]
+    const counts = { files: 1, bytes: 1, errors: 9000, warnings: 9000, accepted: false, system: 'x' }
+    const report = { ...counts, documents: [], signatures: [], findings }
+    running
+      .get('a')
+      ?.end({ state: 'failed', lines: [], trees: [1, 2].map((version) => ({ id: 'a', version, report })) })
+    await jobs.whenSettled(1)
+    await jobs.close()
+    const again = jobsIn(folder).jobs
+    await again.open()
+    const [first, second] = again.read(1).trees
+    expect(first?.report).toMatchObject(counts)
+    expect(first?.report?.findings).toHaveLength(50)
+    expect(first?.report?.findings.every(({ severity }) => severity === 'error')).toBe(true)
+    expect(first?.report?.findings[0]?.message).toHaveLength(300)
+    expect(second?.report?.findings).toEqual([])
+    await again.close()
+  })
+
   test('that do the same are refused until the first has ended', async () => {
     const { jobs, running, verify } = jobsIn(temporaryFolder())
     await jobs.open()

@@ -26,12 +26,33 @@ interface Surroundings extends Partial<Pick<CliIo, 'environment' | 'configFolder
 }
 
 /** The same in other surroundings. */
-export async function treebootAt(
+export function treebootAt(
   cwd: string,
   args: readonly string[],
-  { typed, ...surroundings }: Surroundings = {},
+  surroundings: Surroundings = {},
 ): Promise<CliResult> {
+  return runningTreeboot(cwd, args, surroundings).end
+}
+
+/** A command that does not end by itself: what it has said so far, and its end. */
+export function runningTreeboot(
+  cwd: string,
+  args: readonly string[],
+  surroundings: Surroundings = {},
+): { readonly said: Pick<CliResult, 'out' | 'err'>; readonly end: Promise<CliResult> } {
   const said = { out: '', err: '' }
+  return { said, end: run(said, { cwd, args, ...surroundings }) }
+}
+
+async function run(
+  said: { out: string; err: string },
+  {
+    cwd,
+    args,
+    typed,
+    ...surroundings
+  }: Surroundings & { readonly cwd: string; readonly args: readonly string[] },
+): Promise<CliResult> {
   const left = [...(typed ?? [])]
   const next = async (): Promise<string | undefined> => left.shift()
   const code = await runCli(args, {

@@ -273,6 +273,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'cli/remote/client.test.ts: a response of more than 64 MiB is not read to its end',
     fuzz: byLibrary('JSON.parse'),
   },
+  streamedEvent: {
+    test: 'cli/remote/event-reader.test.ts: an event without an end is refused',
+    fuzz: 'event-stream',
+  },
   configuration: {
     test: 'config/files.test.ts: a file of 64 MiB is read, and a larger one is refused, without reading it to its end',
     fuzz: 'yaml',

@@ -8,7 +8,7 @@ import { callerStill } from '../caller.ts'
 import type { ApiContext } from '../context.ts'
 import { requireSameSite } from '../cross-site.ts'
 import type { StreamRequest } from '../event-stream.ts'
-import { type Call, needs, type Route, route } from '../route.ts'
+import { type Call, needs, route } from '../route.ts'
 
 const path = '/api/v1/events'
 const typesText = `names of ${feedTypes.join(', ')}, with commas between them`
@@ -27,7 +27,7 @@ const typesQuery = z
 
 type EventsCall = Call<undefined, { types?: ReadonlySet<FeedType> | undefined; guest?: string | undefined }>
 
-export const eventRoutes: readonly Route[] = [
+export const eventRoutes = [
   route({
     method: 'GET',
     path,
@@ -53,7 +53,7 @@ export const eventRoutes: readonly Route[] = [
       return {}
     },
   }),
-]
+] as const
 
 function streamRequest(call: EventsCall, context: ApiContext): StreamRequest {
   const { caller, from, req, res, query } = call

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { starredPlan } from '../../core/boot/starred-plan.ts'
 import { createAnswers } from '../../namespace/namespace.ts'
@@ -14,6 +15,13 @@ const guest = '/api/v1/guests/:name'
 const params = z.object({ name: z.string() })
 const reads = { access: needs('viewer', 'guests:read'), readsGuests: true } as const
 
+const starredHeader = { 'Treeboot-Starred': '`?1`: secrets are starred; `?0`: it is the true text' }
+
+/** Yes and no as structured fields write them (RFC 9651, 3.3.6). */
+function starredOr(isStarred: boolean): Readonly<Record<string, string>> {
+  return { 'Treeboot-Starred': isStarred ? '?1' : '?0' }
+}
+
 /** What guests boot and get, shown without their secrets. */
 export const guestBootRoutes = [
   route({
@@ -25,15 +33,17 @@ export const guestBootRoutes = [
     params,
     query: z.object({ as: format }),
     failures: ['conflict', 'unsupported', 'invalid-data'],
-    answers: { 200: { type: '*/*' } },
+    answers: { 200: { type: '*/*', headers: starredHeader } },
     async handle(call, context) {
       const { who, query } = call
       const found = guestNamed(context.snapshot(), call.params.name)
       const inputs = await inputsForGuest(context, who, found)
-      const plan = starredPlan(planAs(found, query.as, inputs))
+      const plan = planAs(found, query.as, inputs)
+      const shown = (each: typeof plan): string => renderPlan(each, query.as, loaderOptions(who, inputs))
+      const text = shown(starredPlan(plan))
       return {
-        headers: { 'Content-Type': formatContentType(query.as) },
-        text: renderPlan(plan, query.as, loaderOptions(who, inputs)),
+        headers: { 'Content-Type': formatContentType(query.as), ...starredOr(text !== shown(plan)) },
+        text,
       }
     },
   }),
@@ -50,7 +60,7 @@ export const guestBootRoutes = [
       reveal: flag.meta({ type: 'boolean', description: 'show the secrets; needs the scope answers:reveal' }),
     }),
     failures: ['invalid-data'],
-    answers: { 200: { type: 'text/plain' } },
+    answers: { 200: { type: 'text/plain', headers: starredHeader } },
     async handle(call, context) {
       const { snapshot, answers, services, machines, spare, accounts } = context
       const { who } = call
@@ -58,15 +68,16 @@ export const guestBootRoutes = [
       const asked = { guest: found, who, snapshot: snapshot() }
       const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' }
       if (!call.query.reveal) {
-        const { text } = await spare.use((renderer) =>
+        const { text, digest } = await spare.use((renderer) =>
           createAnswers({ services, machines, renderer }).answers.starred(asked),
         )
-        return { headers, text }
+        const isStarred = createHash('sha256').update(text).digest('hex') !== digest
+        return { headers: { ...headers, ...starredOr(isStarred) }, text }
       }
       requireReveal(call)
       const { text } = await answers.render(asked)
       await accounts.audit.write(actorOf(call), { action: 'guests.reveal', target: found.name })
-      return { headers, text }
+      return { headers: { ...headers, ...starredOr(false) }, text }
     },
   }),
 ] as const

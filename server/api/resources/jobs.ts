@@ -226,6 +226,7 @@ function jobView(job: Job) {
     progress,
     lines,
     trees,
+    notes = [],
     problem,
   } = job
   return {
@@ -240,7 +241,8 @@ function jobView(job: Job) {
     place: place ?? null,
     progress: progress ? progressView(progress) : null,
     lines,
-    trees,
+    trees: trees.map(({ id, version, report = null }) => ({ id, version, report })),
+    notes,
     problem: problem ? { error: problem.kind, detail: problem.message } : null,
     request,
   }

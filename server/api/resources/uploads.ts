@@ -53,9 +53,18 @@ export const uploadRoutes = [
   route({
     method: 'HEAD',
     path: `${uploads}/*path`,
+    operation: 'headUpload',
+    summary: 'how much of a file has arrived',
     access,
     params: pathParams,
-    answers: { 200: {} },
+    answers: {
+      200: {
+        headers: {
+          'Upload-Offset': 'the bytes that have arrived: where the next part begins',
+          'Upload-Complete': '`?1`: all of it; `?0`: not all',
+        },
+      },
+    },
     async handle({ params }, context) {
       const path = cleanPath(params.path)
       const size = await context.uploads.offset(path)

@@ -90,3 +90,23 @@ export const bootDetail = z
     }),
   })
   .meta({ id: 'Boot' })
+
+/** Of the stream of events, and of what has happened. */
+export const bootEvent = z
+  .object({
+    type: z.literal('boots'),
+    at: time,
+    boot: z.int(),
+    machine: text.meta({ description: 'its guest, MAC, UUID or address' }),
+    guest: text.nullable(),
+    state: bootState,
+    reason: z
+      .enum(reasonIds)
+      .nullable()
+      .meta({ description: 'why it does not go on; its words are in the boot' }),
+    removed: z.boolean().meta({ description: 'it turned out to be a part of another boot, and is gone' }),
+    steps: listOf(bootStep).meta({ description: 'those that are new or have changed' }),
+  })
+  .meta({ id: 'BootEvent' })
+
+export const bootEventPage = pageOf(bootEvent, 'BootEventPage')

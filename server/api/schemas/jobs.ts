@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { jobKinds, jobRequest, jobStates, reason, vmFirmwareList } from '../../jobs/job.ts'
+import { jobKinds, jobRequest, jobStates, reason, treeReport, vmFirmwareList } from '../../jobs/job.ts'
 import { bootTestProgress } from './boot-tests.ts'
 import { listOf, pageOf, text, time } from './common.ts'
 
@@ -40,8 +40,10 @@ export const job = z
       z.object({
         id: text,
         version: z.int().nullable().meta({ description: 'null when it was not published' }),
+        report: treeReport.nullable().meta({ description: 'what was found of it; null of a boot test' }),
       }),
     ),
+    notes: listOf(text).meta({ description: 'of an import: what was left out, and why' }),
     problem: z.object({ error: text, detail: text }).nullable().meta({ description: 'why it failed' }),
     request: jobRequest,
   })

@@ -6,19 +6,10 @@ import type { ImportedTree } from '../../intake/import/import-tree.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
 import { configOption, jsonOption, optionsOf, readSnapshot } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
-import {
-  commandLine,
-  type ImportCommandOptions,
-  importOptions,
-  runImport,
-  versionStoreOf,
-} from '../run-import.ts'
-
-interface ImportFlags extends ImportCommandOptions {
-  readonly hardLink?: boolean
-  readonly unpack?: boolean
-  readonly withNetboot?: boolean
-}
+import { serverOf } from '../remote/connect.ts'
+import { type ImportFlags, importThere } from '../remote/imports.ts'
+import { detachOption, refuseDetach } from '../remote/run-job.ts'
+import { commandLine, importOptions, runImport, versionStoreOf } from '../run-import.ts'
 
 /** @param group The program, or `treeboot trees`. */
 export function registerImport(group: Command, io: CliIo): void {
@@ -34,6 +25,7 @@ export function registerImport(group: Command, io: CliIo): void {
       'when the tree has only the initrd of a disc: import the images for network boot, too, as <id>-netboot',
     )
     .option('--unpack', 'unpack an ISO into a folder, instead of publishing the image')
+    .addOption(detachOption())
   for (const option of importOptions()) command.addOption(option)
   command
     .addHelpText(
@@ -46,10 +38,17 @@ damaged; 1: the import failed.
 treeboot serves the files inside an ISO as fast as those of a folder. Use --unpack for a tree that you will change, that
 other programs read (a kernel's NFS server, createrepo_c), or that treeboot mirror will update: each new version then
 shares its unchanged files with the version before, and they take no more space. A disc can be burnt from the ISO, but
-not from the folder, which does not have the boot sectors.`,
+not from the folder, which does not have the boot sectors.
+
+With --server a file of this machine is uploaded and published there; a URL, and an absolute path that is not here, is read
+by the server, if imports.allow of its configuration lists it. Ctrl-C during the upload leaves what has arrived, and the same
+command goes on there; afterwards it leaves the server at work, and says how to follow it or to end it.`,
     )
     .action(async (source: string, _: unknown, command: Command) => {
       const options = optionsOf<ImportFlags>(command)
+      const server = await serverOf(options, io)
+      if (server) return importThere(source, server, { options, io })
+      refuseDetach(options)
       const versions = await versionStoreOf(options, io)
       const outcome = await runImport(options, io, ['import', source], async (shared) => {
         const wanted = {

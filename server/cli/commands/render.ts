@@ -21,7 +21,15 @@ import {
 } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
+import type { ApiClient } from '../remote/client.ts'
+import { serverOf } from '../remote/connect.ts'
 import { withRenderer } from '../with-renderer.ts'
+
+interface RenderOptions extends CommonOptions, VerifyOption {
+  readonly as: string
+  readonly url?: string
+  readonly withSecrets?: boolean
+}
 
 /**
  * The value of `--as` for the answer file. It is read from the namespace, so it has the bytes that a service
@@ -45,19 +53,42 @@ export function registerRender(program: Command, io: CliIo): void {
         .default(answerFile),
     )
     .option('--url <url>', 'the URL by which the guest reaches treeboot (default: its first address)')
+    .option(
+      '--with-secrets',
+      'at a server: show them in an answer file, which needs a token with the scope answers:reveal; beside the files they are always shown',
+    )
     .addOption(verifyOption())
     .addOption(configOption())
     .addOption(jsonOption())
-    .action((guest: string, options: CommonOptions & VerifyOption & { as: string; url?: string }) =>
-      render(guest, options, io),
-    )
+    .action(async (guest: string, options: RenderOptions) => {
+      const server = await serverOf(options, io)
+      await (server ? renderThere(guest, server, { options, io }) : render(guest, options, io))
+    })
 }
 
-async function render(
+/** The server makes URLs of the name by which it is asked, or of `server.url`. */
+async function renderThere(
   name: string,
-  options: CommonOptions & VerifyOption & { as: string; url?: string },
-  io: CliIo,
+  server: ApiClient,
+  { options, io }: { readonly options: RenderOptions; readonly io: CliIo },
 ): Promise<void> {
+  const { as, withSecrets } = options
+  if (options.url !== undefined)
+    throw new Failure('unsupported', '--url is for files beside the server: name the server by that URL')
+  const params = { name }
+  const reveal = withSecrets ? { reveal: '1' } : {}
+  const { answer, headers } = isFormat(as)
+    ? await server.exchange('getPlan', { params, query: { as } })
+    : await server.exchange('getAnswer', { params, query: reveal })
+  io.out(options.json ? json({ guest: name, as, text: answer }) : answer)
+  if (headers.get('treeboot-starred') !== '?1') return
+  const how = isFormat(as)
+    ? 'a server shows none in a boot plan'
+    : '--with-secrets shows them, with a token that has the scope answers:reveal'
+  io.err(`note: secrets are starred; ${how}\n`)
+}
+
+async function render(name: string, options: RenderOptions, io: CliIo): Promise<void> {
   const { snapshot, ...past } = await readStoredStates(await readSnapshot(options, io), io)
   const guest = guestNamed(snapshot, name)
   const selection = selectForGuest(guest, snapshot.trees, past.stateOf(name))

@@ -1,26 +1,28 @@
 import type { Command } from 'commander'
 import { Failure } from '../../core/failure.ts'
-import { bytes as size } from '../../events/units.ts'
-import { findingText } from '../../intake/publish-tree.ts'
+import { type TreeReport, verifyReport } from '../../intake/tree-report.ts'
 import { verifyAgain } from '../../intake/verify-again.ts'
-import { hasErrors, type VerifyReport } from '../../verify/verify-tree.ts'
-import { type CommonOptions, configOption, jsonOption, optionsOf, readSnapshot } from '../options.ts'
+import type { VerifyReport } from '../../verify/verify-tree.ts'
+import { configOption, jsonOption, optionsOf, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { progressLine, terminalOrNone } from '../output/progress.ts'
+import { policyOf, type SignatureOptions, signatureOptions } from '../output/signatures.ts'
+import { json } from '../output/table.ts'
+import { verifyText, verifyView } from '../output/tree-report.ts'
+import type { ApiClient } from '../remote/client.ts'
+import { serverOf } from '../remote/connect.ts'
 import {
-  describeSignatures,
-  policyOf,
-  type SignatureOptions,
-  signatureOptions,
-} from '../output/signatures.ts'
-import { count, json } from '../output/table.ts'
+  detachOption,
+  failureOfJob,
+  type JobOptions,
+  refuseDetach,
+  refuseKeys,
+  runJob,
+} from '../remote/run-job.ts'
 
-interface VerifyOptions extends CommonOptions, SignatureOptions {
+interface VerifyOptions extends JobOptions, SignatureOptions {
   readonly packages: boolean
 }
-
-/** At most this many findings are printed; further ones are only counted. */
-const mostLines = 200
 
 /** @param group The program, or `treeboot trees`. */
 export function registerVerify(group: Command, io: CliIo): void {
@@ -31,6 +33,7 @@ export function registerVerify(group: Command, io: CliIo): void {
     .option('--no-packages', 'do not check the packages, only the files that installers fetch first')
     .addOption(configOption())
     .addOption(jsonOption())
+    .addOption(detachOption())
   for (const option of signatureOptions()) command.addOption(option)
   command
     .addHelpText(
@@ -39,13 +42,34 @@ export function registerVerify(group: Command, io: CliIo): void {
     )
     .action(async (id: string, _: unknown, command: Command) => {
       const options = optionsOf<VerifyOptions>(command)
-      const report = await verify(id, options, io)
-      io.out(options.json ? json({ id, ...plain(report) }) : describe(id, report))
-      if (hasErrors(report)) io.exit(exitCodes.badInput)
+      const server = await serverOf(options, io)
+      const report = server
+        ? await verifyThere(id, server, { options, io })
+        : verifyReport(await verify(id, options, io))
+      if (!report) return
+      io.out(options.json ? json(verifyView(id, report)) : verifyText(id, report))
+      if (report.errors > 0) io.exit(exitCodes.badInput)
     })
 }
 
+/** Undefined when nobody waits for its end. */
+async function verifyThere(
+  id: string,
+  server: ApiClient,
+  { options, io }: { readonly options: VerifyOptions; readonly io: CliIo },
+): Promise<TreeReport | undefined> {
+  refuseKeys(options)
+  const request = { kind: 'verify', tree: id, packages: options.packages } as const
+  // With --json the output is one value, beside which no line of progress may stand.
+  const mode = options.json ? 'none' : terminalOrNone()
+  const job = await runJob(server, request, { options, io, mode })
+  const report = job?.trees[0]?.report
+  if (job && !report) throw failureOfJob(job)
+  return report ?? undefined
+}
+
 async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<VerifyReport> {
+  refuseDetach(options)
   const snapshot = await readSnapshot(options, io)
   const { config } = snapshot
   const tree = snapshot.trees.byId(id)
@@ -62,26 +86,4 @@ async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<Ve
   } finally {
     line.end()
   }
-}
-
-/** The report for --json: without the description of the tree. */
-function plain({ files, bytes, documents, signatures, findings }: VerifyReport) {
-  return { files, bytes, documents, signatures, findings }
-}
-
-function describe(id: string, report: VerifyReport): string {
-  const { files, bytes, documents, signatures, findings } = report
-  const errors = findings.filter((each) => each.severity === 'error').length
-  const lines = findings
-    .slice(0, mostLines)
-    .map((each) => `${each.severity === 'error' ? 'ERROR  ' : 'warning'}  ${findingText(each)}\n`)
-  if (findings.length > mostLines) lines.push(`and ${findings.length - mostLines} more\n`)
-  const by = documents.length === 0 ? 'none of its files names a checksum' : `named by ${shorten(documents)}`
-  const verdict = errors === 0 ? 'whole' : count(errors, 'fault')
-  return `${lines.join('')}${describeSignatures(signatures)}${id}: ${verdict}; ${count(files, 'file')} checked, ${size(bytes)} read; ${by}\n`
-}
-
-function shorten(documents: readonly string[]): string {
-  const some = documents.slice(0, 4).join(', ')
-  return documents.length > 4 ? `${some} and ${documents.length - 4} more` : some
 }

@@ -1,27 +1,32 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { type Step, stepWords } from '../../core/boots/boot.ts'
-import type { BootEvent } from '../../core/boots/boot-event.ts'
-import { reasonNamed } from '../../core/boots/reasons.ts'
+import { bootSummaryView } from '../../api/boot-views.ts'
+import { bootEvent } from '../../api/schemas/boots.ts'
+import type { BootEventBody } from '../../api/types.ts'
 import { Failure } from '../../core/failure.ts'
-import { stepText } from '../../feed/boot-words.ts'
+import { canonicalMac } from '../../core/net/mac.ts'
+import { bootEventView } from '../../feed/views.ts'
 import type { BootStore } from '../../store/boots.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { readBoot } from '../../timeline/boots.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
-import { clock } from '../output/boots.ts'
+import { BootEventPrinter } from '../output/boot-events.ts'
 import type { CliIo } from '../output/io.ts'
-import { stateText } from '../output/states.ts'
-import { printable } from '../output/table.ts'
+import type { ApiClient } from '../remote/client.ts'
+import { serverOf } from '../remote/connect.ts'
+import { followEvents } from '../remote/follow-events.ts'
 
 interface WatchOptions extends CommonOptions {
   readonly once?: boolean
 }
 
+/** What of all events is printed. */
+type Wanted = (event: Pick<BootEventBody, 'guest' | 'machine'>) => boolean
+
 /** The server writes once a second. */
 const everyMs = 500
 const pageSize = 1000
-const packagesEveryMs = 10_000
+const hourMs = 3_600_000
 
 export function registerWatch(program: Command, io: CliIo): void {
   program
@@ -35,16 +40,46 @@ export function registerWatch(program: Command, io: CliIo): void {
 }
 
 async function watch(guest: string | undefined, options: WatchOptions, io: CliIo): Promise<void> {
-  const { config } = await readSnapshot(options, io)
+  const server = await serverOf(options, io)
+  await (server ? watchThere(guest, server, { options, io }) : watchHere(guest, options, io))
+}
+
+function sayBegin(guest: string | undefined, options: WatchOptions, io: CliIo): void {
+  if (!options.json) io.err(`watching ${guest ?? 'all machines'}; end with Ctrl-C\n`)
+}
+
+/** @param guestWith The name of the guest whose machine has a MAC. */
+async function wantedOf(
+  text: string | undefined,
+  guestWith: (mac: string) => Promise<string | undefined>,
+): Promise<Wanted> {
+  if (text === undefined) return () => true
+  const mac = canonicalMac(text)
+  const name = (mac === undefined ? undefined : await guestWith(mac)) ?? text
+  return ({ guest, machine }) => guest === name || machine === (mac ?? name)
+}
+
+async function watchHere(guest: string | undefined, options: WatchOptions, io: CliIo): Promise<void> {
+  const { config, guests } = await readSnapshot(options, io)
   const store = await openExistingStore(config.paths)
   if (!store) throw new Failure('not-found', `${config.paths.data} has no store yet; start the server first`)
-  const printer = new Printer(store.boots, guest, options, io)
+  const isWanted = await wantedOf(guest, async (mac) => {
+    return guests.all.find(({ macs }) => macs.includes(mac))?.name
+  })
+  const printer = new BootEventPrinter({
+    json: options.json === true,
+    io,
+    async reasonOf(id) {
+      const boot = await readBoot(store.boots, id, Date.now())
+      return boot && bootSummaryView(boot).reason
+    },
+  })
   try {
     let seq = options.once ? await firstOfHour(store.boots) : (await store.boots.last()).event
-    if (!options.json && !options.once) io.err(`watching ${guest ?? 'all machines'}; end with Ctrl-C\n`)
+    if (!options.once) sayBegin(guest, options, io)
     // Reading the store's number of changes costs a fraction of a query.
     for (let isNew = true; ; isNew = store.changedElsewhere()) {
-      if (isNew) seq = await printer.printAfter(seq)
+      if (isNew) seq = await printAfter(seq, store.boots, { isWanted, printer })
       if (options.once) return
       await pause(everyMs)
     }
@@ -57,7 +92,7 @@ async function firstOfHour(store: BootStore): Promise<number> {
   let seq = 0
   for (;;) {
     const events = await store.eventsAfter(seq, pageSize)
-    const recent = events.findIndex(({ atMs }) => atMs > Date.now() - 3_600_000)
+    const recent = events.findIndex(({ atMs }) => atMs >= Date.now() - hourMs)
     if (recent >= 0) return (events[recent]?.seq ?? 1) - 1
     const last = events.at(-1)
     if (!last || events.length < pageSize) return last?.seq ?? seq
@@ -65,83 +100,79 @@ async function firstOfHour(store: BootStore): Promise<number> {
   }
 }
 
-/** Prints events as lines. A step that goes on, such as packages or a log, gets one line now and then. */
-class Printer {
-  readonly #store: BootStore
-  readonly #guest: string | undefined
-  readonly #options: WatchOptions
-  readonly #io: CliIo
-  /** By boot: the state that was printed last. */
-  readonly #states = new Map<number, string>()
-  /** By boot: when its packages, and its log, were printed last. */
-  readonly #printed = { packages: new Map<number, number>(), log: new Map<number, number>() }
-  /** By boot: the fault that was printed last. */
-  readonly #faults = new Map<number, string>()
-
-  constructor(store: BootStore, guest: string | undefined, options: WatchOptions, io: CliIo) {
-    this.#store = store
-    this.#guest = guest
-    this.#options = options
-    this.#io = io
-  }
-
-  /** Resolves to the number of the last event. */
-  async printAfter(seq: number): Promise<number> {
-    let last = seq
-    for (;;) {
-      const events = await this.#store.eventsAfter(last, pageSize)
-      for (const event of events) {
-        last = event.seq
-        if (this.#guest === undefined || event.guest === this.#guest || event.machine === this.#guest)
-          await this.#print(event)
-      }
-      if (events.length < pageSize) return last
+/** Resolves to the number of the last event. */
+async function printAfter(
+  seq: number,
+  store: BootStore,
+  { isWanted, printer }: { readonly isWanted: Wanted; readonly printer: BootEventPrinter },
+): Promise<number> {
+  let last = seq
+  for (;;) {
+    const events = await store.eventsAfter(last, pageSize)
+    for (const event of events) {
+      last = event.seq
+      const view = bootEventView(event)
+      if (isWanted(view)) await printer.print(view)
     }
-  }
-
-  async #print(event: BootEvent): Promise<void> {
-    if (this.#options.json) {
-      this.#io.out(`${JSON.stringify(event)}\n`)
-      return
-    }
-    if (event.removed) return
-    const who = printable(event.machine)
-    for (const step of event.steps) {
-      if (!this.#isDue(event.boot, step)) continue
-      const text = `${stepWords[step.kind].padEnd(14)} ${stepText(step)}`
-      this.#io.out(`${clock(step.endMs)}  ${who}  ${printable(text).trimEnd()}\n`)
-    }
-    const state = `${event.state} ${event.reason ?? ''}`
-    const before = this.#states.get(event.boot) ?? 'running '
-    if (before === state) return
-    remember(this.#states, event.boot, state)
-    this.#io.out(
-      `${clock(event.atMs)}  ${who}  ${stateText('boot', event.state, this.#io)}${await this.#why(event)}\n`,
-    )
-  }
-
-  #isDue(boot: number, { kind, endMs, fault }: Step): boolean {
-    if (kind !== 'packages' && kind !== 'log') return true
-    const isNewFault = fault !== undefined && this.#faults.get(boot) !== fault
-    if (isNewFault) remember(this.#faults, boot, fault)
-    const printed = this.#printed[kind]
-    if (!isNewFault && endMs - (printed.get(boot) ?? 0) < packagesEveryMs) return false
-    remember(printed, boot, endMs)
-    return true
-  }
-
-  async #why({ boot: id, reason }: BootEvent): Promise<string> {
-    if (reason === undefined) return ''
-    const boot = await readBoot(this.#store, id, Date.now())
-    const { seen, try: attempt } = reasonNamed(reason)
-    return boot ? `: ${printable(seen(boot))} Try: ${attempt}` : `: ${reason}`
+    if (events.length < pageSize) return last
   }
 }
 
-/** Keeps the newest boots only: `watch` may run for months. */
-function remember<T>(map: Map<number, T>, boot: number, value: T): void {
-  map.delete(boot)
-  map.set(boot, value)
-  const [oldest = 0] = map.keys()
-  if (map.size > pageSize) map.delete(oldest)
+async function watchThere(
+  guest: string | undefined,
+  server: ApiClient,
+  { options, io }: { readonly options: WatchOptions; readonly io: CliIo },
+): Promise<void> {
+  const isWanted = await wantedOf(guest, async (mac) => {
+    const { items } = await server.call('listGuests', { query: { q: mac } })
+    return items.find(({ macs }) => macs.includes(mac))?.name
+  })
+  const printer = new BootEventPrinter({
+    json: options.json === true,
+    io,
+    reasonOf: (id) => reasonAt(server, id),
+  })
+  if (options.once) {
+    const since = new Date(Date.now() - hourMs).toISOString()
+    for await (const event of server.each('listBootEvents', { query: { since } }))
+      if (isWanted(event)) await printer.print(event)
+    return
+  }
+  const events = followEvents(server, {
+    query: { types: 'boots' },
+    onOpen: () => sayBegin(guest, options, io),
+    onTrouble: (text) => io.err(`${text}\n`),
+  })
+  for await (const { event: type, data } of events) {
+    if (type === 'reset') sayReset(options, io)
+    const event = type === 'boots' ? eventIn(data, server) : undefined
+    if (event && isWanted(event)) await printer.print(event)
+  }
+}
+
+function sayReset(options: WatchOptions, io: CliIo): void {
+  if (options.json) io.out('{"type":"reset"}\n')
+  io.err('nobody knows any more what happened meanwhile; treeboot boots shows where each machine is now\n')
+}
+
+function eventIn(data: string, server: ApiClient): BootEventBody {
+  try {
+    const value: unknown = JSON.parse(data)
+    // It is printed as it came: a newer server may say more than we know.
+    if (bootEvent.safeParse(value).success) return value as BootEventBody
+  } catch {
+    // Said below.
+  }
+  throw new Failure('invalid-data', `${server.url} sends events of boots that treeboot does not know here`)
+}
+
+/** A boot that was removed meanwhile has none; what the server cannot say now is not waited for. */
+async function reasonAt(server: ApiClient, id: number) {
+  try {
+    return (await server.call('getBoot', { params: { id: String(id) } })).reason
+  } catch (error) {
+    if (error instanceof Failure && (error.kind === 'not-found' || error.kind === 'unavailable'))
+      return undefined
+    throw error
+  }
 }

@@ -3,8 +3,13 @@ import type { Progress, Retry } from '../../intake/import/progress.ts'
 import type { CliIo } from './io.ts'
 import { printable } from './table.ts'
 
+/** Of an import, or of what is sent to a server. */
+export interface ShownProgress extends Omit<Progress, 'stage'> {
+  readonly stage: Progress['stage'] | 'uploading'
+}
+
 export interface ProgressLine {
-  show(progress: Progress): void
+  show(progress: ShownProgress): void
   /** Says why there is no progress, in a line of its own that stays; also when standard error is no terminal. */
   retry(retry: Retry): void
   /** Removes the line, so that the next output begins at the left. */
@@ -18,23 +23,21 @@ export function terminalOrNone(): 'terminal' | 'none' {
   return process.stderr.isTTY ? 'terminal' : 'none'
 }
 
-const terminalEveryMs = 200
-const jsonEveryMs = 1000
+const everyMs = { terminal: 200, json: 1000, plain: 10_000 } as const
 
 /** In the first moments of a stage the rate says little, and is not shown on a terminal. */
 const rateShownAfterMs = 500
 
 const rateWindowMs = 5000
 
+/** `plain`: a line now and then, for what is no terminal. */
+export type ProgressMode = 'terminal' | 'plain' | 'json' | 'none'
+
 /**
  * Shows progress with rate and time left: as one line of a terminal that is overwritten, or as JSON lines
  * with `--json`.
  */
-export function progressLine(
-  io: CliIo,
-  mode: 'terminal' | 'json' | 'none',
-  now = () => performance.now(),
-): ProgressLine {
+export function progressLine(io: CliIo, mode: ProgressMode, now = () => performance.now()): ProgressLine {
   let stage = ''
   let stageStartMs = 0
   let shownMs = Number.NEGATIVE_INFINITY
@@ -49,7 +52,7 @@ export function progressLine(
         shownMs = Number.NEGATIVE_INFINITY
         rate.start(nowMs, progress.doneBytes)
       }
-      if (mode === 'none' || nowMs - shownMs < (mode === 'json' ? jsonEveryMs : terminalEveryMs)) return
+      if (mode === 'none' || nowMs - shownMs < everyMs[mode]) return
       shownMs = nowMs
       const bytesPerSecond = rate.at(nowMs, progress.doneBytes)
       if (mode === 'json') {
@@ -64,6 +67,10 @@ export function progressLine(
         return
       }
       const text = describeProgress(progress, bytesPerSecond, nowMs - stageStartMs)
+      if (mode === 'plain') {
+        io.err(`${text}\n`)
+        return
+      }
       io.err(`\r${text.padEnd(width)}`)
       width = text.length
     },
@@ -80,7 +87,7 @@ export function progressLine(
 }
 
 /** `fetching  42 %  1.2 GiB of 2.9 GiB  88 MiB/s  19.4 s left  Packages/k/kernel.rpm` */
-export function describeProgress(progress: Progress, bytesPerSecond: number, stageMs: number): string {
+export function describeProgress(progress: ShownProgress, bytesPerSecond: number, stageMs: number): string {
   const { stage, doneBytes, totalBytes, file } = progress
   // The width of the first column: of the stages, only `publishing` is longer.
   const parts = [stage.padEnd('verifying'.length)]
@@ -97,7 +104,7 @@ export function describeProgress(progress: Progress, bytesPerSecond: number, sta
 }
 
 /** The time left; undefined while the rate or the total is unknown. */
-function secondsLeftOf({ doneBytes, totalBytes }: Progress, bytesPerSecond: number): number | undefined {
+function secondsLeftOf({ doneBytes, totalBytes }: ShownProgress, bytesPerSecond: number): number | undefined {
   if (totalBytes === undefined || bytesPerSecond <= 0) return undefined
   return Math.max(0, totalBytes - doneBytes) / bytesPerSecond
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Option } from 'commander'
 import type { Config } from '../../config/schema.ts'
-import type { SignatureNote } from '../../verify/expected-file.ts'
+import type { ReportedSignature } from '../../intake/tree-report.ts'
 import { readSignaturePolicy, type SignaturePolicy } from '../../verify/signatures/key-files.ts'
 import type { CliIo } from './io.ts'
 import { count } from './table.ts'
@@ -46,7 +46,7 @@ const mostLines = 20
  * One line for each good signature, and one line for all signatures that were not checked. Bad signatures are
  * not listed here: they are findings.
  */
-export function describeSignatures(signatures: readonly SignatureNote[]): string {
+export function describeSignatures(signatures: readonly ReportedSignature[]): string {
   const good = signatures.filter(({ outcome }) => outcome === 'good')
   const lines = good
     .slice(0, mostLines)

@@ -14,6 +14,8 @@ import { defined } from '../../core/defined.ts'
 import { Failure, type FailureKind, failureKinds } from '../../core/failure.ts'
 import { httpStatus } from '../../core/http-status.ts'
 import { upstreamLimits } from '../../core/limits/upstreams.ts'
+import { commandWords } from '../output/command-words.ts'
+import { EventReader, type StreamBlock } from './event-reader.ts'
 import { unreachable } from './unreachable.ts'
 
 /** A token, and where it was found, for the message that refuses it. */
@@ -38,6 +40,16 @@ interface AnyInput {
   readonly ifMatch?: string
   readonly ifNoneMatch?: string
 }
+
+/** How a stream is read. */
+export interface StreamOptions {
+  /** The last id that is known; undefined: from now on. */
+  readonly after?: string | undefined
+  /** A stream that is silent for so long is broken: a comment comes every 15 seconds. */
+  readonly silentMs?: number
+}
+
+const usualSilentMs = 45_000
 
 /** A list of a million elements comes from a server that sends the same page for ever. */
 const mostPages = 1000
@@ -85,6 +97,17 @@ export class ApiClient {
     return { answer, headers: response.headers }
   }
 
+  /** Uploads a piece of a file, which begins at `from`. */
+  async upload(
+    path: string,
+    { piece, from, total }: { readonly piece: Uint8Array; readonly from: number; readonly total: number },
+  ): Promise<void> {
+    const row = rowOf('putUpload')
+    const range = total === 0 ? {} : { 'Content-Range': `bytes ${from}-${from + piece.length - 1}/${total}` }
+    const headers = { ...range, 'Content-Type': 'application/octet-stream' }
+    await this.#answerIn(await this.#send(row, { params: { path } }, { headers, body: piece }), row)
+  }
+
   /** The elements of a list, page by page. */
   async *each<Name extends ListName>(
     name: Name,
@@ -111,13 +134,53 @@ export class ApiClient {
     return items
   }
 
+  /**
+   * What comes by the stream of events, until the server ends it.
+   *
+   * @throws Failure as `call` does; `unavailable` for a stream that breaks.
+   */
+  async *stream(
+    query: NonNullable<OperationInput<'streamEvents'>['query']>,
+    { after, silentMs = usualSilentMs }: StreamOptions = {},
+  ): AsyncGenerator<StreamBlock, void, undefined> {
+    const row = rowOf('streamEvents')
+    const aborter = new AbortController()
+    const silent = new Failure('unavailable', `${this.url} sent nothing for ${Math.round(silentMs / 1000)} s`)
+    const timer = setTimeout(() => aborter.abort(silent), silentMs)
+    try {
+      const headers = after === undefined ? {} : { 'Last-Event-ID': after }
+      const response = await this.#send(row, { query }, { headers, signal: aborter.signal })
+      const { body, status } = response
+      const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+      if (status !== 200 || !isStream || !body) {
+        await this.#answerIn(response, row)
+        throw this.#notTreeboot(response)
+      }
+      const reader = new EventReader()
+      for await (const piece of body) {
+        timer.refresh()
+        yield* reader.push(piece)
+      }
+    } catch (error) {
+      if (aborter.signal.aborted) throw silent
+      throw error instanceof Failure ? error : unreachable(this.url, error)
+    } finally {
+      clearTimeout(timer)
+      aborter.abort()
+    }
+  }
+
   async #call(name: OperationName, input: AnyInput): Promise<unknown> {
     const row = rowOf(name)
     return this.#answerIn(await this.#send(row, input), row)
   }
 
   /** Sends a request, and reads no more than the head of its response. */
-  async #send(row: Route, { params = {}, query, body, ifMatch, ifNoneMatch }: AnyInput): Promise<Response> {
+  async #send(
+    row: Route,
+    { params = {}, query, body, ifMatch, ifNoneMatch }: AnyInput,
+    more: Pick<RequestInit, 'signal' | 'body'> & { readonly headers?: Readonly<Record<string, string>> } = {},
+  ): Promise<Response> {
     const { credentials, session } = this.#options
     const url = `${this.url}${pathOf(row.path, params)}${queryText(query)}`
     try {
@@ -131,7 +194,10 @@ export class ApiClient {
           ...(ifMatch !== undefined && { 'If-Match': ifMatch }),
           ...(ifNoneMatch !== undefined && { 'If-None-Match': ifNoneMatch }),
           ...session,
+          ...more.headers,
         },
+        ...(more.signal && { signal: more.signal }),
+        ...(more.body && { body: more.body }),
         ...(body !== undefined && { body: bodyText(body, row) }),
       })
     } catch (error) {
@@ -177,6 +243,9 @@ export class ApiClient {
   #failure(response: Response, text: string): Failure {
     const { headers, status } = response
     const isProblem = headers.get('content-type')?.startsWith(problemType) === true
+    // The answer to HEAD has no words.
+    if (isProblem && text === '')
+      return new Failure(kindOfStatus(status), `${this.url} answers with ${status}`)
     const { data } = isProblem ? problemForm.safeParse(jsonIn(text)) : {}
     if (!data) return this.#notTreeboot(response)
     const { error, detail, errors = [], nearest = [] } = data
@@ -187,7 +256,7 @@ export class ApiClient {
       ...defined({ found, where }),
     }))
     const near = nearest.length > 0 ? `; nearest: ${nearest.join(', ')}` : ''
-    return new Failure(kind, `${detail}${near}${this.#remedy(kind)}`, { details })
+    return new Failure(kind, `${commandWords(detail)}${near}${this.#remedy(kind)}`, { details })
   }
 
   /** What a person can do who is not known there. */

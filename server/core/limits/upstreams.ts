@@ -76,4 +76,11 @@ export const upstreamLimits = {
     bytes: 64 * MiB,
     beyond: 'the command fails',
   },
+  /** A boot with all its steps has some 10 KB. */
+  streamedEvent: {
+    what: 'event of the stream of a server, with all its lines: characters',
+    from,
+    bytes: MiB,
+    beyond: 'the command fails',
+  },
 } as const satisfies Record<string, Limit>

@@ -31,6 +31,8 @@ export interface ImportOptions {
   readonly maxUnpackedBytes?: number
   /** `limits.min-free`: the space that is left free, see `spaceOf`. */
   readonly minFree?: number
+  /** How the source is called in the record and in messages. Default: its path. */
+  readonly shownAs?: string
   /** Unpack a disc image into a folder instead of keeping it as one file. */
   readonly unpack?: boolean
   /** Who publishes, for the record of the version. */
@@ -81,7 +83,13 @@ export async function importLocal(
     const notes = await fillJob(found, job, options)
     // The lists are beside the original; its copy in the job has another name.
     const image = kind === 'iso' ? { folder: dirname(path), name: basename(path) } : undefined
-    const trees = await publishJob({ store, job, source, options: { ...defined({ image }), ...options } })
+    const { shownAs = source } = options
+    const trees = await publishJob({
+      store,
+      job,
+      source: shownAs,
+      options: { ...defined({ image }), ...options },
+    })
     if (trees.every((each) => each.result.outcome === 'published')) await job.discard()
     return { trees, notes, resumed: job.resumed }
   } catch (error) {

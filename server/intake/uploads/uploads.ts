@@ -7,7 +7,9 @@ import { type CleanPath, cleanPath } from '../../files/path.ts'
 import type { PublishReport, UploadArea } from '../../files/upload-area.ts'
 import { incomingFolder } from '../../versions/layout.ts'
 import { VersionStore } from '../../versions/version-store.ts'
+import type { ImportResult } from '../import/import-tree.ts'
 import type { BootGate } from '../publish-tree.ts'
+import { isImportFolder } from './import-name.ts'
 import { type PublishedUpload, type PublishOptions, publishUpload } from './publish-upload.ts'
 import { failureOf, UploadFolder } from './upload-folder.ts'
 
@@ -27,6 +29,8 @@ export interface UploadsOptions {
    * How long an upload must be quiet until it is verified and published although nobody asked for that.
    */
   readonly quietMs?: number
+  /** Whether a job that waits or runs will publish this name at the top of the area, or a part of it. */
+  readonly isAwaited?: (name: string) => boolean
   readonly clock?: () => number
 }
 
@@ -114,6 +118,40 @@ export class Uploads extends UploadFolder implements UploadArea {
     return report
   }
 
+  /**
+   * Hands an uploaded file to an import, which nothing changes meanwhile. When all of it was published, the upload is
+   * removed.
+   *
+   * @param work Gets the path of the file on this machine, and how the record of the version calls it.
+   * @throws Failure `not-found`, `conflict` for a file that is not complete; as `work` does, without the path.
+   */
+  async importFile<Result extends Pick<ImportResult, 'trees'>>(
+    path: CleanPath,
+    work: (file: string, shownAs: string) => Promise<Result>,
+  ): Promise<Result> {
+    const release = this.hold(path)
+    const file = this.diskPath(path)
+    const shownAs = `an upload (${path})`
+    let isPublished = false
+    try {
+      if ((await this.size(path)) === undefined)
+        throw new Failure('not-found', `no file was uploaded as ${path.slice(1)}, or it is published already`)
+      if (this.isPartial(path)) throw new Failure('conflict', `${path.slice(1)} is not complete; resume it`)
+      const result = await work(file, shownAs)
+      isPublished = result.trees.every((tree) => tree.result.outcome === 'published')
+      return result
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      throw new Failure(error.kind, error.message.replaceAll(file, path.slice(1)), { cause: error })
+    } finally {
+      release()
+      if (isPublished) {
+        await this.removeFile(path)
+        await this.removeEmptyAbove(path)
+      }
+    }
+  }
+
   /** Resolves when published trees are offered to clients. */
   async #offer(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return
@@ -174,6 +212,7 @@ export class Uploads extends UploadFolder implements UploadArea {
     const path = cleanPath(name)
     this.#timers.delete(name)
     if (this.isReceiving(path)) return this.onChange(path)
+    if (isImportFolder(name) || this.#options.isAwaited?.(name)) return
     const names: readonly string[] = await this.names().catch(() => [])
     // It rejects only while something at, below or above the path is being verified already.
     if (names.includes(name)) await this.publish(path, { unattended: true }).catch(() => undefined)

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -21,6 +22,7 @@ guests:
   web02: { mac: "52:54:00:aa:bb:02", serial: S2, profile: base, tree: nowhere }
   web01: { mac: "52:54:00:aa:bb:01", ip: 192.0.2.7, profile: base, tree: fedora-40 }
   Web3: { tree: fedora-40 }
+  plain: { serial: P, tree: fedora-40, template: plain.ks }
 `
 const home = keptFolder()
 const elsewhere = keptFolder()
@@ -38,6 +40,7 @@ beforeAll(async () => {
   writeBelow(home.path, 'profiles.d/filed.yaml', 'args: [text]\n')
   writeBelow(home.path, 'mirrors.d/a/b.yaml', 'url: http://anna:secret@127.0.0.1:9/x/\nschedule: every 24h\n')
   writeBelow(home.path, 'kickstart-templates/web.ks', '{{ report_url }}\n')
+  writeBelow(home.path, 'kickstart-templates/plain.ks', '# {{ guest.name }}\n')
   for (const id of ['7', '8']) {
     const table = `name,mac,profile\nimp${id},52:54:00:00:07:0${id},zeta\nimpw${id},nonsense,zeta\n`
     for (const folder of [home, elsewhere]) writeBelow(folder.path, `hosts${id}.csv`, table)
@@ -48,6 +51,14 @@ beforeAll(async () => {
   }
   writeBelow(elsewhere.path, 'odd.txt', 'nothing\n')
   writeBelow(home.path, 'odd.txt', 'nothing\n')
+  makeTree(join(elsewhere.path, 'good'), { version: '42' })
+  makeTree(join(elsewhere.path, 'bad'), { version: '43' })
+  writeFileSync(join(elsewhere.path, 'bad/images/pxeboot/vmlinuz'), 'damaged')
+  mkdirSync(join(elsewhere.path, 'empty'))
+  for (const name of ['good', 'bad', 'empty']) {
+    execFileSync('tar', ['-C', join(elsewhere.path, name), '-cf', join(elsewhere.path, `${name}.tar`), '.'])
+    cpSync(join(elsewhere.path, `${name}.tar`), join(home.path, `${name}.tar`))
+  }
   writeBelow(elsewhere.path, 'password', 'correct horse battery\n')
   cpSync(join(elsewhere.path, 'password'), join(home.path, 'password'))
   makeTree(join(home.path, 'from'), { version: '39' })
@@ -90,6 +101,19 @@ describe('prints the same bytes with the same exit code', () => {
     ['trees', 'show', 'fedora-40'],
     ['trees', 'show', 'fedora-40', '--json'],
     ['trees', 'show', 'broken-41'],
+    ['trees', 'show', 'nothing'],
+    ['trees', 'verify', 'fedora-40'],
+    ['verify', 'fedora-40', '--json'],
+    ['verify', 'fedora-40', '--no-packages'],
+    ['verify', 'broken-41'],
+    ['verify', 'broken-41', '--json'],
+    ['verify', 'nothing'],
+    ['render', 'web01', '--as', 'ipxe'],
+    ['render', 'web01', '--as', 'virt-install', '--json'],
+    ['render', 'plain'],
+    ['render', 'plain', '--as', 'grub'],
+    ['watch', '--once'],
+    ['watch', '52-54-00-AA-BB-01', '--once', '--json'],
     ['guests'],
     ['guests', '--json'],
     ['guests', 'show', 'web01'],
@@ -171,6 +195,13 @@ describe('prints the same bytes with the same exit code', () => {
     ['local', 'arm#'],
     ['hold', 'arm#'],
     ['hold', 'arm#', '--json'],
+    ['trees', 'import', 'good.tar', '--id', 'imp#'],
+    ['import', 'good.tar', '--id', 'imp#', '--accept', 'for now'],
+    ['trees', 'import', 'bad.tar', '--id', 'impw#'],
+    ['trees', 'import', 'bad.tar', '--id', 'impw#', '--accept', 'for now'],
+    ['trees', 'import', 'odd.txt'],
+    ['trees', 'import', 'nothing.iso'],
+    ['trees', 'import', 'empty.tar', '--id', 'imp#'],
     ['trees', 'history', 'pub#', '--json'],
     ['trees', 'rollback', 'pub#'],
     ['trees', 'rollback', 'pub#', '--to', 'x'],
@@ -253,8 +284,8 @@ describe('prints the same bytes with the same exit code', () => {
       const same = (text: string): string =>
         text
           // The letters of a temporary folder's name are anything.
-          .replaceAll(home.path, 'HOME')
-          .replaceAll(elsewhere.path, 'ELSEWHERE')
+          .replaceAll(home.path, 'HERE')
+          .replaceAll(elsewhere.path, 'HERE')
           .replaceAll(
             new RegExp(
               `\\b(news?|arm|odd|bad|made|makes|usr|adp|adx|pub|ben|nothing|hosts|impw?|00:0)${id}`,

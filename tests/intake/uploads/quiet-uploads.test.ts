@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
 import { cleanPath } from '../../../server/files/path.ts'
+import { importFolderName } from '../../../server/intake/uploads/import-name.ts'
 import { Uploads } from '../../../server/intake/uploads/uploads.ts'
 import { eventually } from '../../support/eventually.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
@@ -15,6 +16,7 @@ async function receiving() {
     trees: () => join(base, 'trees'),
     events: (event) => events.push(event),
     quietMs: 60,
+    isAwaited: (name) => name === 'awaited',
   })
   await uploads.start()
   onTestFinished(() => uploads.stop())
@@ -29,6 +31,19 @@ async function receiving() {
     eventually(() => events.find((event) => event.type === 'publish') ?? expect.fail('quiet'))
   return { uploads, put, told }
 }
+
+test('what a job will import or publish is left to it', async () => {
+  const { uploads, put, told } = await receiving()
+  const files = { ...imagesOfTree(), '.treeinfo': treeinfoText() }
+  for (const name of [importFolderName('a file'), 'awaited', 'fedora-40'])
+    for (const [path, text] of Object.entries(files)) await put(`/${name}/${path}`, text)
+  // The others were quiet for longer.
+  expect(await told()).toMatchObject({ id: 'fedora-40' })
+  expect((await uploads.list()).map(({ name, state }) => [name, state])).toEqual([
+    ['awaited', 'waiting'],
+    [importFolderName('a file'), 'waiting'],
+  ])
+})
 
 test('a complete tree with checksums is published when nothing more arrives', async () => {
   const { put, told } = await receiving()
