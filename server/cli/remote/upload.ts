@@ -107,6 +107,8 @@ async function arrived(server: ApiClient, upload: string): Promise<number | unde
     return Number(headers.get('upload-offset') ?? 0)
   } catch (error) {
     if (error instanceof Failure && error.kind === 'not-found') return undefined
+    // The answer to HEAD has no words. Who may not do this may not do that either, and is told why.
+    await server.call('listUploads', {})
     throw error
   }
 }

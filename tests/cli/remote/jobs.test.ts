@@ -74,6 +74,13 @@ test('a file is uploaded, published, and gone from the uploads', async () => {
   expect((await there('jobs')).out).toMatch(/done +import +import-\w+\/good.tar +f41 version 1/)
 })
 
+test('who may not upload is told why', async () => {
+  const viewer = { ...environment, TREEBOOT_TOKEN: await makeToken(app, 'viewer') }
+  const { code, err } = await treebootAt(elsewhere.path, ['import', 'good.tar'], { environment: viewer })
+  expect(code).toBe(1)
+  expect(err).toMatch(/^treeboot: .*operator/)
+})
+
 test('what has faults waits in the server until a person accepts it', async () => {
   const { code, out } = await there('trees', 'import', 'bad.tar', '--id', 'f42')
   expect(code).toBe(2)
