@@ -1,10 +1,11 @@
-import { starred } from '../core/access/starred.ts'
 import { defined } from '../core/defined.ts'
 import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import { Cancelled, type OnProgress, type OnRetry } from '../intake/import/progress.ts'
+import { boundedLine, boundedOutcome } from './bounded-outcome.ts'
 import { isOpen, type JobOutcome, type JobRecord, type JobRequest, type JobState, subjectOf } from './job.ts'
 import { JobFolder } from './job-folder.ts'
 import { type JobProgress, Meter } from './meter.ts'
+import { refuseTooMany } from './most-jobs.ts'
 
 /** A job, and how far it is. */
 export interface Job extends JobRecord {
@@ -38,10 +39,6 @@ export interface JobsOptions {
 /** How long ended jobs are kept, and how many. */
 const keptMs = 7 * 86_400_000
 const mostKept = 1000
-/** The most jobs that wait, run or are paused. */
-const mostOpen = 100
-/** Of them, the most boot tests, each of which may take half an hour. */
-const mostBootTests = 10
 
 /** Why the work of a job was broken off: by a person for a while, or by the end of the server. */
 class Paused extends Error {}
@@ -108,10 +105,18 @@ export class Jobs {
     const record = this.#jobs.get(number)
     if (!record)
       throw new Failure('not-found', `no job ${number}; it may have ended more than seven days ago`)
-    const waiting = [...this.#jobs.values()].filter(({ state }) => state === 'waiting')
-    const before = waiting.filter((each) => each.number < number && isTest(each) === isTest(record))
-    const place = record.state === 'waiting' ? before.length : undefined
-    return { ...record, ...defined({ progress: this.#running.get(number)?.meter.now, place }) }
+    return {
+      ...record,
+      ...defined({ progress: this.#running.get(number)?.meter.now, place: this.#place(record) }),
+    }
+  }
+
+  /** How many of its kind come before a job that waits. */
+  #place(record: JobRecord): number | undefined {
+    if (record.state !== 'waiting') return undefined
+    const isBefore = (each: JobRecord): boolean =>
+      each.state === 'waiting' && each.number < record.number && isTest(each) === isTest(record)
+    return [...this.#jobs.values()].filter(isBefore).length
   }
 
   /** The job that does this already, and has not ended. */
@@ -141,7 +146,7 @@ export class Jobs {
     if (!this.#folder || this.#stopping)
       throw new Failure('unavailable', 'the server starts or stops just now')
     this.#refuseSecond(request)
-    this.#refuseMany(request)
+    refuseTooMany(this.#jobs.values(), request.kind)
     const number = this.#next++
     const fresh = { number, request, by, state: 'waiting', createdMs: this.#clock() } as const
     await this.#keepOrForget({ ...fresh, lines: [], trees: [] })
@@ -164,7 +169,7 @@ export class Jobs {
       throw new Failure('bad-request', `a ${nouns[request.kind]} publishes nothing that could be accepted`)
     if (state !== 'paused') {
       this.#refuseSecond(request)
-      this.#refuseMany(request)
+      refuseTooMany(this.#jobs.values(), request.kind)
     }
     const wanted = accept === undefined ? request : { ...request, accept }
     await this.#keep({ number, request: wanted, by, state: 'waiting', createdMs, lines: [], trees: [] })
@@ -222,15 +227,6 @@ export class Jobs {
     })
   }
 
-  #refuseMany({ kind }: JobRequest): void {
-    const open = [...this.#jobs.values()].filter(isOpen)
-    const tests = open.filter(({ request }) => request.kind === 'boot-test')
-    if (kind === 'boot-test' && tests.length >= mostBootTests)
-      throw new Failure('too-many', `${mostBootTests} boot tests wait or run already; cancel some, or wait`)
-    if (open.length >= mostOpen)
-      throw new Failure('too-many', `${mostOpen} jobs wait or run already; cancel some, or wait`)
-  }
-
   #runNext(): void {
     if (this.#stopping) return
     const waiting = [...this.#jobs.values()]
@@ -266,13 +262,9 @@ export class Jobs {
       await this.#keep(record)
       signal.throwIfAborted()
       const run = { request, by, signal, onProgress: meter.show, onRetry: meter.retry }
-      const { state, lines, trees, notes, problem } = await this.#options.run(run)
-      const result = {
-        lines: boundedLines(lines),
-        trees: boundedTrees(trees),
-        ...defined({ problem, notes: notes && boundedLines(notes) }),
-      }
-      await this.#keepAtEnd({ ...ended(record, state, this.#clock()), ...result })
+      const outcome = await this.#options.run(run)
+      const end = ended(record, outcome.state, this.#clock())
+      await this.#keepAtEnd({ ...end, ...boundedOutcome(outcome) })
     } catch (error) {
       await this.#keepAtEnd(this.#brokenOff(record, signal, error))
     }
@@ -288,7 +280,7 @@ export class Jobs {
     if (kind === 'internal') this.#options.onTrouble(error)
     const message =
       kind === 'internal' ? 'something went wrong in the server; see its log' : failureMessage(error)
-    return ended(record, 'failed', nowMs, { kind, message: clean(message) })
+    return ended(record, 'failed', nowMs, { kind, message: boundedLine(message) })
   }
 
   /** A job that cannot be written is none. */
@@ -347,49 +339,4 @@ function ended(
 ): JobRecord {
   const { problem: _, ...rest } = record
   return { ...rest, state, endedMs, ...defined({ problem }) }
-}
-
-const mostLines = 100
-const longestLine = 2000
-
-function boundedLines(lines: readonly string[]): string[] {
-  const more = lines.length > mostLines ? [`and ${lines.length - mostLines} more`] : []
-  return [...lines.slice(0, mostLines).map(clean), ...more]
-}
-
-/** Of all trees together. */
-const mostFindings = 50
-const longestFinding = 300
-
-/** The first findings, documents and signatures, of which the errors come first. */
-function boundedTrees(trees: JobOutcome['trees']): JobRecord['trees'] {
-  let left = mostFindings
-  const short = (text: string): string => clean(text.slice(0, longestFinding))
-  const shortAll = <Item extends object>(items: readonly Item[]): Item[] => {
-    const kept = items.slice(0, left)
-    left -= kept.length
-    const texts = (item: Item) =>
-      Object.entries(item).map(([key, value]) => [key, typeof value === 'string' ? short(value) : value])
-    return kept.map((item) => Object.fromEntries(texts(item)) as Item)
-  }
-  return trees.map(({ report, ...tree }) => {
-    if (!report) return tree
-    const isError = ({ severity }: (typeof report.findings)[number]): boolean => severity === 'error'
-    const { findings, signatures, documents } = report
-    const ordered = [...findings.filter(isError), ...findings.filter((each) => !isError(each))]
-    return {
-      ...tree,
-      report: {
-        ...report,
-        findings: shortAll(ordered),
-        signatures: shortAll(signatures),
-        documents: documents.slice(0, mostDocuments).map(short),
-      },
-    }
-  })
-}
-const mostDocuments = 200
-
-function clean(text: string): string {
-  return String(starred(text.slice(0, longestLine)))
 }

@@ -8,6 +8,7 @@ import type { BootStore } from '../store/boots.ts'
 import { type BootFilter, type Boots, comparison, listBoots, readBoot } from './boots.ts'
 import { EventQueue, noteIn, type Star, shiftedWaiting, type Waiting } from './event-queue.ts'
 import { EventRing } from './event-ring.ts'
+import { LostEvents } from './lost-events.ts'
 import { OpenBoots } from './open-boots.ts'
 import { SteadyClock } from './steady-clock.ts'
 
@@ -47,9 +48,6 @@ const learnedBoots = 2000
  * packets in the name of thousands of machines; that costs neither the disk its time nor clients the events of guests.
  */
 const strangersAtOnce = 100
-const troubleEveryMs = 60_000
-/** How long it is a problem that events were lost. */
-const lostProblemMs = 3_600_000
 
 /**
  * Makes boots of the events of the bus and keeps them in the store. On the way of a transfer there is one push to a list;
@@ -63,10 +61,7 @@ export class BootRecorder implements Boots {
   #gathering: NodeJS.Timeout | undefined
   #draining: Promise<void> | undefined
   #unkept = 0
-  #lostTold = 0
-  #lostSeen = 0
-  #lostMs = Number.NEGATIVE_INFINITY
-  #toldMs = Number.NEGATIVE_INFINITY
+  readonly #losses: LostEvents
 
   #store: BootStore | undefined
   #open: OpenBoots | undefined
@@ -90,6 +85,7 @@ export class BootRecorder implements Boots {
     this.#steady = new SteadyClock({ now: clock ?? Date.now, up })
     this.#clock = () => this.#steady.now()
     this.#queue = new EventQueue(options.mostWaiting ?? defaultMostWaiting)
+    this.#losses = new LostEvents(options.onTrouble)
   }
 
   /** Whether a boot that may still go on is known at this address. */
@@ -148,18 +144,8 @@ export class BootRecorder implements Boots {
     return this.#queue.lost + this.#unkept
   }
 
-  /** Without their number, which would make another problem of each. */
   problems(): readonly SnapshotProblem[] {
-    if (this.#clock() - this.#lostMs > lostProblemMs) return []
-    return [
-      {
-        severity: 'warning',
-        where: 'boots',
-        message:
-          'events of boots were lost in the last hour, and timelines have gaps: more came than could be kept',
-        remedy: 'treeboot_boot_events_lost_total in /metrics counts them; no machine boots otherwise for it',
-      },
-    ]
+    return this.#losses.problems(this.#clock())
   }
 
   get newestEvent(): number {
@@ -226,9 +212,8 @@ export class BootRecorder implements Boots {
       noteIn(open, waiting, this.#options.star ?? ((_guest, text) => starredParts(text)))
     }
     this.#publish()
-    this.#lookAtLost()
-    if (this.lost > this.#lostTold)
-      this.#trouble(new Error(`${this.lost} events are lost: more came than could be kept`))
+    this.#losses.note(this.lost, this.#clock())
+    this.#losses.tellNew(this.#clock())
   }
 
   /** What waits and what is open were timed by the clock as it was before it was set. */
@@ -237,21 +222,14 @@ export class BootRecorder implements Boots {
     const stepMs = this.#steady.takeStep()
     if (stepMs === 0) return waiting
     open.shift(stepMs)
-    this.#lostMs += stepMs
-    this.#toldMs += stepMs
+    this.#losses.shift(stepMs)
     return waiting.map((each) => shiftedWaiting(each, stepMs))
   }
 
   #look(): void {
     this.#open?.look(this.#clock())
     this.#publish('all')
-    this.#lookAtLost()
-  }
-
-  #lookAtLost(): void {
-    if (this.lost === this.#lostSeen) return
-    this.#lostSeen = this.lost
-    this.#lostMs = this.#clock()
+    this.#losses.note(this.lost, this.#clock())
   }
 
   /** Makes one event of all that changed in a boot. What its installer logs waits for `all`. */
@@ -352,10 +330,7 @@ export class BootRecorder implements Boots {
   }
 
   #trouble(error: unknown): void {
-    const nowMs = this.#clock()
-    if (nowMs - this.#toldMs < troubleEveryMs) return
-    this.#toldMs = nowMs
-    this.#lostTold = this.lost
-    this.#options.onTrouble(error)
+    this.#losses.note(this.lost, this.#clock())
+    this.#losses.trouble(error, this.#clock())
   }
 }
